@@ -1,0 +1,34 @@
+# Compiler options that every target of the project shares.
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_library(wisp_options INTERFACE)
+target_compile_options(wisp_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror
+  # The same numbers from every compiler: FMA only where the source says so.
+  -ffp-contract=off)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC 12 sees dangling and uninitialised memory in std::expected and fmt that is not there.
+  target_compile_options(wisp_options INTERFACE -Wno-maybe-uninitialized -Wno-dangling-pointer -Wno-array-bounds
+    -Wno-stringop-overflow -Wno-stringop-overread -Wno-restrict)
+endif()
+
+# ASan+UBSan or TSan for everything: -DWISP_SANITIZE=address,undefined or thread
+set(WISP_SANITIZE "" CACHE STRING "Sanitizers to build with")
+if(WISP_SANITIZE)
+  add_compile_options(-fsanitize=${WISP_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+  add_link_options(-fsanitize=${WISP_SANITIZE})
+endif()

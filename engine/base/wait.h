@@ -1,0 +1,48 @@
+// Sleep until a 32-bit word changes, and wake the sleepers: a futex natively, memory.atomic.wait in wasm.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace wisp {
+
+// Busy-waits this many rounds before sleeping. A decode step has a few hundred barriers, microseconds apart; a sleep
+// and wake costs about 5 us on Linux, so spinning for about that long is never worse than twice the best.
+inline constexpr int kSpinRounds = 4000;
+
+inline void spin_pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Returns once `word` differs from `old`.
+inline void wait_while_equal(std::atomic<std::uint32_t>& word, std::uint32_t old) {
+  for (int round = 0; round < kSpinRounds; ++round) {
+    if (word.load(std::memory_order_acquire) != old) return;
+    spin_pause();
+  }
+  while (word.load(std::memory_order_acquire) == old) {
+#if defined(__wasm__)
+#if defined(__wasm_atomics__)
+    __builtin_wasm_memory_atomic_wait32(reinterpret_cast<int*>(&word), static_cast<int>(old), -1);
+#endif
+#else
+    word.wait(old, std::memory_order_acquire);
+#endif
+  }
+}
+
+inline void wake_all([[maybe_unused]] std::atomic<std::uint32_t>& word) {
+#if defined(__wasm__)
+#if defined(__wasm_atomics__)
+  __builtin_wasm_memory_atomic_notify(reinterpret_cast<int*>(&word), 0xFFFFFFFFu);
+#endif
+#else
+  word.notify_all();
+#endif
+}
+
+}  // namespace wisp

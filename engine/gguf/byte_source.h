@@ -1,0 +1,78 @@
+// Where the bytes of a model come from. Everything above reads through this, and every source counts what was read, so
+// that "what the graph does not use is never read" can be shown.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace wisp::gguf {
+
+class ByteSource {
+ public:
+  virtual ~ByteSource() = default;
+  [[nodiscard]] virtual std::uint64_t size() const = 0;
+  // Fills `out` from `offset` on. Past the end: Code::invalid_file. Not there yet (StreamSource): Code::need_more_data.
+  virtual Status read(std::uint64_t offset, std::span<std::byte> out) = 0;
+  // The bytes in place, where the source has them in memory or mapped; empty otherwise (then read() them). Valid as long
+  // as the source lives. The whole range counts as read.
+  [[nodiscard]] virtual std::span<const std::byte> view(std::uint64_t offset, std::uint64_t length);
+  // Advice that the range will be needed soon, or not again. May do nothing.
+  virtual void will_need(std::uint64_t /*offset*/, std::uint64_t /*length*/) {}
+  // What the source is called in messages: a path, a URL.
+  [[nodiscard]] virtual const std::string& name() const = 0;
+  // Bytes handed out by read() and view() so far.
+  [[nodiscard]] std::uint64_t bytes_read() const { return bytes_read_; }
+
+ protected:
+  void count_read(std::uint64_t bytes) { bytes_read_ += bytes; }
+
+ private:
+  std::uint64_t bytes_read_ = 0;
+};
+
+// A file, memory-mapped read-only.
+Result<std::unique_ptr<ByteSource>> open_mapped(const std::string& path);
+// A file read by pread: for media where mapping is slow or absent, and to bound resident memory.
+Result<std::unique_ptr<ByteSource>> open_pread(const std::string& path);
+// Bytes that the caller keeps alive.
+std::unique_ptr<ByteSource> from_memory(std::span<const std::byte> bytes, std::string name);
+
+// A source that is fed in pieces, in any order, as a browser does: read() answers need_more_data until the range has
+// been fed. `wanted()` is the range of the last refused read, so that the feeder knows what to fetch.
+class StreamSource final : public ByteSource {
+ public:
+  StreamSource(std::uint64_t size, std::string name);
+  ~StreamSource() override;
+  // Copies the piece. Pieces may overlap; bytes past size() are Code::invalid_argument.
+  Status feed(std::uint64_t offset, std::span<const std::byte> bytes);
+  // Forgets everything below `offset`, to bound memory once it has been consumed.
+  void discard_before(std::uint64_t offset);
+  struct Range {
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+  };
+  [[nodiscard]] Range wanted() const { return wanted_; }
+  [[nodiscard]] std::uint64_t buffered_bytes() const;
+
+  [[nodiscard]] std::uint64_t size() const override { return size_; }
+  Status read(std::uint64_t offset, std::span<std::byte> out) override;
+  [[nodiscard]] const std::string& name() const override { return name_; }
+
+ private:
+  struct Piece {
+    std::uint64_t offset;
+    std::vector<std::byte> bytes;
+  };
+  std::vector<Piece> pieces_;  // sorted by offset, disjoint
+  std::uint64_t size_;
+  std::string name_;
+  Range wanted_;
+};
+
+}  // namespace wisp::gguf
