@@ -1,0 +1,76 @@
+// What a backend does: hold weights and KV bytes, and run plans. cpu/ and gpu/ implement it; graph/scalar_executor.h is
+// the reference. A backend knows blocks by number; whose they are is kv/'s business.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "graph/plan.h"
+#include "gguf/reader.h"
+
+namespace wisp::graph {
+
+// Copy a whole KV block (all layers of the group) before the step.
+struct BlockCopy {
+  int group;
+  std::int32_t from, to;
+};
+
+// Everything that changes from step to step. Spans are owned by the caller for the duration of the call.
+struct StepInputs {
+  std::span<const std::int32_t> tokens;     // [rows] ids, checked against the vocabulary by the caller
+  std::span<const std::int32_t> positions;  // [rows]
+  std::span<const std::int32_t> sequences;  // [rows] index of the row's sequence in `tables`
+  std::span<const std::int32_t> logit_rows; // [n] ascending row indices that want logits
+  // [groups][sequences]: block number per block index of the sequence (position / kKvBlock); negative where the block has
+  // left the window. Covers every position that a row of this step writes or may see.
+  std::span<const std::span<const std::int32_t>> tables;
+  std::uint32_t n_sequences = 0;
+  std::span<const BlockCopy> copies;
+};
+
+struct MemoryUse {
+  std::string owner;  // "weights", "kv", "activations", "scratch"
+  std::uint64_t bytes = 0;
+};
+
+// Time and work of one op of the plan, summed over steps; times are 0 unless profiling is on.
+struct OpCounter {
+  std::uint64_t calls = 0;
+  std::uint64_t rows = 0;
+  std::uint64_t nanoseconds = 0;
+};
+
+// Called with bytes done and in all while weights load; return false to cancel.
+using LoadProgress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
+
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  [[nodiscard]] virtual std::string describe() const = 0;  // "cpu avx512-vnni, 2 threads"
+
+  // Reads what the graph uses, and nothing else, from the file into the backend's layout, in bounded chunks. The file must
+  // outlive the executor (tables may be read in place).
+  virtual Status load_weights(const Graph& graph, gguf::File& file, const LoadProgress& progress) = 0;
+
+  // Room for `blocks[g]` KV blocks per group. Called once, after load_weights.
+  virtual Status allocate_kv(const KvLayout& layout, KvType type, std::span<const std::uint32_t> blocks) = 0;
+
+  // Makes room for the plan's arena and scratch, once per plan; execute() then allocates nothing.
+  virtual Status prepare(const Plan& plan) = 0;
+
+  // Runs one step and waits for it. The logits [logit_rows, vocabulary] stay valid until the next call.
+  virtual Result<std::span<const float>> execute(const Plan& plan, const StepInputs& step) = 0;
+
+  // Where time is spent. `trace` (if set) is called for each op with its index in the plan and start and end in ns.
+  virtual void set_profiling(bool on, std::function<void(int op, std::uint64_t begin, std::uint64_t end)> trace) = 0;
+  [[nodiscard]] virtual std::span<const OpCounter> counters(const Plan& plan) const = 0;
+  [[nodiscard]] virtual std::vector<MemoryUse> memory() const = 0;
+};
+
+}  // namespace wisp::graph
