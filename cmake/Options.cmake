@@ -6,6 +6,12 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 12)
+  message(FATAL_ERROR "wisp needs Clang 19 or GCC 12 (std::expected); this is GCC ${CMAKE_CXX_COMPILER_VERSION}")
+elseif(CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 19)
+  message(FATAL_ERROR "wisp needs Clang 19 or GCC 12 (std::expected); this is Clang ${CMAKE_CXX_COMPILER_VERSION}")
+endif()
+
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release)
 endif()
@@ -13,6 +19,15 @@ endif()
 find_program(CCACHE ccache)
 if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+# lld links in a fraction of the time of GNU ld; the compiler driver knows where its own is.
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND NOT WISP_WASM)
+  include(CheckLinkerFlag)
+  check_linker_flag(CXX -fuse-ld=lld WISP_HAVE_LLD)
+  if(WISP_HAVE_LLD)
+    add_link_options(-fuse-ld=lld)
+  endif()
 endif()
 
 add_library(wisp_options INTERFACE)
@@ -29,6 +44,7 @@ endif()
 # ASan+UBSan or TSan for everything: -DWISP_SANITIZE=address,undefined or thread
 set(WISP_SANITIZE "" CACHE STRING "Sanitizers to build with")
 if(WISP_SANITIZE)
-  add_compile_options(-fsanitize=${WISP_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+  add_compile_options(-fsanitize=${WISP_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_compile_definitions(_GLIBCXX_ASSERTIONS)  # vector, span and string_view check their indices
   add_link_options(-fsanitize=${WISP_SANITIZE})
 endif()
