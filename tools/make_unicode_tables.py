@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""Writes engine/text/unicode_tables.cpp from the Unicode data of this Python's standard library.
+
+Usage: tools/make_unicode_tables.py > engine/text/unicode_tables.cpp
+
+The general category of every code point goes into a three-stage table: equal blocks are stored once, so a lookup is three
+loads whatever the code point. Simple case mappings go into sorted runs of (first, last, step, delta).
+"""
+
+import sys
+import unicodedata
+
+CATEGORIES = ("Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Cs Co Cn").split()
+CODE_POINTS = 0x110000
+LEAF = 128  # code points in a leaf block
+MIDDLE = 64  # leaf numbers in a middle block
+WIDTH = 116  # columns of a line of data
+
+
+def share_blocks(values, size):
+    """Cuts values into blocks of size; returns (number of each block, the distinct blocks in order of appearance)."""
+    known, numbers = {}, []
+    for start in range(0, len(values), size):
+        block = tuple(values[start : start + size])
+        numbers.append(known.setdefault(block, len(known)))
+    return numbers, [value for block in known for value in block]
+
+
+def simple_case(character, mapped):
+    """The simple mapping of a character; one that maps to several characters stays as it is."""
+    return ord(mapped) if len(mapped) == 1 else ord(character)
+
+
+def case_runs(mapping):
+    """[(code point, mapped)] -> [first, last, step, delta], runs with a step of 1 or 2 and one delta."""
+    runs = []
+    for code, mapped in mapping:
+        delta = mapped - code
+        if runs and runs[-1][3] == delta:
+            first, last, step, _ = runs[-1]
+            if code - last in (1, 2) and (first == last or code - last == step):
+                runs[-1][1:3] = [code, code - last]
+                continue
+        runs.append([code, code, 1, delta])
+    return runs
+
+
+def print_lines(words, indent, separator):
+    line = " " * indent
+    for word in words:
+        if len(line) + len(word) + len(separator) > WIDTH:
+            print(line.rstrip())
+            line = " " * indent
+        line += word + separator
+    print(line.rstrip())
+
+
+def print_numbers(kind, name, values):
+    print(f"const {kind} {name}[{len(values)}] = {{")
+    print_lines([str(value) for value in values], 4, ", ")
+    print("};\n")
+
+
+def print_leaves(leaves):
+    """One letter a code point, 'A' for the first category: short in the source, still plain bytes in the program."""
+    text = "".join(chr(ord("A") + value) for value in leaves).replace("\\", "\\\\")
+    print(f"const char category_leaves[{len(leaves)} + 1] =")
+    lines, start = [], 0
+    while start < len(text):
+        end = min(start + WIDTH - 6, len(text))
+        if text[start:end].count("\\") % 2 == 1:
+            end -= 1  # keep an escaped backslash whole
+        lines.append('    "' + text[start:end] + '"')
+        start = end
+    print("\n".join(lines) + ";\n")
+
+
+def print_runs(name, runs):
+    print(f"const CaseRun {name}[{len(runs)}] = {{")
+    print_lines([f"{{{first}, {last}, {step}, {delta}}}" for first, last, step, delta in runs], 4, ", ")
+    print("};")
+    print(f"const std::size_t {name}_count = {len(runs)};\n")
+
+
+def main():
+    categories = [CATEGORIES.index(unicodedata.category(chr(code))) for code in range(CODE_POINTS)]
+    leaf_numbers, leaves = share_blocks(categories, LEAF)
+    top, middle = share_blocks(leaf_numbers, MIDDLE)
+    if max(top) > 255 or max(middle) > 255:
+        sys.exit("more than 256 distinct blocks: widen category_top or category_middle, here and in unicode_tables.h")
+    lower, upper = [], []
+    for code in range(CODE_POINTS):
+        character = chr(code)
+        low, up = simple_case(character, character.lower()), simple_case(character, character.upper())
+        if low != code:
+            lower.append((code, low))
+        if up != code:
+            upper.append((code, up))
+
+    print(f"// Unicode {unicodedata.unidata_version}. Written by tools/make_unicode_tables.py; do not edit.")
+    print('#include "text/unicode_tables.h"\n')
+    print("// clang-format off")
+    print("namespace wisp::text::tables {\n")
+    print_numbers("std::uint8_t", "category_top", top)
+    print_numbers("std::uint8_t", "category_middle", middle)
+    print_leaves(leaves)
+    print_runs("lower_runs", case_runs(lower))
+    print_runs("upper_runs", case_runs(upper))
+    print("}  // namespace wisp::text::tables")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
