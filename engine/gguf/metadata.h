@@ -16,18 +16,41 @@ namespace wisp::gguf {
 
 // Numbers as they stand in files.
 enum class ValueType : std::uint32_t {
-  u8 = 0, i8 = 1, u16 = 2, i16 = 3, u32 = 4, i32 = 5, f32 = 6, boolean = 7, string = 8, array = 9, u64 = 10, i64 = 11,
+  u8 = 0,
+  i8 = 1,
+  u16 = 2,
+  i16 = 3,
+  u32 = 4,
+  i32 = 5,
+  f32 = 6,
+  boolean = 7,
+  string = 8,
+  array = 9,
+  u64 = 10,
+  i64 = 11,
   f64 = 12,
 };
 std::string_view value_type_name(ValueType type);  // "u32", "bool", "string", ...
+// Bytes of one value in a file; 0 for strings and arrays, whose length the file tells.
+std::size_t value_type_bytes(ValueType type);
 
 // Integers and bools widen to 64 bits, floats to f64; `type` keeps what the file said.
 struct Array;
 struct Value {
   ValueType type = ValueType::u32;
   std::variant<std::uint64_t, std::int64_t, double, bool, std::string, std::shared_ptr<Array>> data;
+
+  // For those who write files.
+  static Value u32(std::uint32_t value) { return {ValueType::u32, std::uint64_t{value}}; }
+  static Value i32(std::int32_t value) { return {ValueType::i32, std::int64_t{value}}; }
+  static Value f32(float value) { return {ValueType::f32, double{value}}; }
+  static Value boolean(bool value) { return {ValueType::boolean, value}; }
+  static Value text(std::string value) { return {ValueType::string, std::move(value)}; }
+  static Value strings(std::vector<std::string> values);
+  static Value integers(ValueType element, std::vector<std::int64_t> values);
+  static Value floats(ValueType element, std::vector<double> values);
 };
-// Homogeneous; exactly one of the vectors is filled, by element type. Arrays of arrays are refused by the reader.
+// Homogeneous; at most one of the vectors is filled, by element type. Arrays of arrays are refused by the reader.
 struct Array {
   ValueType element = ValueType::u32;
   std::vector<std::string> strings;

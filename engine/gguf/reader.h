@@ -43,11 +43,22 @@ struct File {
   std::vector<std::unique_ptr<ByteSource>> sources;  // one per part
   std::uint64_t header_bytes = 0;                    // of the first part: where its tensor data starts
 
+  // Adds to `tensors` and `by_name`; Code::invalid_file when the name is taken.
+  Status add_tensor(TensorInfo tensor);
   [[nodiscard]] const TensorInfo* find(std::string_view name) const;
   [[nodiscard]] std::uint64_t total_tensor_bytes() const;
 };
 
-// Reads one source's header. From a StreamSource that lacks bytes: Code::need_more_data; feed it and call again.
+// Bounds on a header, far above any real model (the largest vocabularies have about 10^6 tokens and merges), so that
+// memory stays small whatever a file of many gigabytes claims.
+inline constexpr std::uint64_t kMaxKeys = 1u << 16;
+inline constexpr std::uint64_t kMaxTensors = 1u << 20;
+inline constexpr std::uint64_t kMaxArrayElements = 1u << 24;  // of all arrays together
+inline constexpr std::uint64_t kMaxStringBytes = 1u << 26;
+inline constexpr std::uint64_t kMaxNameBytes = 65535;  // of a key or a tensor name; the format's own limit for keys
+
+// Reads one source's header and no more of the file than about as much again. From a StreamSource that lacks bytes:
+// Code::need_more_data; feed what it wants and call again (each call wants about twice as much as the one before).
 // On success takes the source; on failure leaves it with the caller.
 Result<File> read_file(std::unique_ptr<ByteSource>& source);
 

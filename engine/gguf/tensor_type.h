@@ -54,7 +54,7 @@ struct TensorTypeInfo {
   std::uint32_t block_bytes;
 };
 
-// Nothing for a number that no released GGUF writer uses.
+// Nothing for a number that no current GGUF writer uses.
 std::optional<TensorTypeInfo> tensor_type_info(std::uint32_t number);
 // For a TensorType that came through the reader, which has checked the number.
 const TensorTypeInfo& tensor_type_info(TensorType type);
