@@ -1,0 +1,88 @@
+// What a caller asks of the engine, and what it hears back.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/token.h"
+#include "sample/params.h"
+
+namespace wisp::runtime {
+
+// Never used twice by one engine.
+enum class RequestId : std::uint64_t {};
+
+enum class FinishReason : std::uint8_t {
+  length,       // max_new_tokens were made
+  end_token,    // the model chose an end-of-generation token
+  stop_string,  // one of Request::stop appeared
+  context,      // the next position would pass the context
+  cancelled,
+  error,  // FinishEvent::error says which
+};
+// "length", "end_token", ...
+constexpr std::string_view finish_reason_name(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::length: return "length";
+    case FinishReason::end_token: return "end_token";
+    case FinishReason::stop_string: return "stop_string";
+    case FinishReason::context: return "context";
+    case FinishReason::cancelled: return "cancelled";
+    case FinishReason::error: return "error";
+  }
+  return "error";
+}
+
+struct RequestStats {
+  std::uint32_t prompt_tokens = 0;
+  std::uint32_t cached_tokens = 0;     // of the prompt, found in the prefix index at the first admission
+  std::uint32_t generated_tokens = 0;  // an end token that finished the request is not counted
+  std::uint32_t preemptions = 0;
+  // On the engine's clock; 0 where the moment never came.
+  std::uint64_t submitted_ns = 0, admitted_ns = 0, first_token_ns = 0, finished_ns = 0;
+};
+
+// A token was chosen. Not sent for the end token that finishes a request.
+struct TokenEvent {
+  RequestId request;
+  TokenId token;
+  std::uint32_t position;         // of this token in its sequence; the first after a prompt of n has n
+  std::string_view text;          // what became certain with it: whole characters, outside any stop string; often empty
+  std::span<const float> logits;  // [vocabulary], what it was chosen from; valid during the call
+};
+
+struct FinishEvent {
+  RequestId request;
+  FinishReason reason;
+  std::string_view text;  // the rest of the text that was held back
+  Error error;            // where reason is `error`
+  RequestStats stats;
+};
+
+inline constexpr std::uint32_t kNoLimit = 0xFFFFFFFFu;
+
+struct Request {
+  std::vector<TokenId> prompt;  // ids taken as they are; at least one
+  sample::SamplingParams sampling;
+  std::uint32_t max_new_tokens = kNoLimit;  // 0: compute the prompt and finish
+  std::vector<std::string> stop;            // needs the engine to have a tokenizer
+  bool ignore_end = false;                  // end tokens are tokens like any other
+  bool show_special = false;                // control tokens appear in `text`
+  int priority = 0;                         // higher is served first
+  std::uint64_t salt = 0;                   // only requests of equal salt share prefixes
+  // Scoring: called for every prompt position from `logits_from` on, in order, once each; `logits` [vocabulary] predict
+  // the token after it and are valid during the call. Such a request adopts no cached prefix.
+  std::function<void(std::uint32_t position, std::span<const float> logits)> on_logits;
+  std::uint32_t logits_from = 0;
+  // Called inside end_step(). They may call submit() and cancel(), nothing else of the engine. Of one request: all
+  // on_logits, then on_token in order, then on_finish exactly once, whatever happens.
+  std::function<void(const TokenEvent&)> on_token;
+  std::function<void(const FinishEvent&)> on_finish;
+};
+
+}  // namespace wisp::runtime
