@@ -20,13 +20,15 @@ struct WeightUse {
   bool vector = false;  // norm weight, bias: held as f32
 };
 
-// A 2-D (or 1-D: rows == 1) tensor, y = x W^T: `columns` inputs, `rows` outputs.
+// A 2-D (or 1-D: rows == 1) tensor or a run of its rows, y = x W^T: `columns` inputs, `rows` outputs.
 struct Weight {
   std::string name;  // as in the file: "blk.0.attn_q.weight"
   gguf::TensorType type = gguf::TensorType::f32;
   std::uint32_t columns = 0;  // length of a row in elements = dims[0]
   std::uint32_t rows = 1;     // = dims[1]
   std::size_t tensor = 0;     // index into gguf::File::tensors
+  // Where it starts in the tensor, in elements; not 0 for the parts of a fused tensor (q, k and v of attn_qkv).
+  std::uint64_t first_element = 0;
   WeightUse use;
 };
 
