@@ -242,24 +242,31 @@ Status read_tensor_table(HeaderCursor& cursor, std::uint64_t count, File& file) 
   return {};
 }
 
-// Makes offsets absolute, and holds every tensor against the end of the file and its neighbours. Gaps are legal.
-Status place_tensors(std::uint64_t header_end, std::uint64_t file_size, File& file) {
-  const std::optional<std::uint64_t> start = checked_align_up(header_end, file.alignment);
-  if (!start || (!file.tensors.empty() && *start > file_size)) {
+// Where the data section starts when the header ends at `header_end`. A file without tensors may end before it.
+Result<std::uint64_t> data_start(std::uint64_t header_end, std::uint64_t alignment, std::uint64_t file_size,
+                                 bool has_tensors) {
+  const std::optional<std::uint64_t> start = checked_align_up(header_end, alignment);
+  if (!start || (has_tensors && *start > file_size)) {
     return fail(Code::invalid_file,
-                "with general.alignment {} tensor data would start past the end of the file ({} bytes)", file.alignment,
+                "general.alignment is {}, so tensor data would start past the end of the file ({} bytes)", alignment,
                 file_size);
   }
-  file.header_bytes = *start;
+  return *start;
+}
+
+// Makes offsets absolute, and holds every tensor against the end of the file and its neighbours. Gaps are legal.
+Status place_tensors(std::uint64_t file_size, File& file) {
+  if (file.tensors.empty()) return {};
+  const std::uint64_t data_bytes = file_size - file.header_bytes;
   for (TensorInfo& tensor : file.tensors) {
-    if (!range_fits(tensor.offset, tensor.bytes, file_size - *start)) {
+    if (!range_fits(tensor.offset, tensor.bytes, data_bytes)) {
       return fail(
           Code::invalid_file,
           "tensor '{}': its {} bytes at offset {} reach past the end of the file, which holds {} bytes of tensor "
           "data; the file is cut short or damaged",
-          printable(tensor.name), tensor.bytes, tensor.offset, file_size - *start);
+          printable(tensor.name), tensor.bytes, tensor.offset, data_bytes);
     }
-    tensor.offset += *start;
+    tensor.offset += file.header_bytes;
   }
 
   std::vector<std::size_t> by_offset(file.tensors.size());
@@ -287,8 +294,11 @@ Result<File> read_header(ByteSource& source) {
   WISP_CHECK(check_count("the metadata count", n_keys, kLeastKeyBytes, kMaxKeys, cursor.remaining()));
   WISP_TRY(file.metadata, read_metadata(cursor, n_keys));
   WISP_TRY(file.alignment, read_alignment(file.metadata));
+  // An absurd alignment is named as such here, before offsets are held against it.
+  WISP_CHECK(data_start(cursor.position(), file.alignment, source.size(), n_tensors > 0));
   WISP_CHECK(read_tensor_table(cursor, n_tensors, file));
-  WISP_CHECK(place_tensors(cursor.position(), source.size(), file));
+  WISP_TRY(file.header_bytes, data_start(cursor.position(), file.alignment, source.size(), n_tensors > 0));
+  WISP_CHECK(place_tensors(source.size(), file));
   return file;
 }
 
