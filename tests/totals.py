@@ -58,7 +58,7 @@ def main():
         totals[status] += 1
         by_stage[stage][status] += 1
         if status == "failed":
-            failures.append(f"  {stage}: {name}: {reason.splitlines()[0]}")
+            failures.append(f"  {stage}: {name}: {' '.join(reason.split())[:200]}")
         elif status == "skipped":
             skips[stage, reason] += 1
 

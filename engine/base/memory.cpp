@@ -12,11 +12,13 @@
 
 namespace wisp {
 
+#if defined(__linux__)
 namespace {
 // Blocks of at least this size are mapped: zeroed lazily by the system, and backed by huge pages where it has them
 // (a decode step walks all weights once, so TLB misses would show).
 constexpr std::size_t kMapThreshold = std::size_t{4} << 20;
 }  // namespace
+#endif
 
 Result<Buffer> Buffer::allocate(std::uint64_t bytes, std::string_view owner) {
   Buffer buffer;

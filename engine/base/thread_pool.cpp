@@ -38,6 +38,9 @@ Result<std::unique_ptr<ThreadPool>> ThreadPool::create(int threads) {
   if (threads < 1 || threads > kMaxThreads) {
     return fail(Code::invalid_argument, "thread count {} is outside 1..{}", threads, kMaxThreads);
   }
+#if defined(__wasm__) && !defined(__wasm_atomics__)
+  if (threads != 1) return fail(Code::unsupported, "this module was built without threads; {} were asked for", threads);
+#endif
   std::unique_ptr<ThreadPool> pool(new (std::nothrow) ThreadPool(threads));
   if (!pool) return fail(Code::out_of_memory, "no memory for a thread pool");
 #if !defined(__wasm__)
