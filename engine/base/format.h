@@ -8,6 +8,10 @@
 #ifndef FMT_EXCEPTIONS
 #define FMT_EXCEPTIONS 0
 #endif
+// No locales: they would be more than half of a small wasm module, and a message must read the same everywhere.
+#ifndef FMT_STATIC_THOUSANDS_SEPARATOR
+#define FMT_STATIC_THOUSANDS_SEPARATOR ','
+#endif
 #include <fmt/format.h>
 
 #include <cstdint>
