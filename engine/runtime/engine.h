@@ -77,8 +77,8 @@ class Engine {
   // Queues a request. Code::limit when the queue is full (try later), or when the prompt could never fit the context or
   // the KV pool (says what it needs and what there is); Code::invalid_argument when it makes no sense.
   Result<RequestId> submit(Request request);
-  // Ends a request with FinishReason::cancelled: at once between steps, with the step's end during one. Code::not_found
-  // for one that is unknown or finished.
+  // Ends a request with FinishReason::cancelled: at once between steps (on_finish is called from here then), with the
+  // step's end during one. Code::not_found for one that is unknown or finished.
   Status cancel(RequestId id);
   // A new request that continues from all tokens of a live one, sharing its blocks until either writes. Its prompt is
   // the parent's tokens so far followed by `request.prompt`, which may be empty; the salt is the parent's. Between

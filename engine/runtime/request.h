@@ -76,11 +76,12 @@ struct Request {
   int priority = 0;                         // higher is served first
   std::uint64_t salt = 0;                   // only requests of equal salt share prefixes
   // Scoring: called for every prompt position from `logits_from` on, in order, once each; `logits` [vocabulary] predict
-  // the token after it and are valid during the call. Such a request adopts no cached prefix.
+  // the token after it and are valid during the call. Positions from there on are computed, never taken from the prefix
+  // index.
   std::function<void(std::uint32_t position, std::span<const float> logits)> on_logits;
   std::uint32_t logits_from = 0;
   // Called inside end_step(). They may call submit() and cancel(), nothing else of the engine. Of one request: all
-  // on_logits, then on_token in order, then on_finish exactly once, whatever happens.
+  // on_logits, then on_token in order, then on_finish exactly once, whatever happens (but the engine's own end).
   std::function<void(const TokenEvent&)> on_token;
   std::function<void(const FinishEvent&)> on_finish;
 };
