@@ -1,0 +1,81 @@
+// What is checked in every host. A check is a function of ({host, variant}) that throws when a promise is broken; it
+// returns nothing, or the reason why it could not be made here.
+import { hasRelaxedSimd, hasSharedMemory, openModule } from './module.mjs';
+
+const ABI_VERSION = 1;
+
+function expect(condition, message) {
+  if (!condition) throw new Error(message);
+}
+
+// Every task of every job ran exactly once, the caller saw all of it, and the workers took part.
+async function checkParallelFor({ host, variant }) {
+  const THREADS = variant === 'single' ? 1 : 3;
+  const JOBS = 500;
+  const TASKS = 1000;
+  const module = await openModule(host, 'wisp-checks', variant);
+  const { exports, memory } = module;
+  const pool = exports.check_pool_create(THREADS);
+  expect(pool !== 0, `a pool of ${THREADS} was refused`);
+  const stop = await module.startThreads(THREADS, 'check_pool_worker', pool);
+  try {
+    const sumsAt = module.put(new Uint8Array(8 * THREADS));
+    const ranAt = module.put(new Uint8Array(4 * TASKS));
+    exports.check_pool_sum(pool, JOBS, TASKS, sumsAt, ranAt);
+    const sums = [...new Float64Array(memory.buffer, sumsAt, THREADS)];
+    const ran = new Uint32Array(memory.buffer, ranAt, TASKS);
+    const expected = (JOBS * TASKS * (TASKS - 1)) / 2;
+    expect(sums.reduce((a, b) => a + b) === expected, `the workers' sums ${sums} do not add up to ${expected}`);
+    expect(ran.every(count => count === JOBS), 'a task ran more or less often than once in each job');
+    expect(sums.every(sum => sum > 0), `a worker did nothing: ${sums}`);
+  } finally {
+    stop();
+  }
+}
+
+async function checkThreadsAreRefused({ host, variant }) {
+  const { exports } = await openModule(host, 'wisp-checks', variant);
+  expect(exports.check_pool_create(2) === 0, 'a module without threads promised two');
+}
+
+async function checkMemory({ host, variant }) {
+  const { exports, put, memory } = await openModule(host, 'wisp', variant);
+  expect(exports.wisp_abi_version() === ABI_VERSION, `ABI version ${exports.wisp_abi_version()}, not ${ABI_VERSION}`);
+  const at = put(Uint8Array.of(1, 2, 3));
+  expect(at % 64 === 0, `memory at ${at} is not aligned to 64 bytes`);
+  expect(new Uint8Array(memory.buffer, at, 3).join() === '1,2,3', 'bytes that were put are not there');
+  exports.wisp_free(at);
+  expect(exports.wisp_alloc(0xfffffff0) === 0, 'more memory was promised than there can be');
+}
+
+const CHECKS = [
+  { name: 'Memory', variants: ['simd', 'relaxed', 'single'], run: checkMemory },
+  { name: 'ParallelFor', variants: ['simd', 'relaxed', 'single'], run: checkParallelFor },
+  { name: 'ThreadsAreRefused', variants: ['single'], run: checkThreadsAreRefused },
+];
+
+function missingFor(variant) {
+  if (variant !== 'single' && !hasSharedMemory()) return 'this host shares no memory between threads';
+  if (variant === 'relaxed' && !hasRelaxedSimd()) return 'this host does not validate relaxed SIMD';
+  return '';
+}
+
+// Runs everything; resolves to [{suite, name, status: passed|failed|skipped, reason, seconds}].
+export async function runChecks(host) {
+  const results = [];
+  for (const { name, variants, run } of CHECKS) {
+    for (const variant of variants) {
+      const result = { suite: `wasm-${variant}`, name, status: 'passed', reason: '', seconds: 0 };
+      const start = performance.now();
+      try {
+        const skip = missingFor(variant) || (await run({ host, variant }));
+        if (skip) Object.assign(result, { status: 'skipped', reason: skip });
+      } catch (error) {
+        Object.assign(result, { status: 'failed', reason: error.stack ?? String(error) });
+      }
+      result.seconds = (performance.now() - start) / 1000;
+      results.push(result);
+    }
+  }
+  return results;
+}
