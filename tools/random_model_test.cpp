@@ -1,0 +1,113 @@
+#include "tools/random_model.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+#include "quant/block_format.h"
+#include "tools/random_blocks.h"
+
+namespace wisp::tools {
+namespace {
+
+using gguf::TensorType;
+
+std::vector<std::byte> write_model(const ModelShape& shape) {
+  std::vector<std::byte> bytes;
+  const Status status = write_random_model(
+      shape,
+      [&](std::span<const std::byte> piece) -> Status {
+        bytes.insert(bytes.end(), piece.begin(), piece.end());
+        return {};
+      },
+      [](double) {});
+  EXPECT_TRUE(status) << status.error().message;
+  return bytes;
+}
+
+class RandomBlocks : public testing::TestWithParam<TensorType> {};
+
+TEST_P(RandomBlocks, HaveTheChosenDeviationAndNoMean) {
+  const gguf::TensorTypeInfo& info = gguf::tensor_type_info(GetParam());
+  constexpr float kDeviation = 0.02F;
+  constexpr std::size_t kElements = 1 << 20;
+  std::vector<std::byte> bytes(kElements / info.block_elements * info.block_bytes);
+  Random random(7);
+  random_blocks(GetParam(), kDeviation, random, bytes);
+  std::vector<float> values(kElements);
+  ASSERT_TRUE(quant::decode(GetParam(), bytes, values));
+  double sum = 0, squares = 0;
+  for (const float value : values) {
+    sum += value;
+    squares += double{value} * value;
+  }
+  EXPECT_NEAR(sum / kElements, 0.0, 0.05 * kDeviation);
+  EXPECT_NEAR(std::sqrt(squares / kElements), kDeviation, 0.05 * kDeviation);
+}
+
+INSTANTIATE_TEST_SUITE_P(AllTypes, RandomBlocks,
+                         testing::Values(TensorType::f32, TensorType::f16, TensorType::bf16, TensorType::q4_0,
+                                         TensorType::q4_1, TensorType::q5_0, TensorType::q5_1, TensorType::q8_0,
+                                         TensorType::q2_k, TensorType::q3_k, TensorType::q4_k, TensorType::q5_k,
+                                         TensorType::q6_k),
+                         [](const auto& test) { return std::string(gguf::tensor_type_info(test.param).name); });
+
+TEST(RandomModel, IsAValidFileThatDependsOnTheSeedAlone) {
+  const ModelShape shape{.type = "Q4_K_M", .seed = 5};
+  const std::vector<std::byte> bytes = write_model(shape);
+  EXPECT_EQ(bytes, write_model(shape));
+  EXPECT_NE(bytes, write_model({.type = "Q4_K_M", .seed = 6}));
+
+  auto source = gguf::from_memory(bytes, "random");
+  const auto file = gguf::read_file(source);
+  ASSERT_TRUE(file) << file.error().message;
+  EXPECT_EQ(file->tensors.size(), 3 + 9 * shape.layers);
+  EXPECT_EQ(file->find("blk.1.ffn_down.weight")->dims, (std::array<std::uint64_t, 4>{shape.d_ff, shape.d_model, 1, 1}));
+}
+
+TEST(RandomModel, VocabularyIsUniqueAndReachableByMerging) {
+  const gguf::Metadata metadata = random_metadata({.vocab = 4000});
+  const auto& tokens = (*metadata.array("tokenizer.ggml.tokens"))->strings;
+  ASSERT_EQ(tokens.size(), 4000);
+  EXPECT_EQ((*metadata.array("tokenizer.ggml.scores"))->size(), 4000);
+  EXPECT_EQ((*metadata.array("tokenizer.ggml.token_type"))->size(), 4000);
+  const std::set<std::string> known(tokens.begin(), tokens.end());
+  EXPECT_EQ(known.size(), tokens.size());
+  const auto splits = [&](const std::string& token) {
+    for (std::size_t cut = 1; cut < token.size(); ++cut) {
+      if (known.contains(token.substr(0, cut)) && known.contains(token.substr(cut))) return true;
+    }
+    return false;
+  };
+  const std::size_t first_joined = 3 + 256 + 27;  // after the special tokens, the word boundary and the letters
+  for (std::size_t i = first_joined; i < tokens.size(); ++i) ASSERT_TRUE(splits(tokens[i])) << tokens[i];
+}
+
+// What llama-quantize does with 16 layers: layers 0, 1, 4, 7, 10, 13, 14, 15 keep more bits.
+TEST(RandomModel, MixSpendsBitsWhereQ4KMDoes) {
+  const auto tensors = random_tensors({.layers = 16, .type = "Q4_K_M"});
+  ASSERT_TRUE(tensors) << tensors.error().message;
+  std::set<std::string> six_bits;
+  for (const RandomTensor& tensor : *tensors) {
+    if (tensor.info.type == TensorType::q6_k) six_bits.insert(tensor.info.name);
+  }
+  std::set<std::string> expected = {"output.weight"};
+  for (const int layer : {0, 1, 4, 7, 10, 13, 14, 15}) {
+    expected.insert(fmt::format("blk.{}.attn_v.weight", layer));
+    expected.insert(fmt::format("blk.{}.ffn_down.weight", layer));
+  }
+  EXPECT_EQ(six_bits, expected);
+}
+
+TEST(RandomModel, RefusesShapesThatDoNotFit) {
+  EXPECT_FALSE(random_tensors({.d_ff = 800, .type = "Q4_K"}));
+  EXPECT_FALSE(random_tensors({.heads = 4, .kv_heads = 3}));
+  EXPECT_FALSE(random_tensors({.layers = 0}));
+  EXPECT_FALSE(random_tensors({.vocab = 100}));
+  EXPECT_FALSE(random_tensors({.type = "Q9_9"}));
+  EXPECT_TRUE(random_tensors({}));
+}
+
+}  // namespace
+}  // namespace wisp::tools
