@@ -27,9 +27,10 @@ std::uint64_t kv_row_bytes(KvType type, std::uint32_t n);
 // Layers that share a block table.
 struct LayerGroup {
   int index = 0;
-  std::optional<std::uint32_t> window;  // positions; a key is masked when p_query - p_key >= window. None: sees all
-  std::uint32_t sinks = 0;              // the first positions stay visible whatever the window
-  std::vector<int> layers;
+  std::optional<std::uint32_t> window =
+      {};                   // positions; a key is masked when p_query - p_key >= window. None: sees all
+  std::uint32_t sinks = 0;  // the first positions stay visible whatever the window
+  std::vector<int> layers = {};
 };
 
 constexpr std::uint32_t blocks_for(std::uint32_t n_positions) {
