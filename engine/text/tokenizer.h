@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "text/special_tokens.h"
 #include "text/vocabulary.h"
 
 namespace wisp::text {
@@ -16,42 +17,59 @@ struct EncodeOptions {
   bool parse_special = false;  // the text of control tokens becomes those tokens; user-defined ones always do
 };
 
+// Bytes of one text; offsets inside it are 32 bits wide.
+inline constexpr std::size_t kMaxTextBytes = 1u << 30;
+
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
+  Tokenizer(const Tokenizer&) = delete;
+  Tokenizer& operator=(const Tokenizer&) = delete;
   // Code::unsupported for a pre-tokenizer that is not known, by name.
   static Result<std::unique_ptr<Tokenizer>> create(Vocabulary vocabulary);
 
-  // Any bytes are accepted, UTF-8 or not.
+  // Any bytes are accepted, UTF-8 or not: SPM keeps bytes that are not UTF-8 (as byte tokens), byte-level BPE takes
+  // each of them for one U+FFFD. Without parse_special no text gives a control token. Code::limit past kMaxTextBytes.
   [[nodiscard]] Result<std::vector<TokenId>> encode(std::string_view text, EncodeOptions options) const;
   // The bytes one token stands for; a control token gives its text when `show_special`, else nothing. An id outside the
-  // vocabulary gives nothing. A leading space that the SPM rule added is not removed here (see Detokenizer).
+  // vocabulary gives nothing. A leading space that the SPM rule added stays.
   [[nodiscard]] std::string token_bytes(TokenId id, bool show_special) const;
   // The exact bytes of a sequence, special tokens shown: the concatenation of token_bytes(id, true).
   [[nodiscard]] std::string decode(const std::vector<TokenId>& ids) const;
   [[nodiscard]] const Vocabulary& vocabulary() const { return vocabulary_; }
 
  protected:
-  explicit Tokenizer(Vocabulary vocabulary) : vocabulary_(std::move(vocabulary)) {}
-  // Encodes a piece of plain text that holds no special token; appends to `out`. `first` is true at the start of text.
-  virtual void encode_plain(std::string_view text, bool first, std::vector<TokenId>& out) const = 0;
+  explicit Tokenizer(Vocabulary vocabulary);
+  // Encodes a piece of plain text, not empty, that holds no special token: it stands at the start of the text or right
+  // behind one. Appends to `out`.
+  virtual void encode_plain(std::string_view text, std::vector<TokenId>& out) const = 0;
+  // The bytes of a normal or byte token that is inside the vocabulary.
+  virtual void append_plain(TokenId id, std::string& out) const = 0;
+  // Tokens that stand for no text of their own: control, unknown.
+  [[nodiscard]] bool is_control(TokenId id) const;
+
   Vocabulary vocabulary_;
+
+ private:
+  void append_bytes(TokenId id, bool show_special, std::string& out) const;
+  SpecialTokens specials_;
 };
 
 // Turns a stream of tokens into a stream of text that never holds half a character: bytes of an incomplete UTF-8
-// sequence wait for the next token; bytes that can no longer become valid come out as U+FFFD.
+// sequence wait for the next token; bytes that can no longer become valid come out as U+FFFD, one for each malformed
+// piece, as browsers and Python do. However the bytes are cut into tokens, the text is the same.
 class StreamDecoder {
  public:
   StreamDecoder(const Tokenizer& tokenizer, bool show_special) : tokenizer_(tokenizer), show_special_(show_special) {}
   // The text that became certain with this token; may be empty.
   std::string push(TokenId id);
-  // What was still waiting, at the end of the stream.
+  // What was still waiting, at the end of the stream: U+FFFD or nothing.
   std::string flush();
 
  private:
   const Tokenizer& tokenizer_;
   bool show_special_;
-  std::string pending_;
+  std::string pending_;  // at most 3 bytes: the start of a character
 };
 
 }  // namespace wisp::text

@@ -9,6 +9,7 @@
 namespace wisp::text {
 
 // Unicode's general category, in the order of the tables.
+// clang-format off
 enum class Category : std::uint8_t {
   Lu, Ll, Lt, Lm, Lo,          // letter: upper, lower, title, modifier, other
   Mn, Mc, Me,                  // mark: non-spacing, spacing, enclosing
@@ -18,6 +19,7 @@ enum class Category : std::uint8_t {
   Zs, Zl, Zp,                  // separator: space, line, paragraph
   Cc, Cf, Cs, Co, Cn,          // control, format, surrogate, private use, unassigned
 };
+// clang-format on
 
 // Any value is accepted; one above U+10FFFF is unassigned.
 [[nodiscard]] Category category(char32_t code);

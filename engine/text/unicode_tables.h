@@ -6,7 +6,8 @@
 
 namespace wisp::text::tables {
 
-// The category of c is category_leaves[category_middle[category_top[c >> 13] * 64 + (c >> 7 & 63)] * 128 + (c & 127)] - 'A'.
+// The category of c is category_leaves[category_middle[category_top[c >> 13] * 64 + (c >> 7 & 63)] * 128 + (c & 127)] -
+// 'A'.
 extern const std::uint8_t category_top[];
 extern const std::uint8_t category_middle[];
 extern const char category_leaves[];

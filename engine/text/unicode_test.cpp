@@ -36,9 +36,9 @@ TEST(Utf8, WhatIsNotACharacterIsInvalidAtItsMaximalSubpart) {
     }
     return out;
   };
-  EXPECT_EQ(lengths("\xC0\xAF"), (std::vector{-1, -1}));               // overlong '/'
-  EXPECT_EQ(lengths("\xE0\x80\xAF"), (std::vector{-1, -1, -1}));       // overlong
-  EXPECT_EQ(lengths("\xED\xA0\x80"), (std::vector{-1, -1, -1}));       // surrogate
+  EXPECT_EQ(lengths("\xC0\xAF"), (std::vector{-1, -1}));                  // overlong '/'
+  EXPECT_EQ(lengths("\xE0\x80\xAF"), (std::vector{-1, -1, -1}));          // overlong
+  EXPECT_EQ(lengths("\xED\xA0\x80"), (std::vector{-1, -1, -1}));          // surrogate
   EXPECT_EQ(lengths("\xF4\x90\x80\x80"), (std::vector{-1, -1, -1, -1}));  // above U+10FFFF
   EXPECT_EQ(lengths("\xE4\xBD X"), (std::vector{-2, 1, 1}));
   EXPECT_EQ(lengths("\xF0\x9F\x98"), (std::vector{-3}));

@@ -6,8 +6,8 @@ namespace wisp::text {
 namespace {
 
 struct Lead {
-  std::uint32_t length;       // of the whole sequence; 0: cannot start one
-  unsigned char low, high;    // allowed second byte: this is where overlong forms, surrogates and > U+10FFFF fall out
+  std::uint32_t length;     // of the whole sequence; 0: cannot start one
+  unsigned char low, high;  // allowed second byte: this is where overlong forms, surrogates and > U+10FFFF fall out
 };
 
 constexpr Lead lead_of(unsigned char byte) {

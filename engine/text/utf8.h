@@ -17,9 +17,9 @@ enum class Utf8State : std::uint8_t {
   incomplete,  // the text ends inside a sequence that is valid so far
 };
 
-// One character, or what stands in its place. `length` is at least 1 and stays inside the text. For bytes that are not a
-// character `code` is U+FFFD, and `length` covers the longest start of a valid sequence (Unicode's "maximal subpart"),
-// so that one U+FFFD per such piece is what browsers and Python print.
+// One character, or what stands in its place. `length` is at least 1 and stays inside the text. For bytes that are not
+// a character `code` is U+FFFD, and `length` covers the longest start of a valid sequence (Unicode's "maximal
+// subpart"), so that one U+FFFD per such piece is what browsers and Python print.
 struct Utf8Char {
   char32_t code = kReplacement;
   std::uint32_t length = 1;

@@ -5,15 +5,15 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
+#include "base/token.h"
 #include "gguf/metadata.h"
 
 namespace wisp::text {
 
-using TokenId = std::int32_t;
+using wisp::TokenId;
 
 // GGUF's tokenizer.ggml.token_type.
 enum class TokenKind : std::uint8_t { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
@@ -23,24 +23,33 @@ enum class TokenizerModel : std::uint8_t { spm, bpe };  // "llama", "gpt2"; more
 
 struct Vocabulary {
   TokenizerModel model = TokenizerModel::spm;
-  std::string pre;                  // tokenizer.ggml.pre: which pre-tokenizer splits text for BPE; "" where absent
-  std::vector<std::string> tokens;  // bytes, in the file's own spelling (SPM: U+2581 for a space; BPE: byte alphabet)
-  std::vector<float> scores;        // as many as tokens, or none
-  std::vector<TokenKind> kinds;     // as many as tokens
-  std::vector<std::string> merges;  // BPE: "left right" in rank order
+  std::string pre;                   // tokenizer.ggml.pre: which pre-tokenizer splits text for BPE; "" where absent
+  std::vector<std::string> tokens;   // bytes, in the file's own spelling (SPM: U+2581 for a space; BPE: byte alphabet)
+  std::vector<float> scores;         // as many as tokens, or none
+  std::vector<TokenKind> kinds;      // as many as tokens
+  std::vector<TokenId> strip_after;  // special tokens that swallow the white space behind them (phi-3), ascending
+  std::vector<std::string> merges;   // BPE: "left right" in rank order
   std::optional<TokenId> bos, eos, eot, unk, sep, pad;
   std::vector<TokenId> end_of_generation;  // eos, eot and the other known end tokens by text, ascending, unique
   bool add_bos = false;                    // whether encode(add_special) puts BOS in front
   bool add_eos = false;
-  bool add_space_prefix = true;            // SPM
-  bool remove_extra_whitespaces = false;   // SPM
-  std::string chat_template;               // tokenizer.chat_template, or ""
+  bool add_space_prefix = true;           // SPM
+  bool remove_extra_whitespaces = false;  // as the file says; nothing in the SPM or BPE family applies it
+  std::string chat_template;              // tokenizer.chat_template, or ""
 
   [[nodiscard]] std::int32_t size() const { return static_cast<std::int32_t>(tokens.size()); }
   [[nodiscard]] bool is_end(TokenId id) const;  // in end_of_generation
 };
 
-// Refuses by name: a missing or mistyped key, unequal lengths, an unknown tokenizer model, ids out of range.
+// The byte that a token of kind `byte` stands for: 0x0A for "<0x0A>"; nothing for a text of another form.
+std::optional<std::uint8_t> byte_token_value(std::string_view text);
+
+// Bytes of all token texts together, and of all merges; real vocabularies hold a few million.
+inline constexpr std::uint64_t kMaxVocabularyBytes = 1u << 30;
+
+// Refuses by name: a missing or mistyped key, unequal lengths, an unknown tokenizer model, a score that is not a
+// number. A special id outside the vocabulary is ignored with a warning, as other engines do: such files exist and
+// work.
 Result<Vocabulary> read_vocabulary(const gguf::Metadata& metadata);
 
 }  // namespace wisp::text

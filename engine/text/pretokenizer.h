@@ -1,0 +1,55 @@
+// Pre-tokenizers: how each family of byte-level BPE models cuts text into words before merging. The families define
+// theirs by regular expressions; here they are hand-written scanners, linear in the text, named after the families.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace wisp::text {
+
+// The end of the match that starts at `at` (below text.size()), or `at` itself where none does. The text is UTF-8.
+using Scanner = std::size_t (*)(std::string_view text, std::size_t at);
+
+// tokenizer.ggml.pre, and what comes with it.
+struct PretokenizerScheme {
+  std::string_view name;
+  // Applied one after the other: each cuts every piece that the ones before left into its matches and what is between.
+  std::span<const Scanner> stages;
+  bool ignore_merges = false;  // a word that is a token as a whole is taken without merging
+  bool add_bos = false;        // where the file does not say
+};
+
+// nullptr for a name that is not known. "" (no key in the file) is "default".
+const PretokenizerScheme* find_pretokenizer(std::string_view name);
+// "default, gpt-2, ...", for messages.
+std::string known_pretokenizers();
+
+// Calls emit(word) for each word of a piece, in order; together they are the piece.
+template <class Emit>
+void pretokenize(std::span<const Scanner> stages, std::string_view piece, const Emit& emit) {
+  if (stages.empty()) return emit(piece);
+  const auto deeper = [&](std::size_t from, std::size_t to) {
+    if (from < to) pretokenize(stages.subspan(1), piece.substr(from, to - from), emit);
+  };
+  const auto next_character = [&](std::size_t at) {
+    do ++at;
+    while (at < piece.size() && (static_cast<unsigned char>(piece[at]) & 0xC0u) == 0x80u);
+    return at;
+  };
+  std::size_t unmatched = 0;  // start of what no match has covered
+  for (std::size_t at = 0; at < piece.size();) {
+    const std::size_t end = stages.front()(piece, at);
+    if (end == at) {
+      at = next_character(at);
+      continue;
+    }
+    deeper(unmatched, at);
+    deeper(at, end);
+    unmatched = at = end;
+  }
+  deeper(unmatched, piece.size());
+}
+
+}  // namespace wisp::text
