@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "graph/plan.h"
 #include "gguf/reader.h"
+#include "graph/plan.h"
 
 namespace wisp::graph {
 
@@ -23,12 +23,12 @@ struct BlockCopy {
 
 // Everything that changes from step to step. Spans are owned by the caller for the duration of the call.
 struct StepInputs {
-  std::span<const std::int32_t> tokens;     // [rows] ids, checked against the vocabulary by the caller
-  std::span<const std::int32_t> positions;  // [rows]
-  std::span<const std::int32_t> sequences;  // [rows] index of the row's sequence in `tables`
-  std::span<const std::int32_t> logit_rows; // [n] ascending row indices that want logits
-  // [groups][sequences]: block number per block index of the sequence (position / kKvBlock); negative where the block has
-  // left the window. Covers every position that a row of this step writes or may see.
+  std::span<const std::int32_t> tokens;      // [rows] ids, checked against the vocabulary by the caller
+  std::span<const std::int32_t> positions;   // [rows]
+  std::span<const std::int32_t> sequences;   // [rows] index of the row's sequence in `tables`
+  std::span<const std::int32_t> logit_rows;  // [n] ascending row indices that want logits
+  // [groups][sequences]: block number per block index of the sequence (position / kKvBlock); negative where the block
+  // has left the window. Covers every position that a row of this step writes or may see.
   std::span<const std::span<const std::int32_t>> tables;
   std::uint32_t n_sequences = 0;
   std::span<const BlockCopy> copies;
@@ -54,8 +54,8 @@ class Executor {
   virtual ~Executor() = default;
   [[nodiscard]] virtual std::string describe() const = 0;  // "cpu avx512-vnni, 2 threads"
 
-  // Reads what the graph uses, and nothing else, from the file into the backend's layout, in bounded chunks. The file must
-  // outlive the executor (tables may be read in place).
+  // Reads what the graph uses, and nothing else, from the file into the backend's layout, in bounded chunks. The file
+  // must outlive the executor (tables may be read in place).
   virtual Status load_weights(const Graph& graph, gguf::File& file, const LoadProgress& progress) = 0;
 
   // Room for `blocks[g]` KV blocks per group. Called once, after load_weights.

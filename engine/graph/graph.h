@@ -1,5 +1,5 @@
-// A model's computation as a list of ops over values. Architecture files write plain ops; passes (passes.h) rewrite some
-// of them into the fused `MatMulOp` fields; a plan (plan.h) gives every value a place; executors run the plan.
+// A model's computation as a list of ops over values. Architecture files write plain ops; passes (passes.h) rewrite
+// some of them into the fused `MatMulOp` fields; a plan (plan.h) gives every value a place; executors run the plan.
 //
 // Every value is f32 [rows, width], row-major. `rows` is the number of rows in the step (a row is one token of one
 // sequence), or, below SelectRowsOp, only those rows that want logits.
@@ -124,8 +124,8 @@ enum class Combine : std::uint8_t {
   qkv,       // projection 0 is q and has an `out`; 1 and 2 are k and v and go to the KV store of `kv_layer`
 };
 
-// Plain: one projection, nothing else set. Fused forms have exactly the arithmetic of the plain ops they replace, in the
-// same order, so fusing changes no bit.
+// Plain: one projection, nothing else set. Fused forms have exactly the arithmetic of the plain ops they replace, in
+// the same order, so fusing changes no bit.
 struct MatMulOp {
   ValueId in;
   std::optional<NormSpec> norm;  // applied to `in` first (whole rows)

@@ -1,5 +1,5 @@
-// Fusion: each pass is one function that rewrites a graph without changing a bit of its results, and can be switched off
-// by name (--no-fuse NAME|all).
+// Fusion: each pass is one function that rewrites a graph without changing a bit of its results, and can be switched
+// off by name (--no-fuse NAME|all).
 #pragma once
 
 #include <span>

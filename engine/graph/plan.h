@@ -18,8 +18,8 @@ struct Plan {
   std::shared_ptr<const Graph> graph;
   std::uint32_t max_rows = 0;        // step rows this plan has room for
   std::uint32_t max_logit_rows = 0;  // logits rows it has room for
-  // Byte offset of each value in the activation arena, by ValueId; 64-byte aligned. Values whose lifetimes do not overlap
-  // share bytes. kUnplaced for values that no op writes any more (fused away).
+  // Byte offset of each value in the activation arena, by ValueId; 64-byte aligned. Values whose lifetimes do not
+  // overlap share bytes. kUnplaced for values that no op writes any more (fused away).
   std::vector<std::uint64_t> offsets;
   std::uint64_t arena_bytes = 0;
   static constexpr std::uint64_t kUnplaced = ~std::uint64_t{0};

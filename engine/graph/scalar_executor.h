@@ -1,5 +1,5 @@
-// The reference: runs every op in plain scalar code, straight from the GGUF blocks. Slow on purpose and easy to read; every
-// backend is tested against it.
+// The reference: runs every op in plain scalar code, straight from the GGUF blocks. Slow on purpose and easy to read;
+// every backend is tested against it.
 #pragma once
 
 #include <memory>

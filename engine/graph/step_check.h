@@ -1,0 +1,22 @@
+// What every executor asks of a step before it runs: sizes that agree with the plan, indices in range, and a KV block
+// for every position that a row writes or sees. Wrong inputs come from bugs above, but must not become wild reads here.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "base/result.h"
+#include "graph/executor.h"
+
+namespace wisp::graph {
+
+// `blocks[g]`: KV blocks allocated for group g.
+Status check_step(const Plan& plan, const StepInputs& step, std::span<const std::uint32_t> blocks);
+
+// Positions [begin, end) of the window of a row at `position`; the sinks are [0, min(sinks, begin)).
+struct VisibleWindow {
+  std::int64_t begin, end;
+};
+[[nodiscard]] VisibleWindow visible_window(const KvGroup& group, std::int32_t position);
+
+}  // namespace wisp::graph
