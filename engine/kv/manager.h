@@ -51,8 +51,8 @@ class KvManager {
 
   // A sequence of no positions. Only sequences with the same salt share prefixes (see root_hash).
   Result<SequenceId> open(std::uint64_t salt);
-  // A sequence that holds all that `parent` holds; whichever writes first into a shared block gets a copy. Between steps
-  // only: positions that extend() has promised but no step has written cannot be shared.
+  // A sequence that holds all that `parent` holds; whichever writes first into a shared block gets a copy. Between
+  // steps only: positions that extend() has promised but no step has written cannot be shared.
   Result<SequenceId> fork(SequenceId parent);
   // Gives all blocks back; published ones stay findable until their memory is needed.
   Status release(SequenceId id);

@@ -200,6 +200,29 @@ TEST(KvManager, TruncatedContentIsNotFoundOnceOverwritten) {
   EXPECT_EQ(manager.usage(0).n_used, 0u);
 }
 
+TEST(KvManager, ARewrittenTailIsPublishedAnew) {
+  KvManager manager = make({{}}, {8});
+  const SequenceId id = computed(manager, counting(64));
+  ASSERT_TRUE(manager.truncate(id, 20).has_value());
+  ASSERT_TRUE(manager.extend(id, 76).has_value());
+  Tokens other = counting(97);
+  other[20] = 5;
+  ASSERT_TRUE(manager.commit(id, std::span(other).first(96)).has_value());
+  EXPECT_EQ(manager.match_prefix(other, 0), 96u);
+  EXPECT_EQ(manager.match_prefix(counting(97), 0), 0u);
+}
+
+// The end of the prefix is there, as the window wants, but the sink is not.
+TEST(KvManager, AWindowedGroupNeedsItsSinks) {
+  for (const std::uint32_t sinks : {0u, 1u}) {
+    KvManager manager = make({{.window = 20u, .sinks = sinks}}, {8});
+    const SequenceId id = computed(manager, counting(128));
+    ASSERT_TRUE(manager.truncate(id, 10).has_value());
+    ASSERT_TRUE(manager.extend(id, 1).has_value());  // block 0 is written over
+    EXPECT_EQ(manager.match_prefix(counting(129), 0), sinks == 0 ? 128u : 0u);
+  }
+}
+
 TEST(KvManager, TruncateRefusesToGoBehindTheWindow) {
   KvManager manager = make({{.window = 40u}}, {8});
   const SequenceId id = computed(manager, counting(200));
