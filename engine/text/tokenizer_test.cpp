@@ -1,0 +1,221 @@
+#include "text/tokenizer.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "gguf/reader.h"
+#include "tests/test_data.h"
+#include "text/utf8.h"
+
+namespace wisp::text {
+namespace {
+
+std::vector<TokenId> encode(const Tokenizer& tokenizer, std::string_view text, EncodeOptions options = {}) {
+  return tokenizer.encode(text, options).value();
+}
+using Ids = std::vector<TokenId>;
+
+void add_token(Vocabulary& vocabulary, std::string text, TokenKind kind, float score = 0) {
+  vocabulary.tokens.push_back(std::move(text));
+  vocabulary.kinds.push_back(kind);
+  vocabulary.scores.push_back(score);
+}
+
+// 0 <unk>, 1 <s>, 2 </s>, 3..258 the bytes, then what a test adds.
+Vocabulary spm_bytes() {
+  Vocabulary vocabulary;
+  add_token(vocabulary, "<unk>", TokenKind::unknown);
+  add_token(vocabulary, "<s>", TokenKind::control);
+  add_token(vocabulary, "</s>", TokenKind::control);
+  for (int byte = 0; byte < 256; ++byte) add_token(vocabulary, fmt::format("<0x{:02X}>", byte), TokenKind::byte);
+  vocabulary.bos = 1;
+  vocabulary.eos = 2;
+  vocabulary.unk = 0;
+  vocabulary.add_space_prefix = false;
+  return vocabulary;
+}
+
+std::unique_ptr<Tokenizer> make(Vocabulary vocabulary) { return Tokenizer::create(std::move(vocabulary)).value(); }
+
+TEST(Spm, TheHighestScoreMergesFirst) {
+  Vocabulary vocabulary = spm_bytes();
+  for (const auto& [text, score] : {std::pair{"a", -9.f}, {"b", -9.f}, {"c", -9.f}, {"ab", -2.f}, {"bc", -1.f}}) {
+    add_token(vocabulary, text, TokenKind::normal, score);  // 259 a, 260 b, 261 c, 262 ab, 263 bc
+  }
+  const auto tokenizer = make(vocabulary);
+  EXPECT_EQ(encode(*tokenizer, "abc"), (Ids{259, 263}));
+  EXPECT_EQ(encode(*tokenizer, "abab"), (Ids{262, 262}));
+  EXPECT_EQ(encode(*tokenizer, "\u00E9"), (Ids{3 + 0xC3, 3 + 0xA9}));
+  EXPECT_EQ(encode(*tokenizer, "a", {.add_special = true}), (Ids{259}));  // add_bos is false
+  vocabulary.add_bos = vocabulary.add_eos = true;
+  EXPECT_EQ(encode(*make(vocabulary), "a", {.add_special = true}), (Ids{1, 259, 2}));
+}
+
+TEST(Spm, ASpacePrefixAfterEverySpecialToken) {
+  Vocabulary vocabulary = spm_bytes();
+  add_token(vocabulary, "\u2581", TokenKind::normal, -3);   // 259
+  add_token(vocabulary, "a", TokenKind::normal, -3);        // 260
+  add_token(vocabulary, "\u2581a", TokenKind::normal, -1);  // 261
+  vocabulary.add_space_prefix = true;
+  const auto tokenizer = make(vocabulary);
+  EXPECT_EQ(encode(*tokenizer, "a a"), (Ids{261, 261}));
+  EXPECT_EQ(encode(*tokenizer, "a<s>a", {.parse_special = true}), (Ids{261, 1, 261}));
+  EXPECT_EQ(encode(*tokenizer, ""), Ids{});
+  EXPECT_EQ(tokenizer->decode({261, 1, 261}), " a<s> a");
+}
+
+// Text that no permission was given for never becomes a control token, not even by merging up to its text.
+TEST(Spm, PlainTextGivesNoControlToken) {
+  Vocabulary vocabulary = spm_bytes();
+  for (const char* text : {"<", "s", ">", "<s"}) add_token(vocabulary, text, TokenKind::normal, -1);
+  const auto tokenizer = make(vocabulary);
+  EXPECT_EQ(encode(*tokenizer, "<s>"), (Ids{262, 261}));
+  EXPECT_EQ(encode(*tokenizer, "<s>", {.parse_special = true}), (Ids{1}));
+}
+
+TEST(Spm, TokensThatGoOnPastAWordStillMerge) {
+  Vocabulary vocabulary = spm_bytes();
+  for (const char* text : {"a", "\u2581", "a\u2581", "a\u2581a"}) add_token(vocabulary, text, TokenKind::normal, -1);
+  EXPECT_EQ(encode(*make(vocabulary), "a a"), (Ids{262}));
+}
+
+TEST(Spm, WithoutByteTokensACharacterIsUnknown) {
+  Vocabulary vocabulary;
+  add_token(vocabulary, "<unk>", TokenKind::unknown);
+  add_token(vocabulary, "a", TokenKind::normal);
+  vocabulary.unk = 0;
+  vocabulary.add_space_prefix = false;
+  EXPECT_EQ(encode(*make(vocabulary), "a\U0001F600a"), (Ids{1, 0, 1}));
+}
+
+TEST(SpecialTokens, LeftmostThenLongest) {
+  Vocabulary vocabulary = spm_bytes();
+  add_token(vocabulary, "<s><s>", TokenKind::control);     // 259
+  add_token(vocabulary, "xx", TokenKind::user_defined);    // 260
+  add_token(vocabulary, "xxyy", TokenKind::user_defined);  // 261
+  add_token(vocabulary, "xxy!", TokenKind::control);       // 262
+  add_token(vocabulary, "", TokenKind::control);           // 263: never found
+  const auto tokenizer = make(vocabulary);
+  EXPECT_EQ(encode(*tokenizer, "<s><s><s>", {.parse_special = true}), (Ids{259, 1}));
+  EXPECT_EQ(encode(*tokenizer, "xxyyxxy"), (Ids{261, 260, 3 + 'y'}));  // user-defined ones need no permission
+  EXPECT_EQ(encode(*tokenizer, "xxy!"), (Ids{260, 3 + 'y', 3 + '!'}));
+  EXPECT_EQ(encode(*tokenizer, "xxy!", {.parse_special = true}), (Ids{262}));
+  EXPECT_EQ(tokenizer->token_bytes(1, false), "");
+  EXPECT_EQ(tokenizer->token_bytes(1, true), "<s>");
+  EXPECT_EQ(tokenizer->token_bytes(260, false), "xx");
+  EXPECT_EQ(tokenizer->token_bytes(-1, true) + tokenizer->token_bytes(9999, true), "");
+}
+
+TEST(Bpe, MergesMayPassThroughPiecesThatAreNoTokens) {
+  Vocabulary vocabulary;
+  vocabulary.model = TokenizerModel::bpe;
+  vocabulary.pre = "gpt-2";
+  for (const char* text : {"a", "b", "c", "abc", "\u0120"}) add_token(vocabulary, text, TokenKind::normal);
+  vocabulary.merges = {"a b", "ab c"};
+  const auto tokenizer = make(vocabulary);
+  EXPECT_EQ(encode(*tokenizer, "abc"), (Ids{3}));
+  EXPECT_EQ(encode(*tokenizer, "ab abc"), (Ids{0, 1, 4, 3}));  // "ab" falls apart again
+  EXPECT_EQ(tokenizer->decode({3, 4, 0}), "abc a");
+  EXPECT_EQ(encode(*tokenizer, "ax"), (Ids{0}));  // no token and no <unk> for x
+}
+
+TEST(StreamDecoder, NeverHalfACharacter) {
+  const auto tokenizer = make(spm_bytes());
+  const auto stream = [&](std::string_view bytes) {
+    StreamDecoder decoder(*tokenizer, true);
+    std::string text;
+    for (const char c : bytes) {
+      const std::string part = decoder.push(3 + static_cast<unsigned char>(c));
+      EXPECT_TRUE(is_utf8(part));
+      text += part + "|";
+    }
+    return text + decoder.flush();
+  };
+  EXPECT_EQ(stream("a\u00E9!"), "a||\u00E9|!|");
+  EXPECT_EQ(stream("\U0001F600"), "|||\U0001F600|");
+  EXPECT_EQ(stream("\xE4\xBD x"), "||\uFFFD |x|");
+  EXPECT_EQ(stream("\xFFx\xF0\x9F"), "\uFFFD|x|||\uFFFD");
+}
+
+// Random bytes, cut into tokens in random ways: the stream is the whole with bad pieces replaced.
+TEST(StreamDecoder, EqualsTheWholeHoweverTokensCut) {
+  std::mt19937 random(3);
+  Vocabulary vocabulary = spm_bytes();
+  std::vector<std::string> pieces;
+  for (int i = 0; i < 300; ++i) {
+    constexpr std::string_view likely = "a\xC3\xA9\xE4\xBD\xA0\xF0\x9F\x98\x80\xED\xF4\x90\xC0";
+    std::string piece;
+    for (auto n = 1 + random() % 5; n > 0; --n) piece += likely[random() % likely.size()];
+    add_token(vocabulary, piece, TokenKind::user_defined);
+  }
+  const auto tokenizer = make(vocabulary);
+  for (int round = 0; round < 500; ++round) {
+    Ids ids;
+    for (auto n = random() % 12; n > 0; --n) ids.push_back(static_cast<TokenId>(259 + random() % 300));
+    StreamDecoder decoder(*tokenizer, true);
+    std::string text;
+    for (const TokenId id : ids) text += decoder.push(id);
+    text += decoder.flush();
+    ASSERT_EQ(text, replace_invalid_utf8(tokenizer->decode(ids), Replace::piece));
+  }
+}
+
+// Any bytes give ids of the vocabulary, and byte-level BPE gives them back, each bad byte as U+FFFD. Falcon's vocabulary
+// has no token for some control characters: those are lost.
+class TokenizerFuzz : public testing::TestWithParam<const char*> {};
+
+TEST_P(TokenizerFuzz, RandomBytes) {
+  const auto data = test::test_data();
+  if (!data) GTEST_SKIP() << "WISP_TEST_DATA is not set";
+  const auto file = gguf::open_model((*data / "tokenizer" / (std::string(GetParam()) + ".gguf")).string());
+  ASSERT_TRUE(file);
+  const auto tokenizer = make(read_vocabulary(file->metadata).value());
+  const std::vector<std::string>& tokens = tokenizer->vocabulary().tokens;
+  std::mt19937 random(23);
+  const int rounds = test::full_run() ? 20000 : 1000;
+  for (int round = 0; round < rounds; ++round) {
+    std::string text;
+    const auto style = random() % 3;
+    for (auto n = random() % 60; n > 0; --n) {
+      if (style == 0) text += static_cast<char>(random());                            // any bytes
+      if (style == 1) append_utf8(text, static_cast<char32_t>(random() % 0x110000));  // any characters
+      if (style == 2) text += tokens[random() % tokens.size()];  // token texts, special ones among them
+    }
+    for (const bool parse_special : {false, true}) {
+      const Ids ids = encode(*tokenizer, text, {.add_special = false, .parse_special = parse_special});
+      for (const TokenId id : ids) ASSERT_TRUE(id >= 0 && id < tokenizer->vocabulary().size());
+      if (tokenizer->vocabulary().model == TokenizerModel::bpe && GetParam() != std::string("falcon")) {
+        ASSERT_EQ(tokenizer->decode(ids), replace_invalid_utf8(text, Replace::byte));
+      }
+      if (!parse_special) {
+        for (const TokenId id : ids) {
+          ASSERT_NE(tokenizer->vocabulary().kinds[static_cast<std::size_t>(id)], TokenKind::control);
+        }
+      }
+      ASSERT_EQ(encode(*tokenizer, text, {.add_special = false, .parse_special = parse_special}), ids);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Vocabularies, TokenizerFuzz,
+                         testing::Values("llama-spm", "phi-3", "llama-bpe", "gpt-2", "qwen2", "falcon",
+                                         "deepseek-coder"),
+                         [](const auto& info) {
+                           std::string name = info.param;
+                           for (char& c : name) c = c == '-' ? '_' : c;
+                           return name;
+                         });
+
+// A megabyte without a space is one word: it must not cost the square of its length.
+TEST(Tokenizer, OneLongWord) {
+  Vocabulary vocabulary = spm_bytes();
+  add_token(vocabulary, "a", TokenKind::normal, -9);
+  std::string text = "a";
+  for (int i = 0; i < 6; ++i) add_token(vocabulary, text += text, TokenKind::normal, -1);
+  const Ids ids = encode(*make(vocabulary), std::string(1 << 20, 'a'));
+  EXPECT_EQ(ids, Ids((1 << 20) / 64, 265));
+}
+
+}  // namespace
+}  // namespace wisp::text

@@ -1,0 +1,158 @@
+#include "text/vocabulary.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+
+#include "base/log.h"
+#include "gguf/reader.h"
+#include "tests/test_data.h"
+#include "text/tokenizer.h"
+
+namespace wisp::text {
+namespace {
+
+using gguf::Array;
+using gguf::Metadata;
+using gguf::Value;
+using gguf::ValueType;
+
+Value text_value(std::string text) { return {ValueType::string, std::move(text)}; }
+Value id_value(std::uint64_t id) { return {ValueType::u32, id}; }
+Value array_value(Array array) { return {ValueType::array, std::make_shared<Array>(std::move(array))}; }
+Value strings(std::vector<std::string> texts) { return array_value({ValueType::string, std::move(texts), {}, {}}); }
+Value integers(std::vector<std::int64_t> numbers) { return array_value({ValueType::i32, {}, std::move(numbers), {}}); }
+Value floats(std::vector<double> numbers) { return array_value({ValueType::f32, {}, {}, std::move(numbers)}); }
+
+// <unk> <s> </s> a b ab
+Metadata small_spm() {
+  Metadata metadata;
+  metadata.set("tokenizer.ggml.model", text_value("llama"));
+  metadata.set("tokenizer.ggml.tokens", strings({"<unk>", "<s>", "</s>", "a", "b", "ab"}));
+  metadata.set("tokenizer.ggml.scores", floats({0, 0, 0, -1, -2, -3}));
+  metadata.set("tokenizer.ggml.token_type", integers({2, 3, 3, 1, 1, 1}));
+  return metadata;
+}
+
+Metadata small_bpe() {
+  Metadata metadata;
+  metadata.set("tokenizer.ggml.model", text_value("gpt2"));
+  metadata.set("tokenizer.ggml.pre", text_value("qwen2"));
+  metadata.set("tokenizer.ggml.tokens", strings({"a", "b", "ab", "<|im_end|>"}));
+  metadata.set("tokenizer.ggml.merges", strings({"a b"}));
+  metadata.set("tokenizer.ggml.token_type", integers({1, 1, 1, 3}));
+  return metadata;
+}
+
+std::string refusal(const Metadata& metadata) {
+  const Result<Vocabulary> vocabulary = read_vocabulary(metadata);
+  return vocabulary ? "accepted" : vocabulary.error().message;
+}
+
+// The metadata with one key replaced.
+Metadata with(Metadata metadata, const std::string& key, Value value) {
+  metadata.set(key, std::move(value));
+  return metadata;
+}
+
+TEST(Vocabulary, DefaultsOfSpm) {
+  const Vocabulary vocabulary = read_vocabulary(small_spm()).value();
+  EXPECT_EQ(vocabulary.bos, 1);
+  EXPECT_EQ(vocabulary.eos, 2);
+  EXPECT_EQ(vocabulary.unk, 0);
+  EXPECT_TRUE(vocabulary.add_bos && !vocabulary.add_eos && vocabulary.add_space_prefix);
+  EXPECT_EQ(vocabulary.end_of_generation, std::vector<TokenId>{2});
+  EXPECT_TRUE(vocabulary.is_end(2));
+  EXPECT_FALSE(vocabulary.is_end(1));
+}
+
+TEST(Vocabulary, DefaultsOfBpe) {
+  const Vocabulary qwen = read_vocabulary(small_bpe()).value();
+  EXPECT_FALSE(qwen.bos || qwen.eos || qwen.add_bos || qwen.add_space_prefix);
+  EXPECT_EQ(qwen.end_of_generation, std::vector<TokenId>{3});
+  EXPECT_TRUE(read_vocabulary(with(small_bpe(), "tokenizer.ggml.pre", text_value("llama-bpe")))->add_bos);
+}
+
+TEST(Vocabulary, EndsAreIdsAndKnownTexts) {
+  Metadata metadata = small_spm();
+  metadata.set("tokenizer.ggml.tokens", strings({"<unk>", "<s>", "</s>", "<|end|>", "b", "<end_of_turn>"}));
+  metadata.set("tokenizer.ggml.eot_token_id", id_value(4));
+  const Vocabulary vocabulary = read_vocabulary(metadata).value();
+  EXPECT_EQ(vocabulary.end_of_generation, (std::vector<TokenId>{2, 3, 4, 5}));
+  EXPECT_EQ(vocabulary.kinds[3], TokenKind::control);  // normal in the file
+  // gpt-oss closes messages with <|end|>, and answers with <|return|>.
+  metadata.set("tokenizer.ggml.tokens", strings({"<unk>", "<s>", "</s>", "<|end|>", "b", "<|return|>"}));
+  EXPECT_EQ(read_vocabulary(metadata)->end_of_generation, (std::vector<TokenId>{2, 4, 5}));
+}
+
+TEST(Vocabulary, RefusesByName) {
+  EXPECT_EQ(refusal(Metadata()), "metadata key 'tokenizer.ggml.model' is missing");
+  EXPECT_EQ(refusal(with(small_spm(), "tokenizer.ggml.model", text_value("bert"))),
+            "tokenizer model 'bert' is not known; known are llama (SentencePiece) and gpt2 (BPE)");
+  EXPECT_EQ(refusal(with(small_spm(), "tokenizer.ggml.scores", floats({1, 2}))),
+            "metadata key 'tokenizer.ggml.scores' has 2 entries, but there are 6 tokens");
+  EXPECT_EQ(refusal(with(small_spm(), "tokenizer.ggml.scores", floats({0, 0, 0, NAN, 0, 0}))),
+            "metadata key 'tokenizer.ggml.scores': the score of token 3 is not a number");
+  EXPECT_EQ(refusal(with(small_spm(), "tokenizer.ggml.token_type", integers({1}))),
+            "metadata key 'tokenizer.ggml.token_type' has 1 entries, but there are 6 tokens");
+  EXPECT_EQ(refusal(with(small_spm(), "tokenizer.ggml.token_type", integers({2, 3, 3, 1, 1, 7}))),
+            "metadata key 'tokenizer.ggml.token_type': token 5 has type 7, expected 0 to 6");
+  EXPECT_EQ(refusal(with(small_spm(), "tokenizer.ggml.tokens", integers({1, 2}))),
+            "metadata key 'tokenizer.ggml.tokens' is an array of i32, expected strings");
+  EXPECT_EQ(refusal(with(small_spm(), "tokenizer.ggml.tokens", strings({}))),
+            "metadata key 'tokenizer.ggml.tokens' is empty");
+  EXPECT_EQ(refusal(with(small_bpe(), "tokenizer.ggml.merges", strings({"a b", "ab"}))),
+            "metadata key 'tokenizer.ggml.merges': entry 1 is 'ab', expected two parts and a space between");
+  EXPECT_NE(refusal(with(small_spm(), "tokenizer.ggml.bos_token_id", text_value("1"))), "accepted");
+}
+
+std::string last_warning;
+
+TEST(Vocabulary, AnIdOutsideIsIgnoredWithAWarning) {
+  last_warning.clear();
+  set_log_sink([](LogLevel, std::string_view text) { last_warning = text; });
+  const Vocabulary vocabulary = read_vocabulary(with(small_spm(), "tokenizer.ggml.bos_token_id", id_value(6))).value();
+  set_log_sink(nullptr);
+  EXPECT_FALSE(vocabulary.bos);
+  EXPECT_EQ(last_warning, "metadata key 'tokenizer.ggml.bos_token_id' is 6, but the vocabulary has 6 tokens; ignored");
+}
+
+TEST(Vocabulary, UnknownPretokenizerIsRefusedWithTheKnownOnes) {
+  const auto tokenizer =
+      Tokenizer::create(read_vocabulary(with(small_bpe(), "tokenizer.ggml.pre", text_value("nonesuch"))).value());
+  ASSERT_FALSE(tokenizer);
+  EXPECT_EQ(tokenizer.error().code, Code::unsupported);
+  EXPECT_TRUE(tokenizer.error().message.starts_with("pre-tokenizer 'nonesuch' is not known; known are default, gpt-2"));
+}
+
+TEST(Vocabulary, ByteTokenTexts) {
+  EXPECT_EQ(byte_token_value("<0x0A>"), 0x0A);
+  EXPECT_EQ(byte_token_value("<0xfF>"), 0xFF);
+  for (const char* text : {"<0x0>", "<0x0G>", "<0x-1>", "<0x0A", "0x0A", "<0x00A>"})
+    EXPECT_FALSE(byte_token_value(text));
+}
+
+// The vocabulary faults among the malformed files; true: accepted.
+TEST(Vocabulary, MalformedFiles) {
+  const auto data = test::test_data();
+  if (!data) GTEST_SKIP() << "WISP_TEST_DATA is not set";
+  const std::map<std::string, bool> expected = {
+      {"ok-base", true},      {"tokens-u32", false}, {"tokens-missing", false},    {"scores-short", false},
+      {"types-short", false}, {"tok-dup", true},     {"tok-model-unknown", false}, {"tok-bad-utf8", true},
+      {"bos-range", true},    {"bos-str", false},
+  };
+  for (const auto& [name, accepted] : expected) {
+    const auto file = gguf::open_model((*data / "malformed" / (name + ".gguf")).string());
+    ASSERT_TRUE(file) << name;
+    Result<Vocabulary> vocabulary = read_vocabulary(file->metadata);
+    EXPECT_EQ(vocabulary.has_value(), accepted) << name;
+    if (!vocabulary) continue;
+    const auto tokenizer = Tokenizer::create(std::move(*vocabulary));
+    ASSERT_TRUE(tokenizer) << name;
+    EXPECT_TRUE((*tokenizer)->encode("Once upon a time", {.add_special = true})) << name;
+  }
+}
+
+}  // namespace
+}  // namespace wisp::text
