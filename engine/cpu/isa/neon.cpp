@@ -1,0 +1,12 @@
+// NEON as every AArch64 has it.
+#include <arm_neon.h>
+
+#include "cpu/isa/tables.h"
+
+namespace wisp::cpu {
+namespace {
+#include "cpu/isa/simd_neon.inc"
+#include "cpu/isa/kernels.inc"
+}  // namespace
+const Kernels kKernelsNeon = make_kernels("neon");
+}  // namespace wisp::cpu

@@ -1,0 +1,13 @@
+// NEON with the dot product instruction: Arm v8.2, Apple M1 and later.
+#include <arm_neon.h>
+
+#include "cpu/isa/tables.h"
+
+namespace wisp::cpu {
+namespace {
+#define WISP_NEON_DOT 1
+#include "cpu/isa/simd_neon.inc"
+#include "cpu/isa/kernels.inc"
+}  // namespace
+const Kernels kKernelsNeonDot = make_kernels("neon-dotprod");
+}  // namespace wisp::cpu
