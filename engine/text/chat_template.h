@@ -8,32 +8,34 @@
 #include <vector>
 
 #include "base/result.h"
+#include "text/jinja/limits.h"
 #include "text/jinja/value.h"
 
 namespace wisp::text {
+
+namespace jinja {
+struct Template;
+}
 
 struct ChatMessage {
   std::string role;  // "system", "user", "assistant", "tool"
   std::string content;
 };
 
-// Bounds on what a template from an untrusted file may do; a template that passes one fails with Code::limit.
-struct TemplateLimits {
-  std::uint64_t max_steps = 10'000'000;          // evaluated nodes
-  std::uint32_t max_depth = 200;                 // nesting of calls and expressions
-  std::uint64_t max_output_bytes = 64u << 20;
-};
+using TemplateLimits = jinja::Limits;
 
 class ChatTemplate {
  public:
-  // Code::invalid_file with line and column when the template does not parse.
+  // Code::invalid_file with line and column when the template does not parse; Code::limit when it nests too deep.
   static Result<ChatTemplate> parse(std::string source, TemplateLimits limits = {});
   ChatTemplate(ChatTemplate&&) noexcept;
   ChatTemplate& operator=(ChatTemplate&&) noexcept;
   ~ChatTemplate();
 
-  // Renders with exactly these variables defined (an object), nothing added. `now_unix_seconds` is what strftime_now
-  // formats, in UTC. raise_exception(text) in the template gives Code::invalid_argument with that text.
+  // Renders with exactly these variables defined (a dict), nothing added. `now_unix_seconds` is what strftime_now
+  // formats, in UTC. Failures name line and column: Code::invalid_argument for what the template does wrong or refuses
+  // itself (raise_exception), Code::limit when it wants more than the limits. Safe from several threads at once, as long
+  // as each has variables of its own: Values are not shared between threads.
   Result<std::string> render(const jinja::Value& variables, std::int64_t now_unix_seconds) const;
   // The usual call: messages, add_generation_prompt, bos_token and eos_token.
   Result<std::string> render_chat(const std::vector<ChatMessage>& messages, bool add_generation_prompt,
@@ -41,9 +43,9 @@ class ChatTemplate {
                                   std::int64_t now_unix_seconds) const;
 
  private:
-  struct Parsed;
-  explicit ChatTemplate(std::unique_ptr<Parsed> parsed);
-  std::unique_ptr<Parsed> parsed_;
+  ChatTemplate(std::unique_ptr<const jinja::Template> parsed, const TemplateLimits& limits);
+  std::unique_ptr<const jinja::Template> parsed_;
+  TemplateLimits limits_;
 };
 
 }  // namespace wisp::text

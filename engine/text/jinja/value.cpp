@@ -1,6 +1,5 @@
 #include "text/jinja/value.h"
 
-#include <bit>
 #include <cmath>
 
 namespace wisp::text::jinja {
@@ -130,15 +129,29 @@ const Value* Value::find(std::string_view key) const {
   return dict == nullptr ? nullptr : dict->find(key);
 }
 
+std::partial_ordering order_numbers(const Value& a, const Value& b) {
+  if (a.is_integral() && b.is_integral()) return a.as_integer() <=> b.as_integer();
+  if (!a.is_integral() && !b.is_integral()) return a.as_real() <=> b.as_real();
+  if (!a.is_integral()) return 0 <=> order_numbers(b, a);
+  const double real = b.as_real();
+  constexpr double kPastIntegers = 9223372036854775808.0;  // 2^63
+  if (std::isnan(real)) return std::partial_ordering::unordered;
+  if (real >= kPastIntegers) return std::partial_ordering::less;
+  if (real < -kPastIntegers) return std::partial_ordering::greater;
+  const double whole = std::trunc(real);
+  const auto integer = static_cast<std::int64_t>(whole);
+  if (a.as_integer() != integer) return a.as_integer() <=> integer;
+  return 0.0 <=> real - whole;
+}
+
 bool KeyLess::operator()(const Value& a, const Value& b) const {
   if (const int left = key_class(a), right = key_class(b); left != right) return left < right;
   if (a.is(Kind::string)) return a.as_text() < b.as_text();
-  if (a.is_integral() && b.is_integral()) return a.as_integer() < b.as_integer();
+  if (!a.is_number()) return false;
+  const std::partial_ordering order = order_numbers(a, b);
+  if (order != std::partial_ordering::unordered) return order < 0;
   // NaN is equal to itself as a key, and smaller than the others, or the order would not be one.
-  const double left = a.as_real();
-  const double right = b.as_real();
-  if (std::isnan(left) || std::isnan(right)) return std::isnan(left) && !std::isnan(right);
-  return left < right;
+  return std::isnan(a.as_real()) && !std::isnan(b.as_real());
 }
 
 bool Dict::hashable(const Value& key) { return key.is(Kind::none) || key.is_number() || key.is(Kind::string); }

@@ -3,6 +3,7 @@
 // thread at a time.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <span>
@@ -123,6 +124,9 @@ class Value {
     Object* object = nullptr;
   } data_;
 };
+
+// Exact, also between a 64-bit integer and a real; unordered when one is NaN.
+std::partial_ordering order_numbers(const Value& a, const Value& b);
 
 // The order that finds dict keys: what Python holds equal (1, 1.0 and True) is equal here. Only for hashable kinds.
 struct KeyLess {
