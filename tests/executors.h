@@ -1,11 +1,14 @@
 // The executors that must agree: golden and property tests run over all of them.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "cpu/cpu_info.h"
+#include "cpu/executor.h"
 #include "graph/executor.h"
 #include "graph/scalar_executor.h"
 
@@ -21,8 +24,22 @@ struct ExecutorKind {
 inline std::vector<ExecutorKind> executor_kinds() {
   using graph::Arithmetic;
   const auto scalar = [](Arithmetic arithmetic) { return [=] { return graph::make_scalar_executor(arithmetic); }; };
-  return {{"scalar_exact", Arithmetic::exact, scalar(Arithmetic::exact)},
-          {"scalar_int8", Arithmetic::int8_activations, scalar(Arithmetic::int8_activations)}};
+  std::vector<ExecutorKind> kinds = {
+      {"scalar_exact", Arithmetic::exact, scalar(Arithmetic::exact)},
+      {"scalar_int8", Arithmetic::int8_activations, scalar(Arithmetic::int8_activations)}};
+  // Every kernel set of this build that runs on this processor.
+  for (const cpu::KernelSet& set : cpu::cpu_info().sets) {
+    if (!set.runs_here) continue;
+    std::string name = std::string("cpu_") + set.kernels->name;
+    std::ranges::replace(name, '-', '_');
+    kinds.push_back({name, Arithmetic::int8_activations, [isa = std::string(set.kernels->name)] {
+                       cpu::CpuOptions options;
+                       options.isa = isa;
+                       options.threads = 2;
+                       return std::move(*cpu::make_cpu_executor(options));
+                     }});
+  }
+  return kinds;
 }
 
 }  // namespace wisp::test
