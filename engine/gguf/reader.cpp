@@ -22,8 +22,9 @@ constexpr std::uint64_t kLeastTensorBytes = 8 + 1 + 4 + 8 + 4 + 8;  // length, o
 Status check_count(std::string_view what, std::uint64_t count, std::uint64_t least_bytes, std::uint64_t limit,
                    std::uint64_t remaining) {
   if (count > remaining / least_bytes) {
-    return fail(Code::invalid_file, "{} is {}, but the {} bytes left in the file hold at most {}", what, count,
-                remaining, remaining / least_bytes);
+    return fail(Code::invalid_file,
+                "{} is {}, but the {} bytes left in the file hold at most {}; the file is cut short or damaged", what,
+                count, remaining, remaining / least_bytes);
   }
   if (count > limit) return fail(Code::limit, "{} is {}; the limit is {}", what, count, limit);
   return {};
