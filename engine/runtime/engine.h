@@ -30,7 +30,7 @@
 namespace wisp::runtime {
 
 struct EngineOptions {
-  model::ContextOptions context;
+  model::ContextOptions context = {};
   graph::KvType kv_type = graph::KvType::f16;
 
   std::uint32_t row_budget = 512;     // rows of a step at most, all sequences together
@@ -39,11 +39,11 @@ struct EngineOptions {
 
   // KV blocks of each layer group (kv::kBlockPositions positions each). Empty: enough for max_sequences of the full
   // context, or what kv_bytes allows. The pool is one reservation that the system backs as blocks are first written.
-  std::vector<std::uint32_t> kv_blocks;
+  std::vector<std::uint32_t> kv_blocks = {};
   std::uint64_t kv_bytes = 0;  // budget of all groups together; 0: none
 
-  std::vector<std::string> passes_off;  // fusion passes by name, or "all"
-  bool prefix_cache = true;             // reuse the KV of equal prompt starts
+  std::vector<std::string> passes_off = {};  // fusion passes by name, or "all"
+  bool prefix_cache = true;                  // reuse the KV of equal prompt starts
 
   // Prompt rows of one sequence in a step; 0: the whole budget while nobody waits for a next token, else what keeps
   // steps near `inter_token_target_ns` by measured time. Changes when tokens come, never which.

@@ -67,10 +67,10 @@ struct FinishEvent {
 inline constexpr std::uint32_t kNoLimit = 0xFFFFFFFFu;
 
 struct Request {
-  std::vector<TokenId> prompt;  // ids taken as they are; at least one
-  sample::SamplingParams sampling;
+  std::vector<TokenId> prompt = {};  // ids taken as they are; at least one
+  sample::SamplingParams sampling = {};
   std::uint32_t max_new_tokens = kNoLimit;  // 0: compute the prompt and finish
-  std::vector<std::string> stop;            // needs the engine to have a tokenizer
+  std::vector<std::string> stop = {};       // needs the engine to have a tokenizer
   bool ignore_end = false;                  // end tokens are tokens like any other
   bool show_special = false;                // control tokens appear in `text`
   int priority = 0;                         // higher is served first
@@ -78,12 +78,12 @@ struct Request {
   // Scoring: called for every prompt position from `logits_from` on, in order, once each; `logits` [vocabulary] predict
   // the token after it and are valid during the call. Positions from there on are computed, never taken from the prefix
   // index.
-  std::function<void(std::uint32_t position, std::span<const float> logits)> on_logits;
+  std::function<void(std::uint32_t position, std::span<const float> logits)> on_logits = {};
   std::uint32_t logits_from = 0;
   // Called inside end_step(). They may call submit() and cancel(), nothing else of the engine. Of one request: all
   // on_logits, then on_token in order, then on_finish exactly once, whatever happens (but the engine's own end).
-  std::function<void(const TokenEvent&)> on_token;
-  std::function<void(const FinishEvent&)> on_finish;
+  std::function<void(const TokenEvent&)> on_token = {};
+  std::function<void(const FinishEvent&)> on_finish = {};
 };
 
 }  // namespace wisp::runtime
