@@ -1,0 +1,132 @@
+// Many requests, little memory, and a random hand that cancels, forks and preempts: nobody's text may change, every
+// request ends once, and every block comes back.
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <random>
+
+#include "tests/engine_harness.h"
+
+namespace wisp::runtime {
+namespace {
+
+using test::FakeEngine;
+using test::Heard;
+
+struct Asked {
+  RequestId id{};
+  std::vector<TokenId> prompt;  // a fork's: all tokens it started with
+  std::uint32_t max_new_tokens = 0;
+  Heard heard;
+};
+
+class EngineRandomLoadTest : public testing::TestWithParam<std::uint32_t> {
+ protected:
+  std::uint32_t roll(std::uint32_t n) { return static_cast<std::uint32_t>(random_() % n); }
+
+  EngineOptions random_options() {
+    EngineOptions options;
+    options.max_sequences = 1 + roll(8);
+    options.row_budget = options.max_sequences + roll(60);
+    options.max_logit_rows = options.max_sequences + roll(4);
+    options.prompt_chunk = roll(3) == 0 ? 1 + roll(40) : 0;
+    options.prefix_cache = roll(4) != 0;
+    options.kv_blocks = {8 + roll(6), 8 + roll(6), 8 + roll(6)};  // at least the longest request's
+    options.max_waiting_requests = 30;
+    return options;
+  }
+
+  // A few common beginnings, so that there are prefixes to share.
+  std::vector<TokenId> random_prompt() {
+    std::vector<TokenId> prompt = test::random_tokens(roll(100), roll(3));
+    const std::vector<TokenId> tail = test::random_tokens(1 + roll(60), roll(1000));
+    prompt.insert(prompt.end(), tail.begin(), tail.end());
+    return prompt;
+  }
+
+  Asked& submit(FakeEngine& engine) {
+    Asked& asked = asked_.emplace_back();
+    asked.prompt = random_prompt();
+    asked.max_new_tokens = roll(40);
+    Request request{.prompt = asked.prompt, .sampling = test::greedy(), .max_new_tokens = asked.max_new_tokens};
+    request.priority = static_cast<int>(roll(3));
+    request.salt = roll(2);
+    request = roll(5) == 0 ? test::listen_to_scores(std::move(request), asked.heard)
+                           : test::listen(std::move(request), asked.heard);
+    keep_or_drop(engine->submit(std::move(request)));
+    return asked;
+  }
+  void fork(FakeEngine& engine, const Asked& parent) {
+    Asked& child = asked_.emplace_back();
+    child.prompt = parent.prompt;
+    child.prompt.insert(child.prompt.end(), parent.heard.tokens.begin(), parent.heard.tokens.end());
+    child.max_new_tokens = roll(20);
+    Request request{.prompt = test::random_tokens(roll(3), roll(9)),
+                    .sampling = test::greedy(),
+                    .max_new_tokens = child.max_new_tokens};
+    child.prompt.insert(child.prompt.end(), request.prompt.begin(), request.prompt.end());
+    keep_or_drop(engine->fork(parent.id, test::listen(std::move(request), child.heard)));
+  }
+  // The last of asked_ was asked for; a full queue is a fair answer.
+  void keep_or_drop(const Result<RequestId>& id) {
+    if (id) {
+      asked_.back().id = *id;
+    } else {
+      EXPECT_EQ(id.error().code, Code::limit) << id.error().message;
+      asked_.pop_back();
+    }
+  }
+
+  void check(const FakeEngine& engine, const Asked& asked) const {
+    EXPECT_EQ(asked.heard.finishes, 1);
+    EXPECT_NE(asked.heard.reason, FinishReason::error) << asked.heard.error.message;
+    const auto n = static_cast<std::uint32_t>(asked.heard.tokens.size());
+    EXPECT_EQ(asked.heard.tokens, engine.model.continue_greedily(asked.prompt, n));
+    if (asked.heard.reason == FinishReason::length) EXPECT_EQ(n, asked.max_new_tokens);
+    if (!asked.heard.scores.empty()) {
+      std::vector<std::vector<float>> expected = engine.model.logits(asked.prompt);
+      if (asked.heard.reason != FinishReason::cancelled) EXPECT_EQ(asked.heard.scores.size(), expected.size());
+      expected.resize(asked.heard.scores.size());
+      EXPECT_TRUE(test::same_bits(asked.heard.scores, expected));
+    }
+  }
+
+  std::mt19937 random_{GetParam()};
+  std::deque<Asked> asked_;  // callbacks hold references
+};
+
+TEST_P(EngineRandomLoadTest, NobodysTextChanges) {
+  FakeEngine engine(test::mixed_fake(), 240, random_options());
+  for (int i = 0; i < 20; ++i) submit(engine);
+  for (int step = 0; step < 150; ++step) {
+    Asked& any = asked_[roll(static_cast<std::uint32_t>(asked_.size()))];
+    const bool live = any.heard.finishes == 0;
+    switch (roll(12)) {
+      case 0: submit(engine); break;
+      case 1:
+        if (live) fork(engine, any);
+        break;
+      case 2:
+        if (live) static_cast<void>(engine->preempt(any.id));  // refused while it waits
+        break;
+      case 3:
+        if (live && roll(3) == 0) EXPECT_TRUE(engine->cancel(any.id));
+        break;
+      default: break;
+    }
+    ASSERT_TRUE(engine->step());
+    const Counters now = engine->counters();
+    ASSERT_LE(now.running, engine->options().max_sequences);
+  }
+  ASSERT_TRUE(engine->run());
+  ASSERT_EQ(engine.controls->broken_rule, std::nullopt);
+  for (const Asked& asked : asked_) check(engine, asked);
+  for (const std::uint32_t rows : engine.controls->rows_of_steps) EXPECT_LE(rows, engine->options().row_budget);
+  for (const kv::GroupUsage& group : engine->kv_use().groups) EXPECT_EQ(group.n_used, 0u);
+  EXPECT_EQ(engine->counters().requests_submitted, engine->counters().requests_finished);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, EngineRandomLoadTest, testing::Range(0u, 24u));
+
+}  // namespace
+}  // namespace wisp::runtime
