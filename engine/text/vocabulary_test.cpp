@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <map>
+#include <random>
 
 #include "base/log.h"
 #include "gguf/reader.h"
@@ -131,6 +132,51 @@ TEST(Vocabulary, ByteTokenTexts) {
   EXPECT_EQ(byte_token_value("<0xfF>"), 0xFF);
   for (const char* text : {"<0x0>", "<0x0G>", "<0x-1>", "<0x0A", "0x0A", "<0x00A>"})
     EXPECT_FALSE(byte_token_value(text));
+}
+
+// Vocabularies of random texts, kinds, scores and merges: refused, or a tokenizer that answers.
+TEST(Vocabulary, HostileVocabularies) {
+  std::mt19937 random(5);
+  const auto below = [&](std::size_t n) { return random() % n; };
+  int made = 0;
+  for (int round = 0; round < 2000; ++round) {
+    const auto text = [&] {
+      constexpr std::string_view likely = "ab  <0x>\u2581\u0120\xE2\x96\xFF\n1F";
+      std::string out;
+      for (auto n = below(8); n > 0; --n) out += likely[below(likely.size())];
+      return out;
+    };
+    Array tokens{ValueType::string, {}, {}, {}}, merges = tokens;
+    Array kinds{ValueType::i32, {}, {}, {}}, scores{ValueType::f32, {}, {}, {}};
+    for (auto n = 1 + below(30); n > 0; --n) {
+      tokens.strings.push_back(text());
+      kinds.integers.push_back(static_cast<std::int64_t>(below(7)));
+      scores.floats.push_back(below(20) == 0 ? INFINITY : static_cast<double>(below(9)) - 4);
+    }
+    for (auto n = below(20); n > 0; --n) merges.strings.push_back("a" + text() + " " + text() + "b");
+    Metadata metadata;
+    metadata.set("tokenizer.ggml.model", text_value(below(2) == 0 ? "llama" : "gpt2"));
+    metadata.set("tokenizer.ggml.pre", text_value(below(2) == 0 ? "llama-bpe" : "default"));
+    metadata.set("tokenizer.ggml.tokens", array_value(std::move(tokens)));
+    metadata.set("tokenizer.ggml.token_type", array_value(std::move(kinds)));
+    if (below(2) == 0) metadata.set("tokenizer.ggml.scores", array_value(std::move(scores)));
+    metadata.set("tokenizer.ggml.merges", array_value(std::move(merges)));
+    for (const char* key : {"bos", "eos", "unknown"}) {
+      metadata.set(fmt::format("tokenizer.ggml.{}_token_id", key), id_value(below(29)));
+    }
+    set_log_sink([](LogLevel, std::string_view) {});
+    Result<Vocabulary> vocabulary = read_vocabulary(metadata);
+    set_log_sink(nullptr);
+    if (!vocabulary) continue;
+    const auto tokenizer = Tokenizer::create(std::move(*vocabulary)).value();
+    std::string input;
+    for (auto n = below(20); n > 0; --n) input += text();
+    for (const TokenId id : tokenizer->encode(input, {.add_special = true, .parse_special = true}).value()) {
+      ASSERT_TRUE(id >= 0 && id < tokenizer->vocabulary().size());
+    }
+    ++made;
+  }
+  EXPECT_GT(made, 1000);
 }
 
 // The vocabulary faults among the malformed files; true: accepted.
