@@ -36,6 +36,12 @@ Result<std::pair<std::string, std::string>> read_template(const TemplateOptions&
   return std::pair(std::string(source), fmt::format("{}: {}", options.model, kTemplateKey));
 }
 
+// A failure of what a file holds: the command line itself was right, whatever the engine calls it.
+std::unexpected<Error> refuse(Error cause, const std::string& where) {
+  if (cause.code == Code::invalid_argument) cause.code = Code::invalid_file;
+  return fail_in(std::move(cause), "{}", where);
+}
+
 std::int64_t current_time() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return std::chrono::duration_cast<std::chrono::seconds>(now).count();
@@ -46,18 +52,18 @@ Status render_template(const TemplateOptions& options) {
     return fail(Code::invalid_argument, "--jinja and --vars cannot both read standard input");
   WISP_TRY(const auto source, read_template(options));
   auto parsed = text::ChatTemplate::parse(source.first);
-  if (!parsed) return fail_in(parsed.error(), "{}", source.second);
+  if (!parsed) return refuse(parsed.error(), source.second);
   WISP_TRY(const std::string json, read_text_file(options.variables));
   auto variables = text::jinja::parse_json(json);
-  if (!variables) return fail_in(variables.error(), "{}", options.variables);
+  if (!variables) return refuse(variables.error(), options.variables);
   if (!variables->is(text::jinja::Kind::dict))
-    return fail(Code::invalid_argument, "{}: the variables are one JSON object, {{\"name\": value}}", options.variables);
+    return fail(Code::invalid_file, "{}: the variables are one JSON object, {{\"name\": value}}", options.variables);
   std::int64_t now = current_time();
   if (!options.now.empty()) {
     WISP_TRY(now, text::parse_iso_time(options.now));
   }
   const auto rendered = parsed->render(*variables, now);
-  if (!rendered) return fail_in(rendered.error(), "{}", source.second);
+  if (!rendered) return refuse(rendered.error(), source.second);
   return print(*rendered);
 }
 

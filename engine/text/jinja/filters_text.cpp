@@ -266,6 +266,7 @@ Result<Value> round_filter(Context& /*context*/, Value& input, Arguments& argume
     return Value::real((method == "ceil" ? std::ceil(value * scale) : std::floor(value * scale)) / scale);
   }
   if (method != "common") return fail(Code::invalid_argument, "method must be common, ceil or floor");
+  if (input.is_integral() && precision >= 0) return Value::integer(input.as_integer());
   if (!std::isfinite(value) || precision > 300) return Value::real(value);
   if (precision < 0) {
     const double scale = std::pow(10.0, static_cast<double>(-precision));

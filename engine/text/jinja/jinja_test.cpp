@@ -133,8 +133,8 @@ TEST(Jinja, Filters) {
       {"{{ range(5) | select('odd') | list }} {{ range(3) | reject('eq', 1) | list }} {{ [0, 1] | select | list }}", "[1, 3] [0, 2] [1]"},
       {"{{ l | selectattr('r', 'equalto', 'u') | list | length }} {{ l | rejectattr('r', 'defined') | list }}", "1 [{}]"},
       {"{{ x | default('d') }} {{ '' | default('d', true) }} {{ none | default('d') }} {{ x.y | default(1) if x }}", "d d None "},
-      {"{{ '42' | int }} {{ '4.9' | int }} {{ 'x' | int(7) }} {{ 'ff' | int(base=16) }} {{ '1.5' | float }} {{ 2.5 | round }} {{ 2.567 | round(2) }}",
-       "42 4 7 255 1.5 2.0 2.57"},
+      {"{{ '42' | int }} {{ '4.9' | int }} {{ 'x' | int(7) }} {{ 'ff' | int(base=16) }} {{ '1.5' | float }} {{ 2.5 | round }} {{ 2.567 | round(2) }} {{ 5 | round }}",
+       "42 4 7 255 1.5 2.0 2.57 5"},
       {"{{ {'b': 1, 'a': 2} | dictsort }} {{ {'b': 1, 'a': 2} | items | list }} {{ 'abc' | reverse }} {{ 'abc' | first }}{{ [1, 2] | last }}",
        "[('a', 2), ('b', 1)] [('b', 1), ('a', 2)] cba a2"},
       {"{{ 'a\nb\n\nc' | indent }}|{{ 'a\nb' | indent(2, true) }}", "a\n    b\n\n    c|  a\n  b"},
@@ -159,8 +159,8 @@ TEST(Jinja, ToJson) {
 
 TEST(Jinja, StringMethods) {
   expect_all({
-      {"{{ 'a,b,c'.split(',') }} {{ ' a  b '.split() }} {{ 'a,b,c'.split(',', 1) }} {{ 'a,b,c'.rsplit(',', 1) }}",
-       "['a', 'b', 'c'] ['a', 'b'] ['a', 'b,c'] ['a,b', 'c']"},
+      {"{{ 'a,b,c'.split(',') }} {{ ' a  b '.split() }} {{ 'a,b,c'.split(',', 1) }} {{ 'a,b,c'.rsplit(',', 1) }} {{ ' a b '.split(none, 1) }}",
+       "['a', 'b', 'c'] ['a', 'b'] ['a', 'b,c'] ['a,b', 'c'] ['a', 'b ']"},
       {"{{ 'xaxx'.strip('x') }} {{ 'xa'.lstrip('x') }} {{ 'abc'.startswith('ab') }} {{ 'abc'.endswith(('x', 'c')) }}", "a a True True"},
       {"{{ \"it's ok\".title() }} {{ 'aXa'.replace('a', 'b', 1) }} {{ 'abc'.find('c') }} {{ 'abc'.find('z') }} {{ 'banana'.count('an') }}",
        "It'S Ok bXa 2 -1 2"},

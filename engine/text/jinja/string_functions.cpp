@@ -46,7 +46,7 @@ std::vector<std::string_view> split_blanks(std::string_view text, std::int64_t m
   std::vector<std::string_view> parts;
   for (text = strip_left(text); !text.empty(); text = strip_left(text)) {
     if (max >= 0 && static_cast<std::int64_t>(parts.size()) == max) {
-      parts.push_back(strip_right(text));
+      parts.push_back(text);  // with the blanks at its end, as Python has it
       break;
     }
     std::size_t end = 0;
@@ -65,7 +65,7 @@ std::vector<std::string_view> split_blanks_from_right(std::string_view text, std
   std::vector<std::string_view> parts;
   for (text = strip_right(text); !text.empty(); text = strip_right(text)) {
     if (max >= 0 && static_cast<std::int64_t>(parts.size()) == max) {
-      parts.push_back(strip_left(text));
+      parts.push_back(text);
       break;
     }
     std::size_t start = text.size();
