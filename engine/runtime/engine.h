@@ -38,7 +38,8 @@ struct EngineOptions {
   std::uint32_t max_logit_rows = 64;  // rows of a step that may want logits; at least max_sequences
 
   // KV blocks of each layer group (kv::kBlockPositions positions each). Empty: enough for max_sequences of the full
-  // context, or what kv_bytes allows. The pool is one reservation that the system backs as blocks are first written.
+  // context, or of as long a one as kv_bytes allows. The pool is one reservation that the system backs as blocks are
+  // first written.
   std::vector<std::uint32_t> kv_blocks = {};
   std::uint64_t kv_bytes = 0;  // budget of all groups together; 0: none
 

@@ -63,29 +63,45 @@ Result<kv::KvConfig> make_kv_config(const graph::KvLayout& layout, std::uint32_t
     return fail(Code::invalid_argument, "KV blocks are given for {} layer groups; the model has {}",
                 config.n_blocks.size(), config.groups.size());
   }
-  if (config.n_blocks.empty()) {
+  const auto blocks_for_each = [&](std::uint32_t positions, std::uint64_t sequences) {
+    std::vector<std::uint32_t> blocks;
     for (const kv::LayerGroup& group : config.groups) {
-      const std::uint64_t each = kv::most_blocks(group, max_positions, options.row_budget);
-      config.n_blocks.push_back(
-          static_cast<std::uint32_t>(std::clamp<std::uint64_t>(each * options.max_sequences, 1, kMostBlocks)));
+      const std::uint64_t each = kv::most_blocks(group, positions, options.row_budget);
+      blocks.push_back(static_cast<std::uint32_t>(std::clamp<std::uint64_t>(each * sequences, 1, kMostBlocks)));
     }
-  }
-  if (options.kv_bytes == 0) return config;
+    return blocks;
+  };
+  const auto fits = [&](const std::vector<std::uint32_t>& blocks) {
+    std::uint64_t left = options.kv_bytes;
+    for (std::size_t g = 0; g < blocks.size(); ++g) {
+      const std::uint64_t each = kv_block_bytes(layout, static_cast<int>(g), options.kv_type);
+      if (each != 0 && blocks[g] > left / each) return false;
+      left -= each * blocks[g];
+    }
+    return true;
+  };
+  const bool given = !config.n_blocks.empty();
+  if (!given) config.n_blocks = blocks_for_each(max_positions, options.max_sequences);
+  if (options.kv_bytes == 0 || fits(config.n_blocks)) return config;
 
-  double bytes = 0;
-  for (std::size_t g = 0; g < config.groups.size(); ++g) {
-    bytes += static_cast<double>(kv_block_bytes(layout, static_cast<int>(g), options.kv_type)) * config.n_blocks[g];
+  // The longest sequences, in blocks, of which max_sequences fit; else as many of one block as do. Windowed groups thus
+  // keep what their windows need while the others give way.
+  std::uint32_t fitting = 0, too_many = kv::blocks_for(max_positions) + 1;
+  while (!given && too_many - fitting > 1) {
+    const std::uint32_t middle = fitting + (too_many - fitting) / 2;
+    const std::uint32_t positions = std::min(max_positions, middle * kv::kBlockPositions);
+    (fits(blocks_for_each(positions, options.max_sequences)) ? fitting : too_many) = middle;
   }
-  const double share = static_cast<double>(options.kv_bytes) / bytes;
-  if (share >= 1) return config;
-  for (std::uint32_t& blocks : config.n_blocks) {
-    blocks = static_cast<std::uint32_t>(share * blocks);
-    if (blocks == 0) {
-      return fail(Code::out_of_memory, "{} for the KV store do not hold a block of {} positions in every layer group",
-                  format_bytes(options.kv_bytes), kv::kBlockPositions);
-    }
+  if (fitting > 0) {
+    config.n_blocks = blocks_for_each(std::min(max_positions, fitting * kv::kBlockPositions), options.max_sequences);
+    return config;
   }
-  return config;
+  for (std::uint32_t sequences = options.max_sequences; !given && --sequences > 0;) {
+    config.n_blocks = blocks_for_each(kv::kBlockPositions, sequences);
+    if (fits(config.n_blocks)) return config;
+  }
+  return fail(Code::out_of_memory, "{} for the KV store do not hold {} in every layer group",
+              format_bytes(options.kv_bytes), given ? "the blocks asked for" : "a block");
 }
 
 std::uint64_t cache_salt(const graph::Graph& graph, graph::KvType type, std::uint64_t request_salt) {

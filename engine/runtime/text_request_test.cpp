@@ -1,0 +1,86 @@
+// What a request hears as text: the shipped model's vocabulary over the fake backend.
+#include <gtest/gtest.h>
+
+#include "gguf/reader.h"
+#include "tests/engine_harness.h"
+#include "tests/test_data.h"
+#include "text/vocabulary.h"
+
+namespace wisp::runtime {
+namespace {
+
+using test::expect_value;
+using test::Heard;
+
+class EngineTextTest : public testing::Test {
+ protected:
+  EngineTextTest() {
+    const auto path = test::source_dir() / "models/wisp-stories.gguf";
+    const gguf::File file = expect_value(gguf::open_model(path.string()));
+    tokenizer_ = expect_value(text::Tokenizer::create(expect_value(text::read_vocabulary(file.metadata))));
+    engine_.emplace(test::FakeModel(vocabulary(), {graph::KvGroup{}}), 256,
+                    EngineOptions{.tokenizer = tokenizer_.get()});
+  }
+  [[nodiscard]] std::uint32_t vocabulary() const { return static_cast<std::uint32_t>(tokenizer_->vocabulary().size()); }
+  Heard hear(Request request) {
+    Heard heard;
+    EXPECT_TRUE((*engine_)->submit(test::listen(std::move(request), heard)));
+    EXPECT_TRUE((*engine_)->run());
+    return heard;
+  }
+  static Request forty(std::vector<std::string> stop = {}) {
+    return {.prompt = {5, 6, 7},
+            .sampling = test::greedy(),
+            .max_new_tokens = 40,
+            .stop = std::move(stop),
+            .ignore_end = true};
+  }
+
+  std::unique_ptr<text::Tokenizer> tokenizer_;
+  std::optional<test::FakeEngine> engine_;
+};
+
+TEST_F(EngineTextTest, TextIsTheTokensDecoded) {
+  const Heard heard = hear(forty());
+  text::StreamDecoder decoder(*tokenizer_, false);
+  std::string expected;
+  for (const TokenId token : heard.tokens) expected += decoder.push(token);
+  expected += decoder.flush();
+  EXPECT_EQ(heard.text, expected);
+  EXPECT_GT(heard.text.size(), 20u);
+}
+
+TEST_F(EngineTextTest, AStopStringEndsTheTextBeforeIt) {
+  const std::string whole = hear(forty()).text;
+  for (const std::size_t at : {5u, 17u, 30u}) {
+    // Where a character starts; long enough to lie across tokens and to stand nowhere else.
+    std::size_t begin = at;
+    while ((static_cast<unsigned char>(whole[begin]) & 0xC0) == 0x80) ++begin;
+    std::size_t end = begin + 12;
+    while ((static_cast<unsigned char>(whole[end]) & 0xC0) == 0x80) ++end;
+    const Heard heard = hear(forty({"no such text", whole.substr(begin, end - begin)}));
+    EXPECT_EQ(heard.reason, FinishReason::stop_string);
+    EXPECT_EQ(heard.text, whole.substr(0, begin));
+    EXPECT_LT(heard.tokens.size(), 40u);
+  }
+  // Held back while it may become the stop string, told when it did not.
+  EXPECT_EQ(hear(forty({whole.substr(whole.size() - 6) + "x"})).text, whole);
+}
+
+TEST_F(EngineTextTest, AnEndTokenEndsUnlessItIsIgnored) {
+  const TokenId end = tokenizer_->vocabulary().end_of_generation.front();
+  Request request = forty();
+  request.ignore_end = false;
+  request.sampling.logit_bias = {{end, 100.0f}};
+  const Heard ended = hear(request);
+  EXPECT_EQ(ended.reason, FinishReason::end_token);
+  EXPECT_TRUE(ended.tokens.empty());
+  EXPECT_EQ(ended.text, "");
+  request.ignore_end = true;
+  const Heard passed = hear(request);
+  EXPECT_EQ(passed.reason, FinishReason::length);
+  EXPECT_EQ(passed.tokens, std::vector<TokenId>(40, end));
+}
+
+}  // namespace
+}  // namespace wisp::runtime
