@@ -1,0 +1,186 @@
+// wisp chat: a conversation in the terminal, or line by line through a pipe.
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "commands.h"
+#include "conversation.h"
+#include "generation.h"
+#include "interrupt.h"
+#include "line_input.h"
+#include "load_model.h"
+#include "model_options.h"
+#include "output.h"
+#include "sampling_options.h"
+
+namespace wisp::cli {
+namespace {
+
+struct ChatOptions {
+  ModelOptions model;
+  SamplingOptions sampling;
+  std::string system;
+  std::optional<std::string> prompt;
+  std::uint32_t max_new = runtime::kNoLimit;
+};
+
+// Room that is kept for an answer before old messages are forgotten.
+constexpr std::uint32_t kMostAnswerRoom = 512;
+
+constexpr std::string_view kHelp =
+    "  /reset   forget the conversation\n"
+    "  /stats   speed and memory\n"
+    "  /exit    end (so does Ctrl-D)\n"
+    "  Ctrl-C stops an answer. A backslash at the end of a line continues it on the next.";
+
+class Chat {
+ public:
+  Chat(const ChatOptions& options, LoadedModel model, Conversation conversation, sample::SamplingParams params)
+      : options_(options),
+        model_(std::move(model)),
+        conversation_(std::move(conversation)),
+        params_(std::move(params)) {}
+
+  // One question and its answer, which goes to stdout. The conversation is unchanged when it fails.
+  Status answer(std::string question);
+  // Reads questions until the end of input.
+  Status talk();
+
+ private:
+  enum class Next { go_on, end };
+  Next command(const std::string& line);
+  void show_stats() const;
+
+  const ChatOptions& options_;
+  LoadedModel model_;
+  Conversation conversation_;
+  sample::SamplingParams params_;
+  std::optional<Generation> last_;
+};
+
+Status Chat::answer(std::string question) {
+  const std::uint32_t longest = model_.engine->max_positions();
+  const std::uint32_t room = std::min({kMostAnswerRoom, longest / 4, options_.max_new});
+  conversation_.add_user(std::move(question));
+  auto prompt = conversation_.prompt(longest - room);
+  if (!prompt) {
+    conversation_.drop_last();
+    return std::unexpected(std::move(prompt).error());
+  }
+  if (prompt->n_forgotten > 0 && !options_.model.quiet) {
+    note("({} oldest messages forgotten: the context holds {} tokens)", prompt->n_forgotten, longest);
+  }
+
+  runtime::Request request;
+  request.prompt = std::move(prompt->ids);
+  request.sampling = params_;
+  request.max_new_tokens = options_.max_new;
+  request.stop = options_.sampling.stop;
+  const ShowText show = [](std::string_view text) -> Status {
+    WISP_CHECK(print(text));
+    return flush_output();
+  };
+  auto made = generate(*model_.engine, std::move(request), show);
+  if (!made) {
+    conversation_.drop_last();
+    return std::unexpected(std::move(made).error());
+  }
+  WISP_CHECK(print("\n"));
+  WISP_CHECK(flush_output());
+  conversation_.add_assistant(made->text);
+  last_ = std::move(*made);
+  return {};
+}
+
+void Chat::show_stats() const {
+  if (last_) note("  last answer: {}", describe(*last_));
+  const runtime::Counters counters = model_.engine->counters();
+  note("  all: {} prompt tokens computed, {} found in the cache, {} generated", counters.prompt_tokens,
+       counters.cached_tokens, counters.generated_tokens);
+  for (const graph::MemoryUse& use : model_.engine->memory()) note("  {:<12} {}", use.owner, format_bytes(use.bytes));
+}
+
+Chat::Next Chat::command(const std::string& line) {
+  if (line == "/exit" || line == "/quit") return Next::end;
+  if (line == "/reset") {
+    conversation_.reset();
+    note("  The conversation is forgotten.");
+  } else if (line == "/stats") {
+    show_stats();
+  } else if (line == "/help") {
+    note(kHelp);
+  } else {
+    note("  There is no command {}.\n{}", printable(line), kHelp);
+  }
+  return Next::go_on;
+}
+
+Status Chat::talk() {
+  LineInput input;
+  if (input.interactive() && !options_.model.quiet) {
+    note("{}; {} positions; /help explains, /exit ends", model_.engine->executor().describe(),
+         model_.engine->max_positions());
+  }
+  std::string line;
+  while (!Interrupts::must_end()) {
+    const LineInput::Outcome outcome = input.read(line);
+    if (outcome == LineInput::Outcome::end) return {};
+    if (outcome == LineInput::Outcome::interrupted) {
+      if (!input.interactive()) break;
+      Interrupts::clear();
+      note("(Ctrl-D or /exit ends)");
+      continue;
+    }
+    if (line.empty()) continue;
+    if (line.front() == '/') {
+      if (command(line) == Next::end) return {};
+      continue;
+    }
+    const Status answered = answer(line);
+    if (!answered && !input.interactive()) return answered;
+    if (!answered) note("wisp: {}", answered.error().message);
+    if (!input.interactive() && Interrupts::pending()) break;
+    Interrupts::clear();
+  }
+  return fail(Code::cancelled, "interrupted");
+}
+
+Status chat(const ChatOptions& options) {
+  const Interrupts interrupts;
+  WISP_TRY(LoadedModel model, load_model(options.model, NeedsText::yes, one_sequence()));
+  WISP_TRY(Conversation conversation, Conversation::create(*model.tokenizer, options.system));
+  WISP_TRY(sample::SamplingParams params, sampling_params(options.sampling, model.engine->vocabulary()));
+  Chat session(options, std::move(model), std::move(conversation), std::move(params));
+  return options.prompt ? session.answer(*options.prompt) : session.talk();
+}
+
+}  // namespace
+
+void add_chat(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<ChatOptions>();
+  CLI::App& command = *app.add_subcommand("chat", "Talk with a model");
+  command.description(
+      "A conversation in the model's own format (its chat template). On a terminal with line editing; from a pipe "
+      "every\n"
+      "line is a message. Prints the answers on stdout and nothing else there. What does not fit the context any more\n"
+      "is forgotten from the start of the conversation.");
+  command.footer(
+      "Examples:\n"
+      "  wisp chat model.gguf\n"
+      "  wisp chat model.gguf --system \"You tell very short stories.\" --prompt \"A story about a dog, please.\"\n"
+      "  printf 'Hello!\\nTell me a story.\\n' | wisp chat model.gguf --temp 0 --quiet\n"
+      "In a conversation:\n" +
+      std::string(kHelp));
+  add_model_options(command, options->model);
+  command.add_option("-s,--system", options->system, "What the model is told before the conversation")
+      ->type_name("TEXT");
+  command.add_option("-p,--prompt", options->prompt, "One message: answer it and end")->type_name("TEXT");
+  command.add_option("-n,--max-new", options->max_new, "At most N tokens an answer [what the context holds]")
+      ->check(CLI::Range(1u, 0x7FFFFFFFu))
+      ->type_name("N");
+  add_sampling_options(command, options->sampling);
+  command.callback([options, &exit_code] { exit_code = finish(chat(*options)); });
+}
+
+}  // namespace wisp::cli

@@ -1,0 +1,64 @@
+#include "conversation.h"
+
+#include <ctime>
+#include <optional>
+
+namespace wisp::cli {
+namespace {
+
+std::string token_text(const text::Tokenizer& tokenizer, std::optional<TokenId> id) {
+  return id ? tokenizer.token_bytes(*id, true) : std::string();
+}
+
+}  // namespace
+
+Result<Conversation> Conversation::create(const text::Tokenizer& tokenizer, std::string system) {
+  const std::string& source = tokenizer.vocabulary().chat_template;
+  if (source.empty()) {
+    return fail(
+        Code::unsupported,
+        "this model has no chat template: it was not made for conversations; `wisp run` completes text with it");
+  }
+  auto form = text::ChatTemplate::parse(source);
+  if (!form) return fail_in(std::move(form).error(), "the model's chat template");
+  return Conversation(tokenizer, std::move(*form), std::move(system));
+}
+
+Conversation::Conversation(const text::Tokenizer& tokenizer, text::ChatTemplate form, std::string system)
+    : tokenizer_(&tokenizer), template_(std::move(form)), system_(std::move(system)) {
+  reset();
+}
+
+void Conversation::reset() {
+  messages_.clear();
+  if (!system_.empty()) messages_.push_back({"system", system_});
+}
+
+Result<std::vector<TokenId>> Conversation::encode() const {
+  const text::Vocabulary& vocabulary = tokenizer_->vocabulary();
+  auto rendered = template_.render_chat(messages_, true, token_text(*tokenizer_, vocabulary.bos),
+                                        token_text(*tokenizer_, vocabulary.eos), std::time(nullptr));
+  if (!rendered) return fail_in(std::move(rendered).error(), "the model's chat template");
+  WISP_TRY(std::vector<TokenId> ids, tokenizer_->encode(*rendered, {.add_special = false, .parse_special = true}));
+  // Most templates write the BOS themselves; where one does not, the vocabulary's rule holds.
+  if (vocabulary.add_bos && vocabulary.bos && (ids.empty() || ids.front() != *vocabulary.bos)) {
+    ids.insert(ids.begin(), *vocabulary.bos);
+  }
+  return ids;
+}
+
+Result<Conversation::Prompt> Conversation::prompt(std::size_t most) {
+  const std::size_t first = system_.empty() ? 0 : 1;
+  Prompt made;
+  while (true) {
+    WISP_TRY(made.ids, encode());
+    if (made.ids.size() <= most || messages_.size() <= first + 1) return made;
+    // A question and its answer together: templates want the roles to alternate.
+    const std::size_t n = std::min<std::size_t>(2, messages_.size() - first - 1);
+    messages_.erase(messages_.begin() + static_cast<std::ptrdiff_t>(first),
+                    messages_.begin() + static_cast<std::ptrdiff_t>(first + n));
+    made.n_forgotten += n;
+  }
+}
+
+}  // namespace wisp::cli

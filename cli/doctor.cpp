@@ -1,0 +1,129 @@
+// wisp doctor: what this machine is, what it can do, and what wisp will use of it.
+#include <memory>
+#include <string>
+
+#include "base/thread_pool.h"
+#include "commands.h"
+#include "cpu/cpu_info.h"
+#include "cpu/machine_limits.h"
+#include "json.h"
+#include "model/model.h"
+#include "output.h"
+#include "system.h"
+
+namespace wisp::cli {
+namespace {
+
+struct DoctorOptions {
+  int threads = 0;
+  bool no_measure = false;
+  bool json = false;
+};
+
+struct Diagnosis {
+  cpu::CpuInfo cpu;
+  SystemMemory memory;
+  const cpu::Kernels* kernels = nullptr;
+  std::string why;
+  std::optional<cpu::MachineLimits> limits;
+  std::vector<std::string> advice;
+};
+
+// What would make this machine faster, or is missing.
+std::vector<std::string> advice(const Diagnosis& found) {
+  std::vector<std::string> lines;
+  const cpu::KernelSet* best = found.cpu.sets.empty() ? nullptr : &found.cpu.sets.front();
+  if (best != nullptr && !best->runs_here) {
+    lines.push_back(fmt::format("the fastest kernels ({}) need {}, which this processor lacks", best->kernels->name,
+                                best->requires_));
+  }
+  if (found.memory.total != 0 && found.memory.available < found.memory.total / 10) {
+    lines.push_back(fmt::format("only {} of memory are available", format_bytes(found.memory.available)));
+  }
+  if (found.cpu.logical_cores == 1) lines.emplace_back("one core only: prompts and answers compute on a single thread");
+  return lines;
+}
+
+Json json(const Diagnosis& found) {
+  Json sets = Json::array();
+  for (const cpu::KernelSet& set : found.cpu.sets) {
+    sets.push_back({{"name", set.kernels->name}, {"runs_here", set.runs_here}, {"requires", set.requires_}});
+  }
+  Json result = {{"version", WISP_VERSION},
+                 {"processor", found.cpu.model},
+                 {"cores", found.cpu.logical_cores},
+                 {"features", found.cpu.features},
+                 {"memory", {{"total", found.memory.total}, {"available", found.memory.available}}},
+                 {"kernel_sets", sets},
+                 {"chosen", found.kernels->name},
+                 {"why", found.why}};
+  if (found.limits) {
+    result["limits"] = {{"threads", found.limits->threads},
+                        {"read_bytes_per_second", found.limits->read_bytes_per_second},
+                        {"int8_ops_per_second", found.limits->int8_ops_per_second}};
+  }
+  result["architectures"] = model::known_architectures();
+  result["advice"] = found.advice;
+  return result;
+}
+
+std::string report_text(const Diagnosis& found) {
+  const auto line = [](std::string_view name, const std::string& value) {
+    return fmt::format("{:<14} {}\n", name, value);
+  };
+  std::string text = line("wisp", WISP_VERSION);
+  text += line("processor", fmt::format("{}, {} core{}", found.cpu.model.empty() ? "unknown" : found.cpu.model,
+                                        found.cpu.logical_cores, found.cpu.logical_cores == 1 ? "" : "s"));
+  text += line("features", fmt::format("{}", fmt::join(found.cpu.features, " ")));
+  text += line("memory",
+               fmt::format("{}, {} available", format_bytes(found.memory.total), format_bytes(found.memory.available)));
+  for (const cpu::KernelSet& set : found.cpu.sets) {
+    const bool chosen = set.kernels == found.kernels;
+    text += line("kernels", fmt::format("{:<10} {}", set.kernels->name,
+                                        chosen          ? "chosen: " + found.why
+                                        : set.runs_here ? "runs here"
+                                                        : "needs " + set.requires_));
+  }
+  if (found.limits) {
+    text += line("reads", fmt::format("{:.1f} GB/s with {} threads", found.limits->read_bytes_per_second * 1e-9,
+                                      found.limits->threads));
+    text += line("int8", fmt::format("{:.0f} Gop/s", found.limits->int8_ops_per_second * 1e-9));
+  }
+  text += line("architectures", fmt::format("{}", fmt::join(model::known_architectures(), " ")));
+  for (const std::string& advised : found.advice) text += line("note", advised);
+  return text;
+}
+
+Status doctor(const DoctorOptions& options) {
+  Diagnosis found;
+  found.cpu = cpu::cpu_info();
+  found.memory = system_memory();
+  WISP_TRY(found.kernels, cpu::choose_kernels({}, &found.why));
+  if (!options.no_measure) {
+    WISP_TRY(const std::unique_ptr<ThreadPool> pool,
+             ThreadPool::create(options.threads > 0 ? options.threads : found.cpu.logical_cores));
+    WISP_TRY(found.limits, cpu::measure_machine(*pool, *found.kernels));
+  }
+  found.advice = advice(found);
+  return options.json ? print_json(json(found)) : print(report_text(found));
+}
+
+}  // namespace
+
+void add_doctor(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<DoctorOptions>();
+  CLI::App& command = *app.add_subcommand("doctor", "Examine this machine");
+  command.description(
+      "Prints the processor, its features and memory, what it can read and compute at best (measured, about a "
+      "second),\n"
+      "which kernels wisp takes and why, and what is missing. WISP_CPU=NAME forces a kernel set.");
+  command.footer("Examples:\n  wisp doctor\n  WISP_CPU=avx2 wisp doctor --json");
+  command.add_option("-t,--threads", options->threads, "Threads to measure with [all processors]")
+      ->check(CLI::Range(1, 1024))
+      ->type_name("N");
+  command.add_flag("--no-measure", options->no_measure, "Do not measure");
+  command.add_flag("--json", options->json, "Print one object");
+  command.callback([options, &exit_code] { exit_code = finish(doctor(*options)); });
+}
+
+}  // namespace wisp::cli

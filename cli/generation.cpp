@@ -1,0 +1,85 @@
+#include "generation.h"
+
+#include "interrupt.h"
+
+namespace wisp::cli {
+namespace {
+
+double seconds_between(std::uint64_t begin_ns, std::uint64_t end_ns) {
+  return end_ns > begin_ns ? static_cast<double>(end_ns - begin_ns) * 1e-9 : 0.0;
+}
+
+double rate(double count, double seconds) { return seconds > 0 ? count / seconds : 0.0; }
+
+}  // namespace
+
+double Generation::prompt_seconds() const {
+  const std::uint64_t end = stats.first_token_ns != 0 ? stats.first_token_ns : stats.finished_ns;
+  return seconds_between(stats.admitted_ns, end);
+}
+
+double Generation::prompt_tokens_per_second() const {
+  return rate(stats.prompt_tokens - stats.cached_tokens, prompt_seconds());
+}
+
+double Generation::decode_tokens_per_second() const {
+  if (stats.generated_tokens < 2) return 0;
+  return rate(stats.generated_tokens - 1, seconds_between(stats.first_token_ns, stats.finished_ns));
+}
+
+Result<Generation> generate(runtime::Engine& engine, runtime::Request request, const ShowText& show) {
+  Generation made;
+  Status shown;
+  Error failure;
+  bool finished = false;
+  const auto take = [&](std::string_view text) {
+    made.text += text;
+    if (shown && !text.empty()) shown = show(text);
+  };
+  request.on_token = [&](const runtime::TokenEvent& event) {
+    made.ids.push_back(event.token);
+    take(event.text);
+  };
+  request.on_finish = [&](const runtime::FinishEvent& event) {
+    take(event.text);
+    made.reason = event.reason;
+    made.stats = event.stats;
+    failure = event.error;
+    finished = true;
+  };
+  WISP_TRY(const runtime::RequestId id, engine.submit(std::move(request)));
+  while (!finished) {
+    if (Interrupts::pending() || !shown) {
+      WISP_CHECK(engine.cancel(id));
+      continue;
+    }
+    WISP_TRY(const bool worked, engine.step());
+    if (!worked && !finished) return fail(Code::internal, "the engine stopped before the answer was finished");
+  }
+  WISP_CHECK(shown);
+  if (made.reason == runtime::FinishReason::error) return std::unexpected(failure);
+  return made;
+}
+
+std::string describe(const Generation& generation) {
+  const runtime::RequestStats& stats = generation.stats;
+  std::string text = fmt::format("prompt {} tokens", stats.prompt_tokens);
+  if (stats.cached_tokens > 0) text += fmt::format(" ({} of them cached)", stats.cached_tokens);
+  if (generation.prompt_seconds() > 0) text += fmt::format(", {:.1f} t/s", generation.prompt_tokens_per_second());
+  text += fmt::format("; {} new", stats.generated_tokens);
+  if (const double speed = generation.decode_tokens_per_second(); speed > 0) {
+    text += fmt::format(", {:.1f} t/s ({:.2f} ms each)", speed, 1e3 / speed);
+  }
+  return text + fmt::format("; ended by {}", finish_reason_name(generation.reason));
+}
+
+Json timings_json(const Generation& generation) {
+  return {{"prompt_tokens", generation.stats.prompt_tokens},
+          {"cached_tokens", generation.stats.cached_tokens},
+          {"new_tokens", generation.stats.generated_tokens},
+          {"prompt_seconds", generation.prompt_seconds()},
+          {"prompt_tokens_per_second", generation.prompt_tokens_per_second()},
+          {"decode_tokens_per_second", generation.decode_tokens_per_second()}};
+}
+
+}  // namespace wisp::cli

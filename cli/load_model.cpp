@@ -1,0 +1,112 @@
+#include "load_model.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/clock.h"
+#include "cpu/executor.h"
+#include "graph/scalar_executor.h"
+#include "interrupt.h"
+#include "memory_estimate.h"
+#include "output.h"
+#include "progress.h"
+
+namespace wisp::cli {
+namespace {
+
+constexpr std::uint64_t kLogitBytes = 256u << 20;
+
+// The rows of the embedding table, which the output matrix has too, as far as they can be believed before the model is
+// checked; 1 where there is none (and no model).
+std::uint64_t vocabulary_of(const gguf::File& file) {
+  const gguf::TensorInfo* table = file.find("token_embd.weight");
+  return table == nullptr ? 1 : std::clamp<std::uint64_t>(table->dims[1], 1, 1u << 31);
+}
+
+Result<std::unique_ptr<text::Tokenizer>> load_tokenizer(const gguf::File& file) {
+  WISP_TRY(text::Vocabulary vocabulary, text::read_vocabulary(file.metadata));
+  return text::Tokenizer::create(std::move(vocabulary));
+}
+
+Status start_trace(const std::string& path, LoadedModel& model) {
+  model.trace.reset(std::fopen(path.c_str(), "wb"));
+  if (model.trace == nullptr) {
+    return fail(Code::io, "cannot create the trace {}: {}", printable(path, 400), std::strerror(errno));
+  }
+  model.engine->start_trace(
+      [file = model.trace.get()](std::string_view bytes) { std::fwrite(bytes.data(), 1, bytes.size(), file); });
+  return {};
+}
+
+// Refuses what would pass --memory-limit, before anything is loaded.
+Status check_memory_limit(const gguf::File& file, const ModelOptions& options, const runtime::EngineOptions& engine) {
+  if (options.memory_limit == 0) return {};
+  WISP_TRY(const MemoryEstimate estimate, estimate_memory(file, options, engine));
+  if (estimate.total() <= options.memory_limit) return {};
+  return fail(Code::out_of_memory,
+              "this takes {} ({} of it for keys and values) and --memory-limit allows {}; a shorter --context or "
+              "--kv q8_0 needs less (wisp fit shows how much)",
+              format_bytes(estimate.total()), format_bytes(estimate.kv), format_bytes(options.memory_limit));
+}
+
+}  // namespace
+
+runtime::EngineOptions one_sequence(std::uint32_t rows) {
+  runtime::EngineOptions options;
+  options.row_budget = rows;
+  options.max_sequences = 1;
+  return options;
+}
+
+runtime::EngineOptions one_scored_sequence(std::uint32_t rows) {
+  runtime::EngineOptions options = one_sequence(rows);
+  options.max_logit_rows = rows;
+  options.prefix_cache = false;
+  return options;
+}
+
+Result<std::unique_ptr<graph::Executor>> make_executor(const ModelOptions& options) {
+  if (options.device == Device::reference) return graph::make_scalar_executor(graph::Arithmetic::exact);
+  return cpu::make_cpu_executor({.threads = options.threads, .isa = {}, .repack = !options.no_repack});
+}
+
+runtime::EngineOptions complete_options(const gguf::File& file, const ModelOptions& options,
+                                        runtime::EngineOptions engine) {
+  engine.context = {.context = options.context, .window = options.window, .sinks = options.sinks};
+  engine.kv_type = options.kv;
+  engine.passes_off = options.no_fuse;
+  engine.row_budget = std::max(engine.row_budget, engine.max_sequences);
+  const std::uint64_t row_bytes = sizeof(float) * vocabulary_of(file);
+  const std::uint64_t most_rows = std::max<std::uint64_t>(1, kLogitBytes / row_bytes);
+  engine.max_logit_rows = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(
+      engine.max_logit_rows, engine.max_sequences, std::max<std::uint64_t>(most_rows, engine.max_sequences)));
+  engine.max_logit_rows = std::min(engine.max_logit_rows, engine.row_budget);
+  return engine;
+}
+
+Result<LoadedModel> load_model(const ModelOptions& options, NeedsText text, runtime::EngineOptions engine) {
+  const std::uint64_t begin = now_ns();
+  LoadedModel model;
+  WISP_TRY(gguf::File file, gguf::open_model(options.path));
+  if (text == NeedsText::yes) {
+    WISP_TRY(model.tokenizer, load_tokenizer(file));
+  }
+  WISP_TRY(std::unique_ptr<graph::Executor> executor, make_executor(options));
+
+  engine.tokenizer = model.tokenizer.get();
+  engine = complete_options(file, options, std::move(engine));
+  WISP_CHECK(check_memory_limit(file, options, engine));
+
+  Progress progress("loading", !options.quiet);
+  const auto show = [&](std::uint64_t done, std::uint64_t total) {
+    progress.show(done, total, fmt::format("{} of {}", format_bytes(done), format_bytes(total)));
+    return !Interrupts::pending();
+  };
+  WISP_TRY(model.engine, runtime::Engine::create(std::move(file), std::move(engine), std::move(executor), show));
+  if (!options.trace.empty()) WISP_CHECK(start_trace(options.trace, model));
+  model.load_seconds = static_cast<double>(now_ns() - begin) * 1e-9;
+  return model;
+}
+
+}  // namespace wisp::cli

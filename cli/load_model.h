@@ -1,0 +1,47 @@
+// From options to a model that is ready to run.
+#pragma once
+
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "model_options.h"
+#include "runtime/engine.h"
+#include "text/tokenizer.h"
+
+namespace wisp::cli {
+
+// Whether a command can do without the vocabulary: --ids needs none.
+enum class NeedsText : std::uint8_t { no, yes };
+
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+
+// Later members use earlier ones until they are destroyed.
+struct LoadedModel {
+  std::unique_ptr<std::FILE, CloseFile> trace;
+  std::unique_ptr<text::Tokenizer> tokenizer;  // nullptr where no text was needed
+  std::unique_ptr<runtime::Engine> engine;
+  double load_seconds = 0;
+};
+
+// Options for one sequence at a time, in steps of at most `rows` rows.
+runtime::EngineOptions one_sequence(std::uint32_t rows = 512);
+// The same for scoring: no step adopts what another has computed, and every row of a step may want logits.
+runtime::EngineOptions one_scored_sequence(std::uint32_t rows);
+
+// `engine` with the fields that ModelOptions decide, and with no more rows of logits than 256 MiB hold of this model's.
+runtime::EngineOptions complete_options(const gguf::File& file, const ModelOptions& options,
+                                        runtime::EngineOptions engine);
+
+// Opens, builds the graph, loads the weights, with a bar on stderr where that is a terminal. `engine` is
+// completed as above. Ctrl-C gives Code::cancelled; what would pass --memory-limit is refused before it is loaded.
+Result<LoadedModel> load_model(const ModelOptions& options, NeedsText text, runtime::EngineOptions engine);
+
+// The backend that was asked for, without weights.
+Result<std::unique_ptr<graph::Executor>> make_executor(const ModelOptions& options);
+
+}  // namespace wisp::cli

@@ -1,0 +1,100 @@
+#include "model_options.h"
+
+#include <map>
+
+#include "arguments.h"
+#include "graph/passes.h"
+
+namespace wisp::cli {
+namespace {
+
+const std::map<std::string, graph::KvType>& kv_types() {
+  static const std::map<std::string, graph::KvType> types = {
+      {"f32", graph::KvType::f32}, {"f16", graph::KvType::f16}, {"q8_0", graph::KvType::q8_0}};
+  return types;
+}
+
+std::vector<std::string> pass_names() {
+  std::vector<std::string> names = {"all"};
+  for (const graph::Pass& pass : graph::fusion_passes()) names.emplace_back(pass.name);
+  return names;
+}
+
+// `value` by name; help lists the names, not their numbers.
+template <class Enum>
+CLI::Option* add_choice(CLI::App& command, const std::string& name, Enum& value,
+                        const std::map<std::string, Enum>& choices, const std::string& help) {
+  std::string names;
+  for (const auto& [choice, meaning] : choices) names += (names.empty() ? "" : "|") + choice;
+  return command
+      .add_option_function<std::string>(
+          name, [&value, &choices](const std::string& text) { value = choices.at(text); }, help)
+      ->check([&choices, names](const std::string& text) {
+        return choices.contains(text) ? std::string() : text + " is not one of " + names;
+      })
+      ->type_name(names);
+}
+
+}  // namespace
+
+std::string kv_name(graph::KvType type) {
+  for (const auto& [name, known] : kv_types()) {
+    if (known == type) return name;
+  }
+  return "?";
+}
+
+void add_shape_options(CLI::App& command, ModelOptions& options, graph::KvType default_kv) {
+  options.kv = default_kv;
+  const std::string group = "The model";
+  command.add_option("-c,--context", options.context, "Longest sequence in tokens [min(the model's, 4096)]")
+      ->check(CLI::Range(1u, 1u << 24))
+      ->type_name("N")
+      ->group(group);
+  add_choice(command, "--kv", options.kv, kv_types(), "Type of stored keys and values [" + kv_name(default_kv) + "]")
+      ->group(group);
+  command
+      .add_option("--window", options.window,
+                  "Every layer sees the last N tokens only: any length of text in constant memory")
+      ->check(CLI::Range(1u, 1u << 24))
+      ->type_name("N")
+      ->group(group);
+  command.add_option("--sinks", options.sinks, "With --window: the first N tokens stay visible [0]")
+      ->check(CLI::Range(0u, 1u << 16))
+      ->type_name("N")
+      ->needs("--window")
+      ->group(group);
+  const std::string machine = "The machine";
+  command.add_option("-t,--threads", options.threads, "Threads [all processors]")
+      ->check(CLI::Range(1, 1024))
+      ->type_name("N")
+      ->group(machine);
+  command.add_flag("--no-repack", options.no_repack, "Run from the file's own layout: less memory, less speed")
+      ->group(machine);
+  command
+      .add_option("--no-fuse", options.no_fuse,
+                  "Switch off a fusion pass (may be repeated), or all: results stay the same")
+      ->check(CLI::IsMember(pass_names()))
+      ->allow_extra_args(false)
+      ->type_name("NAME")
+      ->group(machine);
+  static const std::map<std::string, Device> devices = {{"cpu", Device::cpu}, {"reference", Device::reference}};
+  add_choice(command, "--device", options.device, devices, "What computes [cpu]; reference is slow scalar code")
+      ->group(machine);
+}
+
+void add_model_options(CLI::App& command, ModelOptions& options, graph::KvType default_kv) {
+  command.add_option("MODEL", options.path, "GGUF file; the first part of a split one")->required()->type_name("");
+  add_shape_options(command, options, default_kv);
+  const std::string machine = "The machine";
+  add_parsed_option(command, "--memory-limit", options.memory_limit,
+                    "Refuse to use more than SIZE for weights, keys and values [no limit]", parse_bytes)
+      ->type_name("SIZE")
+      ->group(machine);
+  command.add_option("--trace", options.trace, "Write where the time goes to FILE; https://ui.perfetto.dev opens it")
+      ->type_name("FILE")
+      ->group(machine);
+  command.add_flag("-q,--quiet", options.quiet, "No progress and no figures on stderr, only errors");
+}
+
+}  // namespace wisp::cli

@@ -1,0 +1,156 @@
+// wisp run: completes a prompt.
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "arguments.h"
+#include "commands.h"
+#include "generation.h"
+#include "interrupt.h"
+#include "json.h"
+#include "load_model.h"
+#include "model_options.h"
+#include "output.h"
+#include "sampling_options.h"
+
+#include <unistd.h>
+
+namespace wisp::cli {
+namespace {
+
+struct RunOptions {
+  ModelOptions model;
+  SamplingOptions sampling;
+  std::optional<std::string> prompt, ids, file;
+  std::uint32_t max_new = 256;
+  bool print_ids = false;
+  bool parse_special = false;
+  bool show_special = false;
+  bool ignore_end = false;
+  bool json = false;
+};
+
+// What comes before the new tokens: ids as they are, or text by the vocabulary's own rule.
+struct Prompt {
+  std::vector<TokenId> ids;
+  std::string text;  // "" where ids were given
+};
+
+Result<Prompt> read_prompt(const RunOptions& options, const text::Tokenizer* tokenizer) {
+  Prompt prompt;
+  if (options.ids) {
+    WISP_TRY(prompt.ids, parse_ids(*options.ids));
+    return prompt;
+  }
+  if (options.prompt) {
+    prompt.text = *options.prompt;
+  } else {
+    WISP_TRY(prompt.text, options.file ? read_text_file(*options.file) : read_stdin());
+  }
+  WISP_TRY(prompt.ids, tokenizer->encode(prompt.text, {.add_special = true, .parse_special = options.parse_special}));
+  // An end token that the vocabulary puts behind every text would end the completion before it begins.
+  const text::Vocabulary& vocabulary = tokenizer->vocabulary();
+  if (vocabulary.add_eos && prompt.ids.size() > 1 && prompt.ids.back() == vocabulary.eos) prompt.ids.pop_back();
+  if (prompt.ids.empty()) {
+    return fail(Code::limit, "the prompt is empty, and this vocabulary puts no token in front of a text");
+  }
+  return prompt;
+}
+
+Status print_generation(const RunOptions& options, const Prompt& prompt, std::uint64_t seed, const Generation& made) {
+  if (options.print_ids) return print(join_ids(made.ids) + "\n");
+  if (options.json) {
+    Json result = {{"text", made.text},
+                   {"ids", made.ids},
+                   {"prompt_ids", prompt.ids},
+                   {"finish_reason", finish_reason_name(made.reason)},
+                   {"seed", seed},
+                   {"timings", timings_json(made)}};
+    return print_json(result);
+  }
+  return print("\n");  // the text has been streamed
+}
+
+Status run(const RunOptions& options) {
+  if (!options.prompt && !options.ids && !options.file && isatty(STDIN_FILENO) == 1) {
+    return fail(Code::invalid_argument, "what to complete? Give --prompt TEXT, --file FILE or --ids 1,2,3");
+  }
+  const Interrupts interrupts;
+  const bool ids_only = options.ids && options.print_ids && options.sampling.stop.empty();
+  WISP_TRY(const LoadedModel model,
+           load_model(options.model, ids_only ? NeedsText::no : NeedsText::yes, one_sequence()));
+  const std::size_t n_vocab = model.engine->vocabulary();
+  WISP_TRY(const Prompt prompt, read_prompt(options, model.tokenizer.get()));
+  WISP_CHECK(check_ids(prompt.ids, n_vocab));
+
+  runtime::Request request;
+  request.prompt = prompt.ids;
+  WISP_TRY(request.sampling, sampling_params(options.sampling, n_vocab));
+  const std::uint64_t seed = request.sampling.seed;
+  request.max_new_tokens = options.max_new;
+  request.stop = options.sampling.stop;
+  request.ignore_end = options.ignore_end || options.print_ids;
+  request.show_special = options.show_special;
+
+  const bool stream = !options.print_ids && !options.json;
+  const bool figures = !options.model.quiet;
+  // On a terminal the completion reads on from its prompt.
+  if (stream && figures && stderr_is_terminal()) std::fwrite(prompt.text.data(), 1, prompt.text.size(), stderr);
+  const ShowText show = [stream](std::string_view text) -> Status {
+    if (!stream) return {};
+    WISP_CHECK(print(text));
+    return flush_output();
+  };
+  WISP_TRY(const Generation made, generate(*model.engine, std::move(request), show));
+  WISP_CHECK(print_generation(options, prompt, seed, made));
+  WISP_CHECK(flush_output());
+  if (figures) note("{}; seed {}", describe(made), seed);
+  if (made.reason == runtime::FinishReason::cancelled) return fail(Code::cancelled, "stopped by Ctrl-C");
+  if (options.print_ids && made.ids.size() < options.max_new) {
+    return fail(Code::limit, "only {} of {} ids: the context of {} positions is full; --context N makes it longer",
+                made.ids.size(), options.max_new, model.engine->max_positions());
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<RunOptions>();
+  CLI::App& command = *app.add_subcommand("run", "Complete a prompt");
+  command.description(
+      "Completes raw text: the model goes on where the prompt ends. No chat template is applied (wisp chat does "
+      "that).\n"
+      "Prints the new text on stdout as it is made, and figures on stderr.");
+  command.footer(
+      "Examples:\n"
+      "  wisp run model.gguf --prompt \"Once upon a time\" -n 100\n"
+      "  wisp run model.gguf --file story.txt --temp 0.6 --top-p 0.9 --seed 7 --stop \"The end\"\n"
+      "  wisp run model.gguf --ids 1,450,2 -n 32 --greedy --print-ids");
+  add_model_options(command, options->model);
+
+  const std::string group = "The prompt (none of them: standard input)";
+  CLI::Option* prompt = command.add_option("-p,--prompt", options->prompt, "The text to complete")->group(group);
+  CLI::Option* file =
+      command.add_option("-f,--file", options->file, "A file with the text; - is standard input")->group(group);
+  CLI::Option* ids = command.add_option("--ids", options->ids, "Token ids, taken as they are")->group(group);
+  prompt->type_name("TEXT")->excludes(file)->excludes(ids);
+  file->type_name("FILE")->excludes(ids);
+  ids->type_name("1,2,3");
+  command.add_flag("--parse-special", options->parse_special, "Names of control tokens in the text mean those tokens")
+      ->group(group);
+
+  command.add_option("-n,--max-new", options->max_new, "Make at most N new tokens [256]")
+      ->check(CLI::Range(0u, 0x7FFFFFFFu))
+      ->type_name("N");
+  command.add_flag("--ignore-end", options->ignore_end, "Go on past end tokens");
+  command.add_flag("--show-special", options->show_special, "Show control tokens in the text");
+  CLI::Option* print_ids = command.add_flag(
+      "--print-ids", options->print_ids, "Print exactly N new ids with commas instead of text; implies --ignore-end");
+  command.add_flag("--json", options->json, "Print one object: text, ids, finish_reason, seed, timings")
+      ->excludes(print_ids);
+  add_sampling_options(command, options->sampling);
+  command.callback([options, &exit_code] { exit_code = finish(run(*options)); });
+}
+
+}  // namespace wisp::cli
