@@ -155,7 +155,7 @@ Result<RequestId> Engine::State::submit(Request request) {
 
 Status Engine::State::cancel(RequestId id) {
   Sequence* const sequence = find(id);
-  if (sequence == nullptr) return fail(Code::not_found, "no request {} is running or waiting", fmt::underlying(id));
+  if (sequence == nullptr) return fail(Code::not_found, "no request {} is running or waiting", static_cast<std::uint64_t>(id));
   if (in_step_) {
     sequence->cancelled = any_cancelled_ = true;
   } else {
@@ -168,7 +168,7 @@ Result<RequestId> Engine::State::fork(RequestId parent_id, Request request) {
   if (in_step_) return fail(Code::invalid_argument, "a request can be forked between steps only");
   Sequence* const parent = find(parent_id);
   if (parent == nullptr) {
-    return fail(Code::not_found, "no request {} is running or waiting", fmt::underlying(parent_id));
+    return fail(Code::not_found, "no request {} is running or waiting", static_cast<std::uint64_t>(parent_id));
   }
   std::vector<TokenId> tokens = parent->tokens;
   tokens.insert(tokens.end(), request.prompt.begin(), request.prompt.end());
@@ -198,7 +198,7 @@ Status Engine::State::preempt(RequestId id) {
   if (in_step_) return fail(Code::invalid_argument, "a request can be preempted between steps only");
   Sequence* const sequence = find(id);
   if (sequence == nullptr || !sequence->kv)
-    return fail(Code::not_found, "no request {} is running", fmt::underlying(id));
+    return fail(Code::not_found, "no request {} is running", static_cast<std::uint64_t>(id));
   scheduler_.preempt(*sequence, *this);
   note_preempted(*sequence);
   return {};
