@@ -22,7 +22,7 @@ struct ContextOptions {
   std::uint32_t context = 0;  // positions; 0 = min(trained context, 4096)
   // --window: every layer sees at most this many recent positions, and the first `sinks` ones. A layer whose own window
   // is at most as wide stays as it was trained: without sinks.
-  std::optional<std::uint32_t> window;
+  std::optional<std::uint32_t> window = std::nullopt;
   std::uint32_t sinks = 0;
 };
 
