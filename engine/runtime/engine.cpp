@@ -155,7 +155,8 @@ Result<RequestId> Engine::State::submit(Request request) {
 
 Status Engine::State::cancel(RequestId id) {
   Sequence* const sequence = find(id);
-  if (sequence == nullptr) return fail(Code::not_found, "no request {} is running or waiting", static_cast<std::uint64_t>(id));
+  if (sequence == nullptr)
+    return fail(Code::not_found, "no request {} is running or waiting", static_cast<std::uint64_t>(id));
   if (in_step_) {
     sequence->cancelled = any_cancelled_ = true;
   } else {

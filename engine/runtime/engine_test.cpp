@@ -349,6 +349,11 @@ TEST(EngineTest, CountersAddUp) {
   for (const OpTime& time : times) op_rows += time.counter.rows;
   EXPECT_EQ(op_rows, 44u * times.size());
   EXPECT_EQ(engine->memory().front().owner, "kv");
+
+  ASSERT_TRUE(engine->submit({.prompt = {1}, .sampling = greedy(), .max_new_tokens = 3}));
+  ASSERT_TRUE(engine->run());
+  EXPECT_EQ(engine->counters().prompt_tokens, 41u);
+  EXPECT_EQ(engine->counters().rows, 47u);
 }
 
 TEST(EngineTest, ForksContinueWithTheParentsTokens) {

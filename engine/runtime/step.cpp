@@ -84,7 +84,6 @@ Status Engine::State::execute() {
   totals.steps += 1;
   totals.rows += batch_.rows();
   totals.logit_rows += batch_.logit_rows();
-  totals.prompt_tokens += batch_.prompt_rows();
   return {};
 }
 
@@ -154,6 +153,8 @@ void Engine::State::trace_step(std::uint64_t sampling_begin_ns, std::uint64_t no
 void Engine::State::consume(Sequence& sequence, std::uint32_t rows, const float* logits) {
   const std::uint32_t n_logits = sequence.logit_rows(rows);
   if (n_logits != 0 && sequence.scoring) deliver_scores(sequence, n_logits, logits);
+  const std::uint32_t prompt_end = std::min(sequence.computed + rows, sequence.stats.prompt_tokens);
+  if (prompt_end > sequence.computed) totals.prompt_tokens += prompt_end - sequence.computed;
   sequence.set_computed(sequence.computed + rows);
   if (options.prefix_cache) {
     const std::span<const TokenId> tokens = sequence.tokens;
