@@ -59,7 +59,7 @@ std::vector<Subject> subjects() {
                               fake_subject("fake_mixed", test::mixed_fake()),
                               fake_subject("fake_window", test::windowed_fake(50, 3))};
   for (const test::ExecutorKind& kind : test::executor_kinds()) {
-    // The reference takes a minute a subject here; executor_invariants_test.cpp holds it to the same promise cheaply.
+    // The reference is slow (some 20 s a subject); executor_invariants_test.cpp holds it to the same promise cheaply.
     if (kind.name.starts_with("scalar") && !test::full_run()) continue;
     all.push_back(real_subject(kind.name, kind.make));
     all.push_back(real_subject(kind.name + "_window", kind.make, {.context = 0, .window = 40, .sinks = 4}));
