@@ -106,7 +106,9 @@ TEST_P(EngineBitIdentityTest, AmongOthers) {
     const std::unique_ptr<Engine> engine = GetParam().make(options());
     Heard heard;
     for (std::uint32_t i = 0; i < others; ++i) {
-      if (i == others / 2) ASSERT_TRUE(engine->submit(test::listen(request(prompt()), heard)));
+      if (i == others / 2) {
+        ASSERT_TRUE(engine->submit(test::listen(request(prompt()), heard)));
+      }
       ASSERT_TRUE(engine->submit(request(prompt(3 + 5 * i, i + 100), 5 + i)));
     }
     ASSERT_TRUE(engine->run());
@@ -149,7 +151,9 @@ TEST_P(EngineBitIdentityTest, AfterAFork) {
   const std::unique_ptr<Engine> engine = GetParam().make(options());
   Heard parent, child, other;
   const RequestId id = test::expect_value(engine->submit(test::listen(request(prompt()), parent)));
-  for (int i = 0; i < 6; ++i) ASSERT_TRUE(engine->step());
+  for (int i = 0; i < 6; ++i) {
+    ASSERT_TRUE(engine->step());
+  }
   Request different = request({});
   different.sampling.seed = 99;
   ASSERT_TRUE(engine->fork(id, test::listen(std::move(different), other)));
@@ -172,7 +176,9 @@ TEST_P(EngineBitIdentityTest, AfterPreemptionAndRecomputing) {
     Heard heard;
     const RequestId id = test::expect_value(engine->submit(test::listen(request(prompt()), heard)));
     for (const int steps : {1, 4, 9}) {  // inside the prompt, then twice in the text
-      for (int i = 0; i < steps; ++i) ASSERT_TRUE(engine->step());
+      for (int i = 0; i < steps; ++i) {
+        ASSERT_TRUE(engine->step());
+      }
       ASSERT_TRUE(engine->preempt(id));
     }
     ASSERT_TRUE(engine->run());
@@ -188,13 +194,15 @@ TEST_P(EngineBitIdentityTest, InAPoolTooSmallForAll) {
   chosen.kv_blocks.assign(groups, 7);
   const std::unique_ptr<Engine> engine = GetParam().make(chosen);
   std::vector<Heard> heard(4);
-  for (Heard& each : heard) ASSERT_TRUE(engine->submit(test::listen(request(prompt()), each)));
+  for (Heard& each : heard) {
+    ASSERT_TRUE(engine->submit(test::listen(request(prompt()), each)));
+  }
   ASSERT_TRUE(engine->run());
   for (const Heard& each : heard) expect_same(each, expected, "small pool");
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, EngineBitIdentityTest, testing::ValuesIn(subjects()),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& each) { return each.param.name; });
 
 TEST(EngineThreadCountTest, ChangesNoBit) {
   std::optional<Heard> expected;

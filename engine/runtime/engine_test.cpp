@@ -84,7 +84,9 @@ TEST(EngineTest, ScoringGoesOnWhereAPreemptionCutIt) {
   Heard heard;
   const RequestId id = expect_value(
       engine->submit(listen_to_scores({.prompt = prompt, .sampling = greedy(), .max_new_tokens = 4}, heard)));
-  for (int i = 0; i < 5; ++i) ASSERT_TRUE(engine->step());
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(engine->step());
+  }
   ASSERT_EQ(heard.scores.size(), 40u);
   ASSERT_TRUE(engine->preempt(id));
   ASSERT_TRUE(engine->run());
@@ -179,7 +181,9 @@ TEST(EngineTest, QueuesAreBoundedByRequestsAndByTokens) {
   EXPECT_TRUE(engine->submit({.prompt = random_tokens(200, 1), .max_new_tokens = 1}));  // alone, any size
   EXPECT_EQ(engine->submit({.prompt = {1}}).error().code, Code::limit);
   ASSERT_TRUE(engine->run());
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(engine->submit({.prompt = {1}, .max_new_tokens = 1}));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(engine->submit({.prompt = {1}, .max_new_tokens = 1}));
+  }
   EXPECT_EQ(engine->submit({.prompt = {1}}).error().code, Code::limit);
   ASSERT_TRUE(engine->run());
   EXPECT_TRUE(engine->submit({.prompt = {1}, .max_new_tokens = 1}));
@@ -321,7 +325,9 @@ TEST(EngineTest, LongPromptsDoNotHoldUpGeneration) {
   FakeEngine engine(test::full_attention_fake(), 2048, {.inter_token_target_ns = 40'000});
   engine.controls->ns_per_row = 1000;
   ASSERT_TRUE(engine->submit({.prompt = {1, 2}, .sampling = greedy(), .max_new_tokens = 100}));
-  for (int i = 0; i < 3; ++i) ASSERT_TRUE(engine->step());
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(engine->step());
+  }
   ASSERT_TRUE(engine->submit({.prompt = random_tokens(1500, 2), .sampling = greedy(), .max_new_tokens = 1}));
   ASSERT_TRUE(engine->run());
   const std::vector<std::uint32_t>& rows = engine.controls->rows_of_steps;
@@ -362,7 +368,9 @@ TEST(EngineTest, ForksContinueWithTheParentsTokens) {
   Heard parent, child, longer;
   const RequestId id =
       expect_value(engine->submit(listen({.prompt = prompt, .sampling = greedy(), .max_new_tokens = 30}, parent)));
-  for (int i = 0; i < 7; ++i) ASSERT_TRUE(engine->step());
+  for (int i = 0; i < 7; ++i) {
+    ASSERT_TRUE(engine->step());
+  }
   ASSERT_TRUE(engine->fork(id, listen({.sampling = greedy(), .max_new_tokens = 23}, child)));
   ASSERT_TRUE(engine->fork(id, listen({.prompt = {3, 4, 5}, .sampling = greedy(), .max_new_tokens = 9}, longer)));
   ASSERT_TRUE(engine->run());

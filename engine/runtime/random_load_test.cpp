@@ -82,10 +82,14 @@ class EngineRandomLoadTest : public testing::TestWithParam<std::uint32_t> {
     EXPECT_NE(asked.heard.reason, FinishReason::error) << asked.heard.error.message;
     const auto n = static_cast<std::uint32_t>(asked.heard.tokens.size());
     EXPECT_EQ(asked.heard.tokens, engine.model.continue_greedily(asked.prompt, n));
-    if (asked.heard.reason == FinishReason::length) EXPECT_EQ(n, asked.max_new_tokens);
+    if (asked.heard.reason == FinishReason::length) {
+      EXPECT_EQ(n, asked.max_new_tokens);
+    }
     if (!asked.heard.scores.empty()) {
       std::vector<std::vector<float>> expected = engine.model.logits(asked.prompt);
-      if (asked.heard.reason != FinishReason::cancelled) EXPECT_EQ(asked.heard.scores.size(), expected.size());
+      if (asked.heard.reason != FinishReason::cancelled) {
+        EXPECT_EQ(asked.heard.scores.size(), expected.size());
+      }
       expected.resize(asked.heard.scores.size());
       EXPECT_TRUE(test::same_bits(asked.heard.scores, expected));
     }
@@ -110,7 +114,9 @@ TEST_P(EngineRandomLoadTest, NobodysTextChanges) {
         if (live) static_cast<void>(engine->preempt(any.id));  // refused while it waits
         break;
       case 3:
-        if (live && roll(3) == 0) EXPECT_TRUE(engine->cancel(any.id));
+        if (live && roll(3) == 0) {
+          EXPECT_TRUE(engine->cancel(any.id));
+        }
         break;
       default: break;
     }
@@ -121,8 +127,12 @@ TEST_P(EngineRandomLoadTest, NobodysTextChanges) {
   ASSERT_TRUE(engine->run());
   ASSERT_EQ(engine.controls->broken_rule, std::nullopt);
   for (const Asked& asked : asked_) check(engine, asked);
-  for (const std::uint32_t rows : engine.controls->rows_of_steps) EXPECT_LE(rows, engine->options().row_budget);
-  for (const kv::GroupUsage& group : engine->kv_use().groups) EXPECT_EQ(group.n_used, 0u);
+  for (const std::uint32_t rows : engine.controls->rows_of_steps) {
+    EXPECT_LE(rows, engine->options().row_budget);
+  }
+  for (const kv::GroupUsage& group : engine->kv_use().groups) {
+    EXPECT_EQ(group.n_used, 0u);
+  }
   EXPECT_EQ(engine->counters().requests_submitted, engine->counters().requests_finished);
 }
 

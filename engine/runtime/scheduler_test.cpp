@@ -213,12 +213,16 @@ TEST_F(SchedulerTest, RandomLoadKeepsEveryPromise) {
         ASSERT_TRUE(memory.holds(*picks[i].job));
         rows += picks[i].rows;
         logit_rows += picks[i].job->logit_rows(picks[i].rows);
-        for (std::size_t j = 0; j < i; ++j) ASSERT_NE(picks[i].job, picks[j].job);
+        for (std::size_t j = 0; j < i; ++j) {
+          ASSERT_NE(picks[i].job, picks[j].job);
+        }
       }
       ASSERT_LE(rows, limits.row_budget);
       ASSERT_LE(logit_rows, limits.max_logit_rows);
       ASSERT_LE(scheduler.running().size(), limits.max_sequences);
-      for (const Job* waiting : scheduler.waiting()) ASSERT_FALSE(memory.holds(*waiting));
+      for (const Job* waiting : scheduler.waiting()) {
+        ASSERT_FALSE(memory.holds(*waiting));
+      }
       memory.finish_step(picks);
       const std::vector<Job*> running(scheduler.running().begin(), scheduler.running().end());
       for (Job* each : running) {

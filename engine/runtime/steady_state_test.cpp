@@ -22,9 +22,13 @@ void expect_no_allocations(Engine& engine, int steps) {
     request.on_token = [&tokens](const TokenEvent&) { tokens += 1; };
     ASSERT_TRUE(engine.submit(std::move(request)));
   }
-  for (int step = 0; step < 10; ++step) ASSERT_TRUE(engine.step());
+  for (int step = 0; step < 10; ++step) {
+    ASSERT_TRUE(engine.step());
+  }
   const std::uint64_t warm = test::allocations(), before = tokens;
-  for (int step = 0; step < steps; ++step) ASSERT_TRUE(engine.step());
+  for (int step = 0; step < steps; ++step) {
+    ASSERT_TRUE(engine.step());
+  }
   EXPECT_EQ(test::allocations() - warm, 0u);
   EXPECT_EQ(tokens - before, 8u * static_cast<std::uint32_t>(steps));
 }

@@ -51,7 +51,9 @@ TEST(EngineTraceTest, ShowsStepsOpsAndTheLifeOfRequests) {
   for (const json& event : json::parse(text)) {
     names[event["name"]] += 1;
     if (event["ph"] == "X" && event["pid"] == 2) phases[event["tid"]].push_back(event["name"]);
-    if (event["ph"] == "X") EXPECT_GE(event["dur"].get<double>(), 0);
+    if (event["ph"] == "X") {
+      EXPECT_GE(event["dur"].get<double>(), 0);
+    }
   }
   EXPECT_EQ(names["step"], 5);
   EXPECT_EQ(names["sample"], 5);
