@@ -8,6 +8,10 @@
 #include <memory>
 #include <optional>
 
+#include "join.h"
+
+#include <fmt/format.h>  // fmt::join; after base/format.h, which configures it
+
 namespace wisp::cli {
 namespace {
 
@@ -94,7 +98,7 @@ Result<std::vector<std::uint32_t>> parse_counts(std::string_view text, std::uint
   return parse_list<std::uint32_t>(text, least, most, "a number");
 }
 
-std::string join_ids(const std::vector<TokenId>& ids) { return fmt::format("{}", fmt::join(ids, ",")); }
+std::string join_ids(const std::vector<TokenId>& ids) { return join(ids, ","); }
 
 Status check_ids(const std::vector<TokenId>& ids, std::size_t n_vocab) {
   for (const TokenId id : ids) {

@@ -148,8 +148,9 @@ Status Chat::talk() {
 
 Status chat(const ChatOptions& options) {
   const Interrupts interrupts;
-  WISP_TRY(LoadedModel model, load_model(options.model, NeedsText::yes, one_sequence()));
-  WISP_TRY(Conversation conversation, Conversation::create(*model.tokenizer, options.system));
+  WISP_TRY(OpenedModel opened, open_model(options.model, NeedsText::yes));
+  WISP_TRY(Conversation conversation, Conversation::create(*opened.tokenizer, options.system));
+  WISP_TRY(LoadedModel model, load_model(std::move(opened), options.model, one_sequence()));
   WISP_TRY(sample::SamplingParams params, sampling_params(options.sampling, model.engine->vocabulary()));
   Chat session(options, std::move(model), std::move(conversation), std::move(params));
   return options.prompt ? session.answer(*options.prompt) : session.talk();

@@ -6,10 +6,13 @@
 #include "commands.h"
 #include "cpu/cpu_info.h"
 #include "cpu/machine_limits.h"
+#include "join.h"
 #include "json.h"
 #include "model/model.h"
 #include "output.h"
 #include "system.h"
+
+#include <fmt/format.h>  // fmt::join; after base/format.h, which configures it
 
 namespace wisp::cli {
 namespace {
@@ -74,7 +77,7 @@ std::string report_text(const Diagnosis& found) {
   std::string text = line("wisp", WISP_VERSION);
   text += line("processor", fmt::format("{}, {} core{}", found.cpu.model.empty() ? "unknown" : found.cpu.model,
                                         found.cpu.logical_cores, found.cpu.logical_cores == 1 ? "" : "s"));
-  text += line("features", fmt::format("{}", fmt::join(found.cpu.features, " ")));
+  text += line("features", join(found.cpu.features, " "));
   text += line("memory",
                fmt::format("{}, {} available", format_bytes(found.memory.total), format_bytes(found.memory.available)));
   for (const cpu::KernelSet& set : found.cpu.sets) {
@@ -89,7 +92,7 @@ std::string report_text(const Diagnosis& found) {
                                       found.limits->threads));
     text += line("int8", fmt::format("{:.0f} Gop/s", found.limits->int8_ops_per_second * 1e-9));
   }
-  text += line("architectures", fmt::format("{}", fmt::join(model::known_architectures(), " ")));
+  text += line("architectures", join(model::known_architectures(), " "));
   for (const std::string& advised : found.advice) text += line("note", advised);
   return text;
 }

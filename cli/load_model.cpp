@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/clock.h"
 #include "cpu/executor.h"
 #include "graph/scalar_executor.h"
 #include "interrupt.h"
@@ -24,8 +23,11 @@ std::uint64_t vocabulary_of(const gguf::File& file) {
   return table == nullptr ? 1 : std::clamp<std::uint64_t>(table->dims[1], 1, 1u << 31);
 }
 
-Result<std::unique_ptr<text::Tokenizer>> load_tokenizer(const gguf::File& file) {
+// Nothing where no text is needed; but a vocabulary that contradicts itself is a broken file whoever needs it.
+Result<std::unique_ptr<text::Tokenizer>> load_tokenizer(const gguf::File& file, NeedsText text) {
+  if (text == NeedsText::no && !file.metadata.has("tokenizer.ggml.model")) return nullptr;
   WISP_TRY(text::Vocabulary vocabulary, text::read_vocabulary(file.metadata));
+  if (text == NeedsText::no) return nullptr;
   return text::Tokenizer::create(std::move(vocabulary));
 }
 
@@ -85,28 +87,34 @@ runtime::EngineOptions complete_options(const gguf::File& file, const ModelOptio
   return engine;
 }
 
-Result<LoadedModel> load_model(const ModelOptions& options, NeedsText text, runtime::EngineOptions engine) {
-  const std::uint64_t begin = now_ns();
-  LoadedModel model;
-  WISP_TRY(gguf::File file, gguf::open_model(options.path));
-  if (text == NeedsText::yes) {
-    WISP_TRY(model.tokenizer, load_tokenizer(file));
-  }
-  WISP_TRY(std::unique_ptr<graph::Executor> executor, make_executor(options));
+Result<OpenedModel> open_model(const ModelOptions& options, NeedsText text) {
+  OpenedModel opened;
+  WISP_TRY(opened.file, gguf::open_model(options.path));
+  WISP_TRY(opened.tokenizer, load_tokenizer(opened.file, text));
+  return opened;
+}
 
+Result<LoadedModel> load_model(OpenedModel opened, const ModelOptions& options, runtime::EngineOptions engine) {
+  LoadedModel model;
+  model.tokenizer = std::move(opened.tokenizer);
   engine.tokenizer = model.tokenizer.get();
-  engine = complete_options(file, options, std::move(engine));
-  WISP_CHECK(check_memory_limit(file, options, engine));
+  engine = complete_options(opened.file, options, std::move(engine));
+  WISP_CHECK(check_memory_limit(opened.file, options, engine));
+  WISP_TRY(std::unique_ptr<graph::Executor> executor, make_executor(options));
 
   Progress progress("loading", !options.quiet);
   const auto show = [&](std::uint64_t done, std::uint64_t total) {
     progress.show(done, total, fmt::format("{} of {}", format_bytes(done), format_bytes(total)));
     return !Interrupts::pending();
   };
-  WISP_TRY(model.engine, runtime::Engine::create(std::move(file), std::move(engine), std::move(executor), show));
+  WISP_TRY(model.engine, runtime::Engine::create(std::move(opened.file), std::move(engine), std::move(executor), show));
   if (!options.trace.empty()) WISP_CHECK(start_trace(options.trace, model));
-  model.load_seconds = static_cast<double>(now_ns() - begin) * 1e-9;
   return model;
+}
+
+Result<LoadedModel> load_model(const ModelOptions& options, NeedsText text, runtime::EngineOptions engine) {
+  WISP_TRY(OpenedModel opened, open_model(options, text));
+  return load_model(std::move(opened), options, std::move(engine));
 }
 
 }  // namespace wisp::cli

@@ -25,7 +25,6 @@ struct LoadedModel {
   std::unique_ptr<std::FILE, CloseFile> trace;
   std::unique_ptr<text::Tokenizer> tokenizer;  // nullptr where no text was needed
   std::unique_ptr<runtime::Engine> engine;
-  double load_seconds = 0;
 };
 
 // Options for one sequence at a time, in steps of at most `rows` rows.
@@ -37,8 +36,16 @@ runtime::EngineOptions one_scored_sequence(std::uint32_t rows);
 runtime::EngineOptions complete_options(const gguf::File& file, const ModelOptions& options,
                                         runtime::EngineOptions engine);
 
-// Opens, builds the graph, loads the weights, with a bar on stderr where that is a terminal. `engine` is
-// completed as above. Ctrl-C gives Code::cancelled; what would pass --memory-limit is refused before it is loaded.
+// A model whose header was read, and its vocabulary where text is needed: enough to refuse early.
+struct OpenedModel {
+  gguf::File file;
+  std::unique_ptr<text::Tokenizer> tokenizer;
+};
+Result<OpenedModel> open_model(const ModelOptions& options, NeedsText text);
+
+// Builds the graph and loads the weights, with a bar on stderr where that is a terminal. `engine` is completed as
+// above. Ctrl-C gives Code::cancelled; what would pass --memory-limit is refused before it is loaded.
+Result<LoadedModel> load_model(OpenedModel opened, const ModelOptions& options, runtime::EngineOptions engine);
 Result<LoadedModel> load_model(const ModelOptions& options, NeedsText text, runtime::EngineOptions engine);
 
 // The backend that was asked for, without weights.

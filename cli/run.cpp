@@ -77,10 +77,10 @@ Status run(const RunOptions& options) {
   }
   const Interrupts interrupts;
   const bool ids_only = options.ids && options.print_ids && options.sampling.stop.empty();
-  WISP_TRY(const LoadedModel model,
-           load_model(options.model, ids_only ? NeedsText::no : NeedsText::yes, one_sequence()));
+  WISP_TRY(OpenedModel opened, open_model(options.model, ids_only ? NeedsText::no : NeedsText::yes));
+  WISP_TRY(const Prompt prompt, read_prompt(options, opened.tokenizer.get()));
+  WISP_TRY(const LoadedModel model, load_model(std::move(opened), options.model, one_sequence()));
   const std::size_t n_vocab = model.engine->vocabulary();
-  WISP_TRY(const Prompt prompt, read_prompt(options, model.tokenizer.get()));
   WISP_CHECK(check_ids(prompt.ids, n_vocab));
 
   runtime::Request request;
