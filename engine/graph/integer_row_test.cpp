@@ -41,7 +41,7 @@ INSTANTIATE_TEST_SUITE_P(All, IntegerRows,
                          testing::Values(TensorType::q4_0, TensorType::q4_1, TensorType::q5_0, TensorType::q5_1,
                                          TensorType::q8_0, TensorType::q2_k, TensorType::q3_k, TensorType::q4_k,
                                          TensorType::q5_k, TensorType::q6_k),
-                         [](const auto& info) { return std::string(gguf::tensor_type_info(info.param).name); });
+                         [](const auto& test) { return std::string(gguf::tensor_type_info(test.param).name); });
 
 using Block = std::array<float, kActivationBlock>;
 using Rounded = std::array<std::int8_t, kActivationBlock>;

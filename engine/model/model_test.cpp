@@ -11,6 +11,7 @@
 #include "model/memory_estimate.h"
 #include "tests/model_runner.h"
 #include "tests/random_model.h"
+#include "tools/random_blocks.h"
 
 namespace wisp::model {
 namespace {
@@ -151,6 +152,50 @@ TEST(Model, RefusesWindowsThatMakeNoSense) {
   expect_refused(options({.window = ~0u}), Code::invalid_argument, "window");
   expect_refused(options({.window = 8, .sinks = ~0u}), Code::invalid_argument, "sinks");
   expect_refused(options({.context = ~0u}), Code::invalid_argument, "context");
+}
+
+// Any number may stand at any key: the model is refused, or it runs.
+TEST(Model, SurvivesRandomHyperparameters) {
+  tools::Random random(11);
+  const std::array<std::int64_t, 16> odd = {
+      0, 1, 2, 3, 4, 5, 16, 17, 64, 96, 255, 4096, 1ll << 24, 1ll << 31, (1ll << 32) - 1, 1ll << 62};
+  int accepted = 0;
+  for (int round = 0; round < 600; ++round) {
+    const std::vector<test::RandomModelShape> shapes = test::shapes_of_every_architecture();
+    test::RandomModelShape shape = shapes[random.below(shapes.size())];
+    shape.layers = 1;
+    gguf::Metadata metadata = test::random_metadata(shape);
+    const std::string prefix = shape.architecture + ".";
+    const std::array<std::string, 8> more = {"rope.dimension_count",
+                                             "rope.freq_base",
+                                             "rope.scaling.factor",
+                                             "rope.scaling.original_context_length",
+                                             "attention.scale",
+                                             "attention.sliding_window",
+                                             "attention.sliding_window_pattern",
+                                             "attn_logit_softcapping"};
+    for (int changes = 0; changes < 2; ++changes) {
+      const auto& entries = metadata.entries();
+      const std::size_t which = random.below(entries.size() + more.size());
+      const std::string key = which < entries.size() ? entries[which].first : prefix + more[which - entries.size()];
+      const std::int64_t value = odd[random.below(odd.size())];
+      switch (random.below(4)) {
+        case 0: metadata.set(key, Value::integers(gguf::ValueType::i64, {value, odd[random.below(odd.size())]})); break;
+        case 1: metadata.set(key, Value::f32(random.uniform() * static_cast<float>(value))); break;
+        default: metadata.set(key, Value{gguf::ValueType::u64, static_cast<std::uint64_t>(value)}); break;
+      }
+    }
+    const std::vector<std::byte> bytes = test::write_random_model(shape, metadata);
+    gguf::File file = test::open_bytes(bytes);
+    ContextOptions options;
+    if (random.below(2) == 0) options = {.window = 8, .sinks = 3};
+    if (!Model::from_file(file, options)) continue;
+    ++accepted;
+    test::ModelRunner runner(file, graph::make_scalar_executor(graph::Arithmetic::exact), {.context = options});
+    EXPECT_EQ(runner.feed(std::array{1, 2, 3}, 70).size(), 3 * runner.vocabulary());
+  }
+  EXPECT_GT(accepted, 20);
+  EXPECT_LT(accepted, 580);
 }
 
 TEST(Model, FusesALlamaLayerToFiveOps) {

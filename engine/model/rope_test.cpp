@@ -51,8 +51,12 @@ TEST(Rope, YarnKeepsFastPairsAndSqueezesSlowOnes) {
     EXPECT_GE(ratio, 1.0 - 1e-12);
     EXPECT_LE(ratio, 4.0 + 1e-12);
     // Bounds of the ramp are rounded outwards, so a pair beyond them is exactly kept or squeezed.
-    if (turns > settings.beta_fast) EXPECT_DOUBLE_EQ(ratio, 1.0) << i;
-    if (turns < settings.beta_slow / 2) EXPECT_DOUBLE_EQ(ratio, 4.0) << i;
+    if (turns > settings.beta_fast) {
+      EXPECT_DOUBLE_EQ(ratio, 1.0) << i;
+    }
+    if (turns < settings.beta_slow / 2) {
+      EXPECT_DOUBLE_EQ(ratio, 4.0) << i;
+    }
   }
   EXPECT_FLOAT_EQ(yarn.magnitude, static_cast<float>(1.0 + 0.1 * std::log(4.0)));
 }
