@@ -47,8 +47,9 @@ def time_llama(tools, model, options):
 
 def time_wisp(_tools, model, options):
     result = output_of([BIN / "wisp", "bench", model, "--prefill", options.prefill, "--decode", options.decode,
-                        "--threads", options.threads, "--json"], options)
-    return {"prefill": result["prefill"]["tokens_per_second"], "decode": result["decode"]["tokens_per_second"]}
+                        "--threads", options.threads, "--repeat", 1, "--json"], options)
+    row = result["results"][0]
+    return {"prefill": row["prefill_tokens_per_second"], "decode": row["decode_tokens_per_second"]}
 
 
 ENGINES = {"wisp": time_wisp, "llama.cpp": time_llama}
