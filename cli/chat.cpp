@@ -44,6 +44,8 @@ class Chat {
 
   // One question and its answer, which goes to stdout. The conversation is unchanged when it fails.
   Status answer(std::string question);
+  // Its figures.
+  [[nodiscard]] std::string last_answer() const { return describe(*last_); }
   // Reads questions until the end of input.
   Status talk();
 
@@ -153,7 +155,10 @@ Status chat(const ChatOptions& options) {
   WISP_TRY(LoadedModel model, load_model(std::move(opened), options.model, one_sequence()));
   WISP_TRY(sample::SamplingParams params, sampling_params(options.sampling, model.engine->vocabulary()));
   Chat session(options, std::move(model), std::move(conversation), std::move(params));
-  return options.prompt ? session.answer(*options.prompt) : session.talk();
+  if (!options.prompt) return session.talk();
+  WISP_CHECK(session.answer(*options.prompt));
+  if (!options.model.quiet) note(session.last_answer());
+  return {};
 }
 
 }  // namespace
