@@ -16,6 +16,13 @@ namespace wisp {
 namespace {
 // More than any machine this runs on; a bound so that a typo does not start a million threads.
 constexpr int kMaxThreads = 1024;
+
+void wait_for_zero(std::atomic<std::uint32_t>& word) {
+  for (std::uint32_t left = word.load(std::memory_order_acquire); left != 0;
+       left = word.load(std::memory_order_acquire)) {
+    wait_while_equal(word, left);
+  }
+}
 }  // namespace
 
 #if defined(__wasm__)
@@ -69,9 +76,12 @@ Result<std::unique_ptr<ThreadPool>> ThreadPool::create(int threads) {
 }
 
 ThreadPool::~ThreadPool() {
+  busy_.store(static_cast<std::uint32_t>(threads_ - 1), std::memory_order_relaxed);
   stopping_.store(true, std::memory_order_release);
   generation_.fetch_add(1, std::memory_order_acq_rel);
   wake_all(generation_);
+  // A page's workers cannot be joined; they are done with this memory once they have counted themselves out.
+  wait_for_zero(busy_);
 #if !defined(__wasm__)
   for (const pthread_t handle : native_->handles) pthread_join(handle, nullptr);
 #endif
@@ -98,10 +108,7 @@ void ThreadPool::run(std::int64_t tasks, Task task, void* context) {
   generation_.fetch_add(1, std::memory_order_release);
   wake_all(generation_);
   drain(0);
-  for (std::uint32_t left = busy_.load(std::memory_order_acquire); left != 0;
-       left = busy_.load(std::memory_order_acquire)) {
-    wait_while_equal(busy_, left);
-  }
+  wait_for_zero(busy_);
 }
 
 void ThreadPool::run_worker(int worker) {
@@ -109,9 +116,10 @@ void ThreadPool::run_worker(int worker) {
   for (;;) {
     wait_while_equal(generation_, seen);
     ++seen;  // one job at a time: the caller waits for all workers, so none can be missed
-    if (stopping_.load(std::memory_order_acquire)) return;
-    drain(worker);
+    const bool stopping = stopping_.load(std::memory_order_acquire);
+    if (!stopping) drain(worker);
     if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) wake_all(busy_);
+    if (stopping) return;
   }
 }
 

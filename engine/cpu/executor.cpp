@@ -27,8 +27,9 @@ Status grow(Buffer& buffer, std::uint64_t bytes, const char* owner) {
 
 class CpuExecutor final : public graph::Executor {
  public:
-  CpuExecutor(const Kernels& kernels, std::unique_ptr<ThreadPool> pool, bool repack)
-      : kernels_(kernels), pool_(std::move(pool)), repack_(repack) {}
+  // `own` is the pool, or nothing where the pool belongs to somebody else.
+  CpuExecutor(const Kernels& kernels, ThreadPool& pool, std::unique_ptr<ThreadPool> own, bool repack)
+      : kernels_(kernels), own_pool_(std::move(own)), pool_(&pool), repack_(repack) {}
 
   [[nodiscard]] std::string describe() const override {
     return fmt::format("cpu {}, {} thread{}", kernels_.name, pool_->threads(), pool_->threads() == 1 ? "" : "s");
@@ -155,7 +156,8 @@ class CpuExecutor final : public graph::Executor {
   }
 
   const Kernels& kernels_;
-  std::unique_ptr<ThreadPool> pool_;
+  std::unique_ptr<ThreadPool> own_pool_;
+  ThreadPool* pool_;
   bool repack_;
   Weights weights_;
   KvStore kv_;
@@ -171,9 +173,13 @@ class CpuExecutor final : public graph::Executor {
 
 Result<std::unique_ptr<graph::Executor>> make_cpu_executor(const CpuOptions& options) {
   WISP_TRY(const Kernels* kernels, choose_kernels(options.isa));
-  const int threads = options.threads > 0 ? options.threads : cpu_info().logical_cores;
-  WISP_TRY(std::unique_ptr<ThreadPool> pool, ThreadPool::create(threads));
-  return std::make_unique<CpuExecutor>(*kernels, std::move(pool), options.repack);
+  std::unique_ptr<ThreadPool> own;
+  if (options.pool == nullptr) {
+    const int threads = options.threads > 0 ? options.threads : cpu_info().logical_cores;
+    WISP_TRY(own, ThreadPool::create(threads));
+  }
+  ThreadPool& pool = options.pool != nullptr ? *options.pool : *own;
+  return std::make_unique<CpuExecutor>(*kernels, pool, std::move(own), options.repack);
 }
 
 }  // namespace wisp::cpu

@@ -1,0 +1,89 @@
+// One model and one request at a time, behind values that cross a C interface easily: what the WebAssembly exports
+// stand on (wasm_exports.cpp). A host that serves many uses runtime::Engine itself.
+//
+// The file arrives in pieces, in any order; nothing is loaded before all of it is there. Its pieces are dropped once
+// the weights have been packed.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/memory.h"
+#include "base/result.h"
+#include "base/thread_pool.h"
+#include "base/token.h"
+#include "gguf/byte_source.h"
+#include "graph/graph.h"
+#include "runtime/engine.h"
+#include "text/tokenizer.h"
+
+namespace wisp::api {
+
+struct LoadOptions {
+  std::uint32_t context = 0;  // positions; 0: min(trained context, 4096)
+  graph::KvType kv = graph::KvType::f16;
+  std::uint32_t prompt_chunk = 0;  // positions of the prompt a step; 0: as many as a step takes
+};
+
+inline constexpr std::uint32_t kNoLogits = 0xFFFFFFFFu;
+
+struct Prompt {
+  std::vector<TokenId> ids = {};
+  std::uint32_t max_new_tokens = 0;
+  bool ignore_end = false;  // end tokens are tokens like any other
+  // Logits are kept of this position and all that follow, generated ones too.
+  std::uint32_t logits_from = kNoLogits;
+};
+class Session {
+ public:
+  // `threads` counts the caller. In wasm the page starts the others, each in pool().run_worker(), before load(), and
+  // stops them after the session is gone.
+  static Result<std::unique_ptr<Session>> create(std::uint64_t file_bytes, int threads);
+
+  [[nodiscard]] ThreadPool& pool() { return *pool_; }
+  Status feed(std::uint64_t offset, std::span<const std::byte> bytes);
+  // Code::need_more_data while bytes are missing, which changes nothing. After another failure the session is of no
+  // use.
+  Status load(const LoadOptions& options);
+  [[nodiscard]] std::uint64_t bytes_read() const;  // by the loaded model, of the file
+  [[nodiscard]] std::uint32_t vocabulary() const;  // rows of the output matrix; 0 before load()
+
+  [[nodiscard]] Result<std::vector<TokenId>> tokenize(std::string_view text, text::EncodeOptions options) const;
+  // The exact bytes, special tokens shown.
+  [[nodiscard]] Result<std::string> detokenize(const std::vector<TokenId>& ids) const;
+
+  // Drops the request before it and starts another, greedy.
+  Status begin(Prompt prompt);
+  // One step of the engine. False once the request is finished; an error is the request's.
+  Result<bool> step();
+  [[nodiscard]] std::span<const TokenId> tokens() const { return tokens_; }  // generated so far
+  [[nodiscard]] std::string_view text() const { return text_; }              // of these, in whole characters
+  [[nodiscard]] std::span<const float> logits() const;                       // [positions so far, vocabulary]
+
+ private:
+  Session(std::uint64_t file_bytes, std::unique_ptr<ThreadPool> pool);
+  [[nodiscard]] Status loaded() const;
+  void keep_logits(std::uint32_t position, std::span<const float> logits);
+
+  std::unique_ptr<ThreadPool> pool_;
+  gguf::StreamSource* source_;                 // waiting_, or the engine's own
+  std::unique_ptr<gguf::ByteSource> waiting_;  // until load()
+  std::unique_ptr<text::Tokenizer> tokenizer_;
+  std::unique_ptr<runtime::Engine> engine_;
+
+  // The request.
+  runtime::RequestId id_ = {};
+  bool running_ = false;
+  Error failure_;  // its message is empty unless the request failed
+  std::vector<TokenId> tokens_;
+  std::string text_;
+  std::uint32_t logits_from_ = kNoLogits;
+  std::size_t logits_kept_ = 0;  // floats
+  Buffer logits_;
+};
+
+}  // namespace wisp::api
