@@ -1,17 +1,18 @@
 # The WebAssembly modules, build/wasm/wisp-VARIANT.wasm, and beside each the checks that the harness runs inside it.
 # Functions are exported by their own attribute (export_name); the memory comes from the page, so that threads share it.
 function(add_wisp_module name)
-  add_executable(${name} ${ARGN} ${PROJECT_SOURCE_DIR}/engine/api/wasm_support.cpp)
+  set(api ${PROJECT_SOURCE_DIR}/engine/api)
+  add_executable(${name} ${ARGN} ${api}/wasm_memory.cpp ${api}/wasm_support.cpp)
   target_link_libraries(${name} PRIVATE wisp)
-  target_link_options(${name} PRIVATE -Wl,--entry=_initialize -Wl,--import-memory -Wl,--gc-sections -Wl,--strip-debug
+  target_link_options(${name} PRIVATE -Wl,--entry=_initialize -Wl,--import-memory -Wl,--gc-sections -Wl,--strip-all
     -Wl,-z,stack-size=1048576)
   if(NOT WISP_WASM_VARIANT STREQUAL "single")
     # --no-check-features: wasi-libc was built without atomics. It is only called from the thread that owns the engine.
-    # The three exports let a worker take its own stack and thread-local block (web/harness/worker.mjs).
+    # The three exports let a worker take its own stack and thread-local block (web/harness/module.mjs).
     target_link_options(${name} PRIVATE -Wl,--shared-memory -Wl,--max-memory=4294967296 -Wl,--no-check-features
       -Wl,--export=__stack_pointer -Wl,--export=__wasm_init_tls -Wl,--export=__tls_size -Wl,--export=__tls_align)
   endif()
-  set_target_properties(${name} PROPERTIES OUTPUT_NAME ${name}-${WISP_WASM_VARIANT}
+  set_target_properties(${name} PROPERTIES OUTPUT_NAME ${name}-${WISP_WASM_VARIANT} SUFFIX .wasm
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_SOURCE_DIR}/build/wasm)
 endfunction()
 

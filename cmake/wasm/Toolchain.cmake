@@ -22,7 +22,6 @@ set(CMAKE_RANLIB ${llvm}/bin/llvm-ranlib CACHE FILEPATH "")
 set(CMAKE_C_COMPILER_TARGET wasm32-wasip1)
 set(CMAKE_CXX_COMPILER_TARGET wasm32-wasip1)
 set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
-set(CMAKE_EXECUTABLE_SUFFIX .wasm)
 
 # Which of the three modules this build directory makes; see Module.cmake.
 set(WISP_WASM_VARIANT simd CACHE STRING "simd: threads and SIMD128; relaxed: threads and relaxed SIMD; single: SIMD128")
@@ -30,9 +29,6 @@ set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES WISP_WASM_VARIANT)
 set(features "-msimd128 -mbulk-memory")
 if(NOT WISP_WASM_VARIANT STREQUAL "single")
   string(APPEND features " -matomics")
-endif()
-if(WISP_WASM_VARIANT STREQUAL "relaxed")
-  string(APPEND features " -mrelaxed-simd")
 endif()
 
 set(CMAKE_C_FLAGS_INIT "${features} -isystem /usr/include/wasm32-wasi")

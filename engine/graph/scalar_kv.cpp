@@ -93,7 +93,9 @@ std::span<std::byte> KvStore::entry(int layer, KvPart part, std::int32_t block, 
   const std::uint64_t plane = std::uint64_t{kKvBlock} * shape.kv_heads * size;
   const std::uint64_t inside = layer_offset_[static_cast<std::size_t>(layer)] + (part == KvPart::value ? plane : 0) +
                                (std::uint64_t{slot} * shape.kv_heads + head) * size;
-  return storage_[group].bytes().subspan(static_cast<std::uint64_t>(block) * block_bytes_[group] + inside, size);
+  return storage_[group].bytes().subspan(
+      static_cast<std::size_t>(static_cast<std::uint64_t>(block) * block_bytes_[group] + inside),
+      static_cast<std::size_t>(size));
 }
 
 void KvStore::write(int layer, KvPart part, std::int32_t block, std::uint32_t slot, std::uint32_t head,
@@ -122,10 +124,10 @@ void KvStore::read(int layer, KvPart part, std::int32_t block, std::uint32_t slo
 
 void KvStore::copy(const BlockCopy& copy) {
   const auto group = static_cast<std::size_t>(copy.group);
-  const std::uint64_t size = block_bytes_[group];
+  const auto size = static_cast<std::size_t>(block_bytes_[group]);
   const std::span<std::byte> bytes = storage_[group].bytes();
-  std::memmove(bytes.data() + static_cast<std::uint64_t>(copy.to) * size,
-               bytes.data() + static_cast<std::uint64_t>(copy.from) * size, size);
+  std::memmove(bytes.data() + static_cast<std::size_t>(copy.to) * size,
+               bytes.data() + static_cast<std::size_t>(copy.from) * size, size);
 }
 
 std::uint64_t KvStore::bytes() const {

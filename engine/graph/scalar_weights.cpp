@@ -43,7 +43,7 @@ std::span<const std::byte> WeightStore::matrix(WeightId id) const {
 std::span<const float> WeightStore::vector(WeightId id) const { return entries_[static_cast<std::size_t>(id)].vector; }
 
 Status WeightStore::gather(const Weight& weight, WeightId id, std::uint32_t row, std::span<float> out) const {
-  const std::uint64_t bytes = row_bytes(weight);
+  const auto bytes = static_cast<std::size_t>(row_bytes(weight));
   const Buffer& blocks = entries_[static_cast<std::size_t>(id)].blocks;
   if (blocks.size() != 0) return quant::decode(weight.type, blocks.bytes().subspan(row * bytes, bytes), out);
   gguf::ByteSource& source = *file_->sources[static_cast<std::size_t>(file_->tensors[weight.tensor].split)];

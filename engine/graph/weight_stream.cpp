@@ -60,7 +60,7 @@ Status for_each_weight_chunk(const Graph& graph, const gguf::File& file, const L
         if (buffer.size() == 0) {
           WISP_TRY(buffer, Buffer::allocate(largest, "weight loading"));
         }
-        const std::span<std::byte> room = buffer.bytes().first(bytes);
+        const std::span<std::byte> room = buffer.bytes().first(static_cast<std::size_t>(bytes));
         WISP_CHECK(source.read(offset, room));
         piece = room;
       }

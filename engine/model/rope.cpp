@@ -97,9 +97,9 @@ Result<std::vector<float>> read_rope_divisors(const gguf::File& file, const Rope
     return fail(Code::invalid_file, "tensor '{}' holds {} {} values; expected {} F32 values, one for each pair of RoPE",
                 tensor->name, tensor->elements(), gguf::tensor_type_info(tensor->type).name, settings.dimensions / 2);
   }
-  std::vector<std::byte> bytes(tensor->bytes);
+  std::vector<std::byte> bytes(static_cast<std::size_t>(tensor->bytes));
   WISP_CHECK(file.sources[static_cast<std::size_t>(tensor->split)]->read(tensor->offset, bytes));
-  std::vector<float> divisors(tensor->elements());
+  std::vector<float> divisors(static_cast<std::size_t>(tensor->elements()));
   WISP_CHECK(quant::decode(tensor->type, bytes, divisors));
   for (const float divisor : divisors) {
     if (!std::isfinite(divisor) || divisor <= 0.0f) {

@@ -73,13 +73,13 @@ Result<Value> repeat(Context& context, const Value& value, std::int64_t times) {
   if (value.is(Kind::string)) {
     WISP_CHECK(context.spend_bytes(total));
     std::string text;
-    text.reserve(total);
+    text.reserve(static_cast<std::size_t>(total));
     for (std::uint64_t i = 0; i < count && size > 0; ++i) text += value.as_text();
     return Value::string(std::move(text));
   }
   WISP_CHECK(context.spend(total));
   std::vector<Value> items;
-  items.reserve(total);
+  items.reserve(static_cast<std::size_t>(total));
   for (std::uint64_t i = 0; i < count && size > 0; ++i)
     items.insert(items.end(), value.items().begin(), value.items().end());
   return Value::sequence(value.kind(), std::move(items));
