@@ -2,9 +2,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "api/wasm_export.h"
 #include "base/thread_pool.h"
-
-#define WISP_EXPORT(name) extern "C" __attribute__((export_name(#name), visibility("default")))
 
 // A pool whose workers the page starts: each calls check_pool_worker() with its index. 0 where it was refused.
 WISP_EXPORT(check_pool_create) wisp::ThreadPool* check_pool_create(int threads) {
@@ -15,7 +14,8 @@ WISP_EXPORT(check_pool_destroy) void check_pool_destroy(wisp::ThreadPool* pool) 
 WISP_EXPORT(check_pool_worker) void check_pool_worker(wisp::ThreadPool* pool, int worker) { pool->run_worker(worker); }
 
 // Runs `jobs` jobs of `tasks` tasks; each adds its index to counts[worker], and its count of one to ran[task], both in
-// the page's memory. Nothing is atomic: the pool alone keeps two workers from one task, and the caller from reading early.
+// the page's memory. Nothing is atomic: the pool alone keeps two workers from one task, and the caller from reading
+// early.
 WISP_EXPORT(check_pool_sum)
 void check_pool_sum(wisp::ThreadPool* pool, int jobs, int tasks, double* sums, std::uint32_t* ran) {
   for (int job = 0; job < jobs; ++job) {

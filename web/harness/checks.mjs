@@ -1,12 +1,13 @@
 // What is checked in every host. A check is a function of ({host, variant}) that throws when a promise is broken; it
 // returns nothing, or the reason why it could not be made here.
+import { expect } from './expect.mjs';
+import { checkGoldens } from './golden_checks.mjs';
+import {
+  checkChunksKeepBits, checkGreedyText, checkLoading, checkThreadsKeepBits, checkTokenizer, measureSpeed,
+} from './model_checks.mjs';
 import { hasRelaxedSimd, hasSharedMemory, openModule } from './module.mjs';
 
-const ABI_VERSION = 1;
-
-function expect(condition, message) {
-  if (!condition) throw new Error(message);
-}
+const ABI_VERSION = 2;
 
 // Every task of every job ran exactly once, the caller saw all of it, and the workers took part.
 async function checkParallelFor({ host, variant }) {
@@ -48,10 +49,19 @@ async function checkMemory({ host, variant }) {
   expect(exports.wisp_alloc(0xfffffff0) === 0, 'more memory was promised than there can be');
 }
 
+const ALL = ['simd', 'relaxed', 'single'];
+const THREADED = ['simd', 'relaxed'];
 const CHECKS = [
-  { name: 'Memory', variants: ['simd', 'relaxed', 'single'], run: checkMemory },
-  { name: 'ParallelFor', variants: ['simd', 'relaxed', 'single'], run: checkParallelFor },
+  { name: 'Memory', variants: ALL, run: checkMemory },
+  { name: 'ParallelFor', variants: ALL, run: checkParallelFor },
   { name: 'ThreadsAreRefused', variants: ['single'], run: checkThreadsAreRefused },
+  { name: 'Loading', variants: ALL, run: checkLoading },
+  { name: 'Tokenizer', variants: ALL, run: checkTokenizer },
+  { name: 'GreedyText', variants: ALL, run: checkGreedyText },
+  { name: 'GoldenLogits', variants: ALL, run: checkGoldens },
+  { name: 'ThreadsKeepBits', variants: THREADED, run: checkThreadsKeepBits },
+  { name: 'ChunksKeepBits', variants: ALL, run: checkChunksKeepBits },
+  { name: 'Speed', variants: ALL, run: measureSpeed },
 ];
 
 function missingFor(variant) {

@@ -1,12 +1,17 @@
 // The checks in a browser. This is a worker: a page's own thread may not wait on shared memory.
 import { runChecks } from './checks.mjs';
 
+async function get(path) {
+  const answer = await fetch(path);
+  if (!answer.ok) throw new Error(`${path}: HTTP ${answer.status}`);
+  return answer;
+}
+
 const host = {
-  async load(name) {
-    const answer = await fetch(`/build/wasm/${name}.wasm`);
-    if (!answer.ok) throw new Error(`${name}.wasm: HTTP ${answer.status}`);
-    return WebAssembly.compileStreaming(answer);
-  },
+  name: navigator.userAgent.match(/Chrome\/\d+/)?.[0].replace('/', ' ') ?? 'browser',
+  load: async name => WebAssembly.compileStreaming(await get(`/build/wasm/${name}.wasm`)),
+  read: async path => new Uint8Array(await (await get(`/${path}`)).arrayBuffer()),
+  readData: path => host.read(`data/${path}`),
   startThread(data) {
     const worker = new Worker(new URL('thread.web.mjs', import.meta.url), { type: 'module' });
     const ready = new Promise((resolve, reject) => {
@@ -18,4 +23,4 @@ const host = {
   },
 };
 
-self.onmessage = async () => self.postMessage(await runChecks(host));
+self.onmessage = async ({ data }) => self.postMessage(await runChecks({ ...host, hasData: data.hasData }));

@@ -1,0 +1,4 @@
+// A broken promise ends its check.
+export function expect(condition, message) {
+  if (!condition) throw new Error(message);
+}

@@ -1,0 +1,123 @@
+// A model in a module: engine/api/wasm_exports.cpp as a JavaScript object. Every call is synchronous; the thread that
+// makes them owns the engine.
+import { openModule } from './module.mjs';
+
+// wisp::Code, in its order.
+const CODES = ['invalid_argument', 'invalid_file', 'unsupported', 'not_found', 'io', 'out_of_memory', 'need_more_data',
+  'limit', 'cancelled', 'device', 'internal'];
+const KV_TYPES = ['f32', 'f16', 'q8_0'];
+const NO_LOGITS = 0xffffffff;
+const PIECE_BYTES = 1 << 20;
+
+export class Model {
+  // `bytes` of a GGUF file. `reversed` feeds its pieces last first, which must make no difference.
+  static async open(host, variant, bytes, { threads = 1, context = 0, kv = 'f16', chunk = 0, reversed = false } = {}) {
+    const model = new Model();
+    model.module = await openModule(host, 'wisp', variant);
+    model.exports = model.module.exports;
+    model.handle = model.exports.wisp_create(BigInt(bytes.length), threads);
+    if (model.handle === 0) throw new Error(`a session of ${threads} threads was refused`);
+    model.stopThreads = await model.module.startThreads(threads, 'wisp_run_worker', model.handle);
+    try {
+      model.feed(bytes, reversed);
+      model.call('wisp_load', context, KV_TYPES.indexOf(kv), chunk);
+    } catch (error) {
+      model.close();
+      throw error;
+    }
+    model.vocabulary = model.exports.wisp_vocabulary(model.handle);
+    return model;
+  }
+
+  feed(bytes, reversed) {
+    const offsets = [];
+    for (let offset = 0; offset < bytes.length; offset += PIECE_BYTES) offsets.push(offset);
+    if (reversed) offsets.reverse();
+    for (const offset of offsets) {
+      this.with(bytes.subarray(offset, offset + PIECE_BYTES), (at, length) =>
+        this.call('wisp_feed', BigInt(offset), at, length));
+    }
+  }
+
+  // Ends the workers' loops, then the workers.
+  close() {
+    this.exports.wisp_destroy(this.handle);
+    this.stopThreads();
+  }
+
+  bytesRead() {
+    return Number(this.exports.wisp_bytes_read(this.handle));
+  }
+
+  // `special`: add the vocabulary's own special tokens; `parse`: read the text of special tokens.
+  tokenize(text, { special = false, parse = false } = {}) {
+    const flags = (special ? 1 : 0) | (parse ? 2 : 0);
+    this.with(new TextEncoder().encode(text), (at, length) => this.call('wisp_tokenize', at, length, flags));
+    return [...new Int32Array(this.result())];
+  }
+
+  detokenize(ids) {
+    this.with(bytesOf(ids), (at, length) => this.call('wisp_detokenize', at, length / 4));
+    return new TextDecoder().decode(this.result());
+  }
+
+  // Greedy. Logits are those of position `logitsFrom` and all behind it, [positions, vocabulary].
+  generate(ids, count, { logitsFrom = NO_LOGITS, ignoreEnd = false } = {}) {
+    const begun = performance.now();
+    this.with(bytesOf(ids), (at, length) =>
+      this.call('wisp_begin', at, length / 4, count, logitsFrom, ignoreEnd ? 1 : 0));
+    let first = 0;
+    let more = true;
+    while (more) {
+      more = this.call('wisp_step') === 1;
+      if (first === 0 && this.count('wisp_tokens') > 0) first = performance.now();
+    }
+    const ended = performance.now();
+    this.call('wisp_logits');
+    const logits = new Float32Array(this.result());
+    this.call('wisp_text');
+    const text = new TextDecoder().decode(this.result());
+    this.call('wisp_tokens');
+    return {
+      ids: [...new Int32Array(this.result())],
+      text,
+      logits,
+      promptMilliseconds: first - begun,
+      decodeMilliseconds: ended - first,
+    };
+  }
+
+  // ---- the C interface ----
+
+  // A call that answers 0 or more; throws the sentence of a failure.
+  call(name, ...rest) {
+    const answer = this.exports[name](this.handle, ...rest);
+    if (answer >= 0) return answer;
+    const error = new Error(new TextDecoder().decode(this.result()));
+    error.code = CODES[-1 - answer];
+    throw error;
+  }
+
+  // A copy of the last result's bytes.
+  result() {
+    const at = this.exports.wisp_result(this.handle) >>> 0;
+    return new Uint8Array(this.module.memory.buffer, at, this.exports.wisp_result_bytes(this.handle) >>> 0).slice().buffer;
+  }
+
+  count(name) {
+    this.call(name);
+    return this.exports.wisp_result_bytes(this.handle);
+  }
+
+  // Calls use(pointer, length) with the bytes in the module's memory.
+  with(bytes, use) {
+    const at = this.module.put(bytes);
+    try {
+      return use(at, bytes.length);
+    } finally {
+      this.exports.wisp_free(at);
+    }
+  }
+}
+
+const bytesOf = ids => new Uint8Array(Int32Array.from(ids).buffer);

@@ -1,0 +1,114 @@
+// The shipped model through a module: text, greedy continuations, and logits that keep every bit whatever the threads
+// and chunks.
+import { expect } from './expect.mjs';
+import { expectGreedy } from './golden_checks.mjs';
+import { Model } from './model.mjs';
+
+const SHIPPED = 'models/wisp-stories.gguf';
+const STORY = 'Once upon a time';
+const QUESTION = '<|user|>Tell me a story about a dog and a ball.<|end|><|assistant|>';
+
+async function withModel({ host, variant }, options, use) {
+  const model = await Model.open(host, variant, await host.read(SHIPPED), options);
+  try {
+    return use(model);
+  } finally {
+    model.close();
+  }
+}
+
+// Ids of a text come back as the text; the model's own spelling of its special tokens is read where that was asked for.
+export async function checkTokenizer(where) {
+  await withModel(where, {}, model => {
+    for (const text of [STORY, ' two  spaces\n', 'Zoë 🙂 日本', '']) {
+      expect(model.detokenize(model.tokenize(text)) === text, `'${text}' came back as '${model.detokenize(model.tokenize(text))}'`);
+    }
+    const marked = model.tokenize(QUESTION, { special: true, parse: true });
+    expect(marked.length < model.tokenize(QUESTION).length, 'special tokens were read as plain text');
+    expect(model.detokenize(marked) === `<s>${QUESTION}`, `${model.detokenize(marked)} is not the prompt behind <s>`);
+  });
+}
+
+// The reference's prompts and greedy continuations; the margins tell how far both must agree.
+export async function checkGreedyText(where) {
+  const { host } = where;
+  if (!host.hasData) return 'WISP_TEST_DATA is not set';
+  const lines = new TextDecoder().decode(await host.readData('shipped/expected.jsonl')).trim().split('\n');
+  const expected = lines.map(line => JSON.parse(line)).filter(({ model }) => SHIPPED.endsWith(`/${model}`));
+  expect(expected.length > 0, 'nothing is expected of the shipped model');
+  return withModel(where, {}, model => {
+    for (const { prompt, ids, greedy, margin } of expected) {
+      const read = model.tokenize(prompt, { parse: true });
+      expect(read.join() === ids.join(), `'${prompt}' became ${read}, not ${ids}`);
+      const made = model.generate(ids, greedy.length, { ignoreEnd: true });
+      expectGreedy(made.ids, greedy, margin, 0.3);
+    }
+    return '';
+  });
+}
+
+// A prompt longer than a batch bucket, and a decode behind it.
+async function bitsOf(where, options) {
+  return withModel(where, { kv: 'f32', ...options }, model => {
+    const ids = model.tokenize(`${STORY}, there was a little girl named Lily. She loved to play outside. `.repeat(5), { special: true });
+    const { logits, ids: made } = model.generate(ids, 12, { logitsFrom: 0, ignoreEnd: true });
+    expect(logits.length === (ids.length + 11) * model.vocabulary, `${logits.length} logits of ${ids.length} + 11 positions`);
+    expect(logits.some(x => x !== 0) && logits.every(Number.isFinite), 'logits are all zero, or not finite');
+    return { bits: new Uint32Array(logits.buffer), made };
+  });
+}
+
+function expectSameBits(a, b, what) {
+  let differ = 0;
+  for (let i = 0; i < a.bits.length; ++i) if (a.bits[i] !== b.bits[i]) ++differ;
+  expect(differ === 0, `${what}: ${differ} of ${a.bits.length} logits differ`);
+  expect(a.made.join() === b.made.join(), `${what}: other ids were generated`);
+}
+
+export async function checkThreadsKeepBits(where) {
+  const one = await bitsOf(where, { threads: 1 });
+  for (const threads of [2, 3]) expectSameBits(await bitsOf(where, { threads }), one, `${threads} threads`);
+}
+
+export async function checkChunksKeepBits(where) {
+  const threads = where.variant === 'single' ? 1 : 2;
+  const whole = await bitsOf(where, { threads });
+  for (const chunk of [1, 7, 64]) expectSameBits(await bitsOf(where, { threads, chunk }), whole, `chunks of ${chunk}`);
+}
+
+// Pieces in any order; what is damaged, cut or missing is refused with a sentence, and never ends the module.
+export async function checkLoading(where) {
+  const { host, variant } = where;
+  const bytes = await host.read(SHIPPED);
+  await withModel(where, { reversed: true }, model => {
+    expect(model.generate(model.tokenize(STORY, { special: true }), 4).text.length > 0, 'no text was made');
+    // The embedding table is the output matrix too, and a stream is read once for each.
+    expect(model.bytesRead() > 0.95 * bytes.length && model.bytesRead() < 1.2 * bytes.length,
+      `${model.bytesRead()} of ${bytes.length} bytes were read`);
+  });
+  const damaged = bytes.slice();
+  damaged.fill(0xff, 8, 24);
+  for (const [what, wrong] of [['cut', bytes.subarray(0, bytes.length >> 1)], ['damaged', damaged], ['empty', bytes.subarray(0, 0)]]) {
+    let refusal = null;
+    try {
+      (await Model.open(host, variant, wrong)).close();
+    } catch (error) {
+      refusal = error;
+    }
+    expect(refusal?.code === 'invalid_file' && refusal.message.length > 20, `a ${what} model: ${refusal ?? 'accepted'}`);
+  }
+}
+
+// Tokens per second, told and not judged.
+export async function measureSpeed(where) {
+  const threads = where.variant === 'single' ? 1 : 2;
+  await withModel(where, { threads }, model => {
+    const ids = model.tokenize(`${STORY}, there was a dog. `.repeat(40), { special: true }).slice(0, 256);
+    model.generate(ids, 8);  // warm
+    const { ids: made, promptMilliseconds, decodeMilliseconds } = model.generate(ids, 64, { ignoreEnd: true });
+    const prefill = (1000 * ids.length) / promptMilliseconds;
+    const decode = (1000 * (made.length - 1)) / decodeMilliseconds;
+    console.log(`${where.host.name}, wasm-${where.variant}, ${threads} thread${threads > 1 ? 's' : ''}: ` +
+      `prefill ${prefill.toFixed(0)} t/s (${ids.length} tokens), decode ${decode.toFixed(0)} t/s`);
+  });
+}
