@@ -5,7 +5,7 @@ function(add_wisp_module name)
   add_executable(${name} ${ARGN} ${api}/wasm_memory.cpp ${api}/wasm_support.cpp)
   target_link_libraries(${name} PRIVATE wisp)
   target_link_options(${name} PRIVATE -Wl,--entry=_initialize -Wl,--import-memory -Wl,--gc-sections -Wl,--strip-all
-    -Wl,-z,stack-size=1048576)
+    -Wl,--stack-first -Wl,-z,stack-size=1048576)
   if(NOT WISP_WASM_VARIANT STREQUAL "single")
     # --no-check-features: wasi-libc was built without atomics. It is only called from the thread that owns the engine.
     # The three exports let a worker take its own stack and thread-local block (web/harness/module.mjs).

@@ -1,10 +1,11 @@
 // What is checked in every host. A check is a function of ({host, variant}) that throws when a promise is broken; it
 // returns nothing, or the reason why it could not be made here.
 import { expect } from './expect.mjs';
-import { checkGoldens } from './golden_checks.mjs';
+import { checkGoldenCase, GOLDEN_CASES } from './golden_checks.mjs';
 import {
   checkChunksKeepBits, checkGreedyText, checkLoading, checkThreadsKeepBits, checkTokenizer, measureSpeed,
 } from './model_checks.mjs';
+import { CODES } from './model.mjs';
 import { hasRelaxedSimd, hasSharedMemory, openModule } from './module.mjs';
 
 const ABI_VERSION = 2;
@@ -49,24 +50,40 @@ async function checkMemory({ host, variant }) {
   expect(exports.wisp_alloc(0xfffffff0) === 0, 'more memory was promised than there can be');
 }
 
+// Templates may nest as deep as the engine allows on the module's stack, and are refused beyond; none ends the module.
+async function checkTemplateDepth({ host, variant }) {
+  const LIMIT = 1 + CODES.indexOf('limit');
+  const { exports } = await openModule(host, 'wisp-checks', variant);
+  for (const kind of [0, 1, 2, 3, 4]) {
+    const answers = [1, 20, 50, 100, 150, 180, 190, 195, 199, 200, 201, 1000, 100000].map(depth => exports.check_template(kind, depth));
+    expect(answers[0] === 0 && answers[1] === 0, `templates of kind ${kind} that nest little: ${answers}`);
+    expect(answers.every(answer => answer === 0 || answer === LIMIT), `templates of kind ${kind}: ${answers}`);
+    expect(answers.at(-1) === LIMIT, `templates of kind ${kind} that nest 100000 deep: ${answers}`);
+  }
+}
+
 const ALL = ['simd', 'relaxed', 'single'];
 const THREADED = ['simd', 'relaxed'];
 const CHECKS = [
   { name: 'Memory', variants: ALL, run: checkMemory },
   { name: 'ParallelFor', variants: ALL, run: checkParallelFor },
   { name: 'ThreadsAreRefused', variants: ['single'], run: checkThreadsAreRefused },
+  { name: 'TemplateDepth', variants: ALL, run: checkTemplateDepth },
   { name: 'Loading', variants: ALL, run: checkLoading },
   { name: 'Tokenizer', variants: ALL, run: checkTokenizer },
   { name: 'GreedyText', variants: ALL, run: checkGreedyText },
-  { name: 'GoldenLogits', variants: ALL, run: checkGoldens },
+  ...GOLDEN_CASES.map(name => ({
+    name: `GoldenLogits/${name}`,
+    variants: ALL,
+    run: where => checkGoldenCase(where, name),
+  })),
   { name: 'ThreadsKeepBits', variants: THREADED, run: checkThreadsKeepBits },
   { name: 'ChunksKeepBits', variants: ALL, run: checkChunksKeepBits },
-  { name: 'Speed', variants: ALL, run: measureSpeed },
 ];
 
-function missingFor(variant) {
-  if (variant !== 'single' && !hasSharedMemory()) return 'this host shares no memory between threads';
-  if (variant === 'relaxed' && !hasRelaxedSimd()) return 'this host does not validate relaxed SIMD';
+function missingFor(variant, host) {
+  if (variant !== 'single' && !hasSharedMemory()) return `${host.name} shares no memory between threads here`;
+  if (variant === 'relaxed' && !hasRelaxedSimd()) return `${host.name} does not validate relaxed SIMD`;
   return '';
 }
 
@@ -78,7 +95,7 @@ export async function runChecks(host) {
       const result = { suite: `wasm-${variant}`, name, status: 'passed', reason: '', seconds: 0 };
       const start = performance.now();
       try {
-        const skip = missingFor(variant) || (await run({ host, variant }));
+        const skip = missingFor(variant, host) || (await run({ host, variant }));
         if (skip) Object.assign(result, { status: 'skipped', reason: skip });
       } catch (error) {
         Object.assign(result, { status: 'failed', reason: error.stack ?? String(error) });
@@ -87,5 +104,6 @@ export async function runChecks(host) {
       results.push(result);
     }
   }
+  for (const variant of ALL) if (!missingFor(variant, host)) await measureSpeed({ host, variant });
   return results;
 }

@@ -3,7 +3,7 @@
 import { openModule } from './module.mjs';
 
 // wisp::Code, in its order.
-const CODES = ['invalid_argument', 'invalid_file', 'unsupported', 'not_found', 'io', 'out_of_memory', 'need_more_data',
+export const CODES = ['invalid_argument', 'invalid_file', 'unsupported', 'not_found', 'io', 'out_of_memory', 'need_more_data',
   'limit', 'cancelled', 'device', 'internal'];
 const KV_TYPES = ['f32', 'f16', 'q8_0'];
 const NO_LOGITS = 0xffffffff;

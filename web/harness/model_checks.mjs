@@ -1,7 +1,7 @@
 // The shipped model through a module: text, greedy continuations, and logits that keep every bit whatever the threads
 // and chunks.
 import { expect } from './expect.mjs';
-import { expectGreedy } from './golden_checks.mjs';
+import { expectGreedy, NO_DATA } from './golden_checks.mjs';
 import { Model } from './model.mjs';
 
 const SHIPPED = 'models/wisp-stories.gguf';
@@ -32,7 +32,7 @@ export async function checkTokenizer(where) {
 // The reference's prompts and greedy continuations; the margins tell how far both must agree.
 export async function checkGreedyText(where) {
   const { host } = where;
-  if (!host.hasData) return 'WISP_TEST_DATA is not set';
+  if (!host.hasData) return NO_DATA;
   const lines = new TextDecoder().decode(await host.readData('shipped/expected.jsonl')).trim().split('\n');
   const expected = lines.map(line => JSON.parse(line)).filter(({ model }) => SHIPPED.endsWith(`/${model}`));
   expect(expected.length > 0, 'nothing is expected of the shipped model');
@@ -88,14 +88,20 @@ export async function checkLoading(where) {
   });
   const damaged = bytes.slice();
   damaged.fill(0xff, 8, 24);
-  for (const [what, wrong] of [['cut', bytes.subarray(0, bytes.length >> 1)], ['damaged', damaged], ['empty', bytes.subarray(0, 0)]]) {
+  const half = bytes.subarray(0, bytes.length >> 1);
+  for (const [what, code, file, options] of [
+    ['a cut model', 'invalid_file', half, {}],
+    ['a damaged model', 'invalid_file', damaged, {}],
+    ['an empty model', 'invalid_file', bytes.subarray(0, 0), {}],
+    ['keys and values above 4 GiB', 'out_of_memory', bytes, { context: 1 << 20, kv: 'f32' }],
+  ]) {
     let refusal = null;
     try {
-      (await Model.open(host, variant, wrong)).close();
+      (await Model.open(host, variant, file, options)).close();
     } catch (error) {
       refusal = error;
     }
-    expect(refusal?.code === 'invalid_file' && refusal.message.length > 20, `a ${what} model: ${refusal ?? 'accepted'}`);
+    expect(refusal?.code === code && refusal.message.length > 20, `${what}: ${refusal ?? 'accepted'}`);
   }
 }
 

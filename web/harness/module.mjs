@@ -1,6 +1,10 @@
 // One WebAssembly module and its threads, the same under Node and in a browser. What differs between the two, loading a
 // file and starting a worker, comes in as `host`:
+//   host.name              -> what the host is called in messages
 //   host.load(name)        -> Promise<WebAssembly.Module> of build/wasm/<name>.wasm
+//   host.read(path)        -> Promise<Uint8Array>: a file of the repository
+//   host.hasData           -> whether there is reference data (WISP_TEST_DATA)
+//   host.readData(path)    -> Promise<Uint8Array>: a file of the reference data
 //   host.startThread(data) -> {ready: Promise, stop()}: a worker that calls runThread(data, ready)
 
 const MAX_PAGES = 65536; // 4 GiB, what the threaded modules were linked for (--max-memory)
