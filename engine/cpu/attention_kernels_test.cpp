@@ -112,7 +112,7 @@ TEST_P(CpuKernelsAttention, WhatIsWrittenIsStored) {
   }
 }
 
-// A sequence's KV in a pool whose other cells are NaN, and one query row.
+// A sequence's KV in a pool whose other cells are NaN, or hold values that would outweigh all others; and one query row.
 struct Scene {
   TestLayout layout;
   std::uint32_t heads;  // query heads of the one kv head that is looked at
@@ -140,8 +140,13 @@ Scene make_scene(const Kernels& kernels, KvFormat format, std::uint32_t head_dim
   scene.pool = std::make_unique<Guarded<std::uint8_t>>(static_cast<std::size_t>(2 * used) * scene.layout.block_bytes);
   for (std::int64_t b = 0; b < blocks; ++b)
     scene.table.push_back(b < first_block ? -1 : static_cast<std::int32_t>(2 * (blocks - 1 - b)));
-  for (std::int64_t p = begin; p < end; ++p) {
-    const std::vector<float> k = key(p), v = random_floats(std::size_t{kKvHeads} * head_dim, random);
+  const bool stale_is_large = random.below(2) == 0;
+  for (std::int64_t p = first_block * 32; p < blocks * 32; ++p) {
+    const bool stale = p < begin || p >= end;
+    if (stale && !stale_is_large) continue;
+    const std::size_t width = std::size_t{kKvHeads} * head_dim;
+    const std::vector<float> k = stale ? random_floats(width, random, 1000.0f) : key(p);
+    const std::vector<float> v = random_floats(width, random, stale ? 1000.0f : 1.0f);
     kernels.kv_write({scene.layout.layout, const_cast<std::uint8_t*>(scene.block_of(p)),
                       static_cast<std::uint32_t>(p % 32), k.data(), v.data()});
   }
