@@ -38,7 +38,8 @@ Result<std::unique_ptr<Session>> Session::create(std::uint64_t file_bytes, int t
 }
 
 Status Session::feed(std::uint64_t offset, std::span<const std::byte> bytes) {
-  if (waiting_ == nullptr) return fail(Code::invalid_argument, "the model was loaded already, and needs no more bytes");
+  if (waiting_ == nullptr)
+    return fail(Code::invalid_argument, "load() has taken the model's bytes; no more can be fed");
   if (!has_room_for(bytes.size())) {
     return fail(Code::out_of_memory, "no memory for {} more of the model ({} are here)", format_bytes(bytes.size()),
                 format_bytes(source_->buffered_bytes()));

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -60,7 +61,7 @@ WISP_EXPORT(wisp_abi_version) std::uint32_t wisp_abi_version() { return kAbiVers
 // For a model file of that size; `threads` counts the caller. 0: more threads than this module can have, or no memory.
 WISP_EXPORT(wisp_create) wisp_session* wisp_create(std::uint64_t file_bytes, std::int32_t threads) {
   auto session = wisp::api::Session::create(file_bytes, threads);
-  return session ? new wisp_session{std::move(*session), {}, {}} : nullptr;
+  return session ? new (std::nothrow) wisp_session{std::move(*session), {}, {}} : nullptr;
 }
 
 // Waits for the workers to leave wisp_run_worker(); they may be terminated afterwards.

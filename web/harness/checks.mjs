@@ -3,7 +3,7 @@
 import { expect } from './expect.mjs';
 import { checkGoldenCase, GOLDEN_CASES } from './golden_checks.mjs';
 import {
-  checkChunksKeepBits, checkGreedyText, checkLoading, checkThreadsKeepBits, checkTokenizer, measureSpeed,
+  checkChunksKeepBits, checkGreedyText, checkKvTypes, checkLoading, checkThreadsKeepBits, checkTokenizer, measureSpeed,
 } from './model_checks.mjs';
 import { CODES } from './model.mjs';
 import { hasRelaxedSimd, hasSharedMemory, openModule } from './module.mjs';
@@ -77,6 +77,7 @@ const CHECKS = [
     variants: ALL,
     run: where => checkGoldenCase(where, name),
   })),
+  { name: 'KvTypes', variants: ALL, run: checkKvTypes },
   { name: 'ThreadsKeepBits', variants: THREADED, run: checkThreadsKeepBits },
   { name: 'ChunksKeepBits', variants: ALL, run: checkChunksKeepBits },
 ];

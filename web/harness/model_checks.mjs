@@ -54,7 +54,7 @@ async function bitsOf(where, options) {
     const { logits, ids: made } = model.generate(ids, 12, { logitsFrom: 0, ignoreEnd: true });
     expect(logits.length === (ids.length + 11) * model.vocabulary, `${logits.length} logits of ${ids.length} + 11 positions`);
     expect(logits.some(x => x !== 0) && logits.every(Number.isFinite), 'logits are all zero, or not finite');
-    return { bits: new Uint32Array(logits.buffer), made };
+    return { logits, bits: new Uint32Array(logits.buffer), made };
   });
 }
 
@@ -74,6 +74,17 @@ export async function checkChunksKeepBits(where) {
   const threads = where.variant === 'single' ? 1 : 2;
   const whole = await bitsOf(where, { threads });
   for (const chunk of [1, 7, 64]) expectSameBits(await bitsOf(where, { threads, chunk }), whole, `chunks of ${chunk}`);
+}
+
+// Keys and values that are rounded move the logits a little, and not more.
+export async function checkKvTypes(where) {
+  const exact = (await bitsOf(where, {})).logits;
+  const norm = Math.sqrt(exact.reduce((sum, x) => sum + x * x, 0));
+  for (const [kv, atMost] of [['f16', 1e-2], ['q8_0', 2e-2]]) {
+    const { logits } = await bitsOf(where, { kv });
+    const share = Math.sqrt(logits.reduce((sum, x, i) => sum + (x - exact[i]) ** 2, 0)) / norm;
+    expect(share > 0 && share <= atMost, `with keys and values in ${kv} the logits move by ${share} of their norm`);
+  }
 }
 
 // Pieces in any order; what is damaged, cut or missing is refused with a sentence, and never ends the module.
