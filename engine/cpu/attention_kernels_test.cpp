@@ -1,4 +1,5 @@
-// The KV and attention kernels of every set that runs here, against a softmax in double precision over the values as stored.
+// The KV and attention kernels of every set that runs here, against a softmax in double precision over the values as
+// stored.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -96,13 +97,15 @@ TEST_P(CpuKernelsAttention, WhatIsWrittenIsStored) {
               for (std::uint32_t j = d / 32 * 32; j < std::min(head_dim, d / 32 * 32 + 32); ++j)
                 largest = std::max(largest, std::abs(x[head * head_dim + j]));
               const float scale = f32_from_f16(f16_from_f32(largest / 127.0f));
-              // Half a step, and what rounding the scale to f16 (11 bits, or 2^-25 among its denormals) does to 127 steps.
+              // Half a step, and what rounding the scale to f16 (11 bits, or 2^-25 among its denormals) does to 127
+              // steps.
               ASSERT_NEAR(got, x[i], 0.5f * scale + 127 * (scale * 0x1p-11f + 0x1p-25f)) << "dimension " << d;
             }
             const Cell where = cell(layout, part, head, slot, d);
             const std::size_t size = format == KvFormat::f32 ? 4 : format == KvFormat::f16 ? 2 : 1;
             std::copy_n(block.data() + where.at, size, untouched.data() + where.at);
-            if (format == KvFormat::q8_0) std::copy_n(block.data() + where.scale_at, 2, untouched.data() + where.scale_at);
+            if (format == KvFormat::q8_0)
+              std::copy_n(block.data() + where.scale_at, 2, untouched.data() + where.scale_at);
           }
         }
         ASSERT_TRUE(std::ranges::equal(block.span(), untouched)) << "something beside slot " << slot << " was written";
@@ -112,7 +115,8 @@ TEST_P(CpuKernelsAttention, WhatIsWrittenIsStored) {
   }
 }
 
-// A sequence's KV in a pool whose other cells are NaN, or hold values that would outweigh all others; and one query row.
+// A sequence's KV in a pool whose other cells are NaN, or hold values that would outweigh all others; and one query
+// row.
 struct Scene {
   TestLayout layout;
   std::uint32_t heads;  // query heads of the one kv head that is looked at
@@ -131,8 +135,8 @@ constexpr std::uint32_t kKvHeads = 2, kKvHead = 1;
 
 // `key` gives each position's key (kv_heads * head_dim); the values are random.
 template <class Key>
-Scene make_scene(const Kernels& kernels, KvFormat format, std::uint32_t head_dim, std::uint32_t heads, std::int64_t begin,
-                 std::int64_t end, tools::Random& random, const Key& key) {
+Scene make_scene(const Kernels& kernels, KvFormat format, std::uint32_t head_dim, std::uint32_t heads,
+                 std::int64_t begin, std::int64_t end, tools::Random& random, const Key& key) {
   Scene scene{make_layout(format, kKvHeads, head_dim), heads, begin, end, {}, {}, {}, 0};
   const std::int64_t first_block = begin / 32, blocks = (end + 31) / 32;
   // Every second block of the pool, backwards; those before the first visible one are gone.
@@ -193,9 +197,9 @@ std::vector<double> naive(const Scene& scene) {
     for (double& score : scores) sum += score = std::exp(score - most);
     for (std::int64_t p = scene.begin; p < scene.end; ++p) {
       for (std::uint32_t d = 0; d < n; ++d) {
-        out[h * n + d] += scores[static_cast<std::size_t>(p - scene.begin)] / sum *
-                          stored(scene.layout.layout, scene.block_of(p), Part::value, kKvHead,
-                                 static_cast<std::uint32_t>(p % 32), d);
+        out[h * n + d] +=
+            scores[static_cast<std::size_t>(p - scene.begin)] / sum *
+            stored(scene.layout.layout, scene.block_of(p), Part::value, kKvHead, static_cast<std::uint32_t>(p % 32), d);
       }
     }
   }

@@ -1,5 +1,6 @@
-// The CPU executor with every kernel set that runs here: threads and repacking change no bit, and whole models agree with the scalar
-// executor. (Fusion, chunks, buckets and company: tests/executor_invariants_test.cpp, for all executors.)
+// The CPU executor with every kernel set that runs here: threads and repacking change no bit, and whole models agree
+// with the scalar executor. (Fusion, chunks, buckets and company: tests/executor_invariants_test.cpp, for all
+// executors.)
 #include "cpu/executor.h"
 
 #include <gtest/gtest.h>
@@ -16,7 +17,8 @@ namespace wisp::cpu {
 namespace {
 
 using gguf::TensorType;
-using wisp::test::must, wisp::test::ModelRunner, wisp::test::RandomModel, wisp::test::RandomModelShape, wisp::test::RunnerOptions;
+using wisp::test::must, wisp::test::ModelRunner, wisp::test::RandomModel, wisp::test::RandomModelShape,
+    wisp::test::RunnerOptions;
 
 constexpr std::array kTypes = {TensorType::f32,  TensorType::f16,  TensorType::bf16, TensorType::q4_0, TensorType::q4_1,
                                TensorType::q5_0, TensorType::q5_1, TensorType::q8_0, TensorType::q2_k, TensorType::q3_k,
@@ -85,8 +87,8 @@ float distance(std::span<const float> got, std::span<const float> want) {
   return worst / largest;
 }
 
-// Where exp and tanh alone differ, by units in the last place; but a value on the border between two integers may then be
-// rounded to the other one, and that is 1/254 of its block's maximum.
+// Where exp and tanh alone differ, by units in the last place; but a value on the border between two integers may then
+// be rounded to the other one, and that is 1/254 of its block's maximum.
 float tolerance(TensorType type) { return is_float(type) ? 1e-5f : 1e-2f; }
 
 TEST_P(CpuExecutor, ThreadsChangeNoBit) {
@@ -131,7 +133,8 @@ TEST_P(CpuExecutor, RepackingChangesNoBit) {
     const std::vector<std::int32_t> tokens = some_tokens(24, shape);
     ModelRunner packed(model.file, executor(2, true), {.max_positions = 32});
     ModelRunner from_file(model.file, executor(2, false), {.max_positions = 32});
-    EXPECT_TRUE(test::same_bits(feed_in_steps(from_file, tokens, {1, 2, 20, 1}), feed_in_steps(packed, tokens, {1, 2, 20, 1})))
+    EXPECT_TRUE(
+        test::same_bits(feed_in_steps(from_file, tokens, {1, 2, 20, 1}), feed_in_steps(packed, tokens, {1, 2, 20, 1})))
         << gguf::tensor_type_info(type).name;
   }
 }
@@ -149,7 +152,8 @@ TEST_P(CpuExecutor, AgreesWithTheScalarExecutor) {
     const std::vector<std::int32_t> tokens = some_tokens(50, shape);
     ModelRunner got(model.file, executor(), {.max_positions = 64});
     ModelRunner want(model.file, scalar(), {.max_positions = 64});
-    EXPECT_LE(distance(feed_in_steps(got, tokens, {45, 1}), feed_in_steps(want, tokens, {45, 1})), tolerance(shape.type))
+    EXPECT_LE(distance(feed_in_steps(got, tokens, {45, 1}), feed_in_steps(want, tokens, {45, 1})),
+              tolerance(shape.type))
         << shape.architecture << " " << gguf::tensor_type_info(shape.type).name;
   }
 }

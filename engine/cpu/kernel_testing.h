@@ -18,12 +18,15 @@
 
 namespace wisp::cpu::test {
 
-// n elements of T from a 64-byte boundary on, `shift` elements behind it; 0xFF (NaN, as a float) before, in and behind them.
+// n elements of T from a 64-byte boundary on, `shift` elements behind it; 0xFF (NaN, as a float) before, in and behind
+// them.
 template <class T>
 class Guarded {
  public:
   explicit Guarded(std::size_t n, std::size_t shift = 0)
-      : n_(n), shift_(shift), bytes_(2 * kGuard + (n + shift) * sizeof(T)),
+      : n_(n),
+        shift_(shift),
+        bytes_(2 * kGuard + (n + shift) * sizeof(T)),
         memory_(static_cast<std::uint8_t*>(::operator new(bytes_, std::align_val_t{64}))) {
     std::memset(memory_.get(), 0xFF, bytes_);
   }

@@ -83,8 +83,8 @@ void check_matmul(const Kernels& kernels, bool exact, const TestMatrix& m, std::
   const std::uint32_t last = first + 1 + static_cast<std::uint32_t>(random.below(panels - first));
   const std::uint32_t first_output = first * kPanelRows;
   const std::uint32_t outputs = std::min(last * kPanelRows, m.weight.rows) - first_output;
-  SCOPED_TRACE(testing::Message() << rows << " rows, " << m.weight.rows << " outputs, " << columns << " columns, panels "
-                                  << first << " to " << last);
+  SCOPED_TRACE(testing::Message() << rows << " rows, " << m.weight.rows << " outputs, " << columns
+                                  << " columns, panels " << first << " to " << last);
 
   const std::vector<float> values = activations(rows * columns, random);
   const Guarded<float> x(values, random.below(3));
@@ -105,11 +105,13 @@ void check_matmul(const Kernels& kernels, bool exact, const TestMatrix& m, std::
     if (exact) {
       ASSERT_TRUE(same_bits(got_row, want_row)) << "row " << r;
     } else {  // each of the 2 * columns / 16 additions rounds once more
-      for (std::uint32_t i = 0; i < outputs; ++i) ASSERT_NEAR(got_row[i], want_row[i], 1e-5f * std::abs(want_row[i]) + 1e-4f);
+      for (std::uint32_t i = 0; i < outputs; ++i)
+        ASSERT_NEAR(got_row[i], want_row[i], 1e-5f * std::abs(want_row[i]) + 1e-4f);
     }
     if (r + 1 == rows) break;
     for (std::size_t i = outputs; i < stride; ++i)
-      ASSERT_EQ(std::bit_cast<std::uint32_t>(out[r * stride + i]), 0xFFFFFFFFu) << "between rows " << r << " and the next";
+      ASSERT_EQ(std::bit_cast<std::uint32_t>(out[r * stride + i]), 0xFFFFFFFFu)
+          << "between rows " << r << " and the next";
   }
 }
 
@@ -122,7 +124,8 @@ TEST_P(CpuKernels, MatMulIsTheScalarArithmetic) {
     // 1 to 19 rows go past every number of rows that a kernel treats together.
     for (std::uint32_t rows = 1; rows <= 19; ++rows) {
       const auto units = static_cast<std::uint32_t>(rows % 6 == 1 ? 1 : 1 + random.below(most_units));
-      const auto outputs = static_cast<std::uint32_t>(rows % 4 == 0 ? 16 * (1 + random.below(5)) : 1 + random.below(70));
+      const auto outputs =
+          static_cast<std::uint32_t>(rows % 4 == 0 ? 16 * (1 + random.below(5)) : 1 + random.below(70));
       const TestMatrix m = make_matrix(type, outputs, units * unit, random);
       check_matmul(kernels(), has_fma(), m, rows, random);
       if (HasFatalFailure()) return;
@@ -136,9 +139,9 @@ struct Extremes {
   int least, most;
 };
 constexpr std::array kExtremes = {
-    Extremes{TensorType::q4_0, -8, 7},    Extremes{TensorType::q4_1, 0, 15}, Extremes{TensorType::q5_0, -16, 15},
-    Extremes{TensorType::q5_1, 0, 31},    Extremes{TensorType::q8_0, -128, 127}, Extremes{TensorType::q2_k, 0, 3},
-    Extremes{TensorType::q3_k, -4, 3},    Extremes{TensorType::q4_k, 0, 15}, Extremes{TensorType::q5_k, 0, 31},
+    Extremes{TensorType::q4_0, -8, 7},   Extremes{TensorType::q4_1, 0, 15},     Extremes{TensorType::q5_0, -16, 15},
+    Extremes{TensorType::q5_1, 0, 31},   Extremes{TensorType::q8_0, -128, 127}, Extremes{TensorType::q2_k, 0, 3},
+    Extremes{TensorType::q3_k, -4, 3},   Extremes{TensorType::q4_k, 0, 15},     Extremes{TensorType::q5_k, 0, 31},
     Extremes{TensorType::q6_k, -32, 31},
 };
 
@@ -194,8 +197,8 @@ TEST_P(CpuKernels, QuantizeRowIsTheScalarArithmetic) {
   const auto block = [&](std::size_t b) { return std::span(x).subspan(32 * b, 32); };
   std::ranges::fill(block(0), 0.0f);
   for (float& value : block(1)) value *= 1e-30f;
-  for (float& value : block(2)) value *= 1e-37f;        // 127 / max is not finite here
-  for (float& value : block(3)) value *= 1e-42f;        // denormal
+  for (float& value : block(2)) value *= 1e-37f;  // 127 / max is not finite here
+  for (float& value : block(3)) value *= 1e-42f;  // denormal
   std::ranges::fill(block(4), kDenormal);
   for (float& value : block(5)) value *= kMost;
   std::ranges::fill(block(6), -kMost);
@@ -280,9 +283,12 @@ TEST_P(CpuKernels, SumsAndProductsAreRoundedOnce) {
 }
 
 double silu(double x) { return x / (1 + std::exp(-x)); }
-double gelu(double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x))); }
+double gelu(double x) {
+  return 0.5 * x * (1 + std::tanh(std::sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x)));
+}
 
-// Largest allowed error: units in the last place of the result, and of the input where the result is a small difference.
+// Largest allowed error: units in the last place of the result, and of the input where the result is a small
+// difference.
 void expect_near(double got, double want, double relative, double absolute, const char* what, double x) {
   EXPECT_NEAR(got, want, 0x1p-24 * (relative * std::abs(want) + absolute)) << what << " of " << x;
 }
@@ -325,7 +331,8 @@ TEST_P(CpuKernels, ActivationsAreCloseToDouble) {
 TEST_P(CpuKernels, RopeTurnsPairs) {
   tools::Random random(7);
   for (const bool adjacent : {false, true}) {
-    for (const auto& [head_dim, pairs] : {std::pair{16u, 8u}, {64u, 32u}, {80u, 20u}, {96u, 48u}, {10u, 3u}, {128u, 64u}}) {
+    for (const auto& [head_dim, pairs] :
+         {std::pair{16u, 8u}, {64u, 32u}, {80u, 20u}, {96u, 48u}, {10u, 3u}, {128u, 64u}}) {
       constexpr std::uint32_t kHeads = 3;
       const std::vector<float> x = random_floats(std::size_t{kHeads} * head_dim, random);
       std::vector<float> cos_sin(2 * std::size_t{pairs});

@@ -20,9 +20,9 @@ using gguf::TensorType;
 struct Described {
   TensorType type;
   PanelFormat format;
-  int low_bits, high_bits;      // of an integer; each in planes of its own
-  int offset;                   // w = scale * (u - offset)
-  std::size_t block_quants;     // bytes of 32 columns of 16 rows
+  int low_bits, high_bits;   // of an integer; each in planes of its own
+  int offset;                // w = scale * (u - offset)
+  std::size_t block_quants;  // bytes of 32 columns of 16 rows
   std::size_t unit_columns, unit_scales;
 };
 constexpr std::array kDescribed = {
@@ -57,7 +57,8 @@ int integer_at(const Described& d, const std::uint8_t* quants, int row, std::siz
 }
 
 // The weight at (row, column), with the roundings of quant::decode: d * scale first, each product alone.
-float weight_at(const Described& d, const std::uint8_t* quants, const std::uint8_t* scales, int row, std::size_t column) {
+float weight_at(const Described& d, const std::uint8_t* quants, const std::uint8_t* scales, int row,
+                std::size_t column) {
   const std::uint8_t* unit = scales + column / d.unit_columns * d.unit_scales;
   const auto u = static_cast<float>(integer_at(d, quants, row, column) - d.offset);
   const auto in_unit = static_cast<int>(column % d.unit_columns);
@@ -141,9 +142,12 @@ TEST_P(CpuRepack, EveryWeightComesBack) {
           if (described != kDescribed.end()) {
             got = weight_at(*described, quants.data(), scales.data(), row, column);
           } else {
-            const std::uint8_t* at = quants.data() + (column * kPanelRows + static_cast<std::size_t>(row)) * float_bytes;
-            if (format == PanelFormat::f32) std::memcpy(&got, at, 4);
-            else got = format == PanelFormat::f16 ? f32_from_f16(word_at(at)) : f32_from_bf16(word_at(at));
+            const std::uint8_t* at =
+                quants.data() + (column * kPanelRows + static_cast<std::size_t>(row)) * float_bytes;
+            if (format == PanelFormat::f32)
+              std::memcpy(&got, at, 4);
+            else
+              got = format == PanelFormat::f16 ? f32_from_f16(word_at(at)) : f32_from_bf16(word_at(at));
           }
           if (row >= n_rows) got = std::abs(got);  // an offset makes it -0
           expect_same(got, want[column], row, column);
@@ -169,7 +173,7 @@ INSTANTIATE_TEST_SUITE_P(Types, CpuRepack,
                                          TensorType::q4_1, TensorType::q5_0, TensorType::q5_1, TensorType::q8_0,
                                          TensorType::q2_k, TensorType::q3_k, TensorType::q4_k, TensorType::q5_k,
                                          TensorType::q6_k),
-                         [](const auto& info) { return std::string(gguf::tensor_type_info(info.param).name); });
+                         [](const auto& type) { return std::string(gguf::tensor_type_info(type.param).name); });
 
 TEST(CpuRepackTypes, OthersHaveNoPanels) {
   EXPECT_FALSE(panel_format(TensorType::i32));
