@@ -119,7 +119,8 @@ Status FakeExecutor::allocate_kv(const graph::KvLayout& layout, graph::KvType, s
 
 Status FakeExecutor::prepare(const graph::Plan& plan) {
   if (controls_->refuse_prepare) return fail(Code::out_of_memory, "no room for a plan of {} rows", plan.max_rows);
-  if (!counters_.try_emplace(&plan, plan.graph->ops.size()).second) return broken("prepare: the same plan twice");
+  if (!prepared_.insert(&plan).second) return broken("prepare: the same plan twice");
+  counters_.resize(plan.graph->ops.size());
   row_states_.resize(std::max<std::size_t>(row_states_.size(), plan.max_rows));
   logits_.resize(std::max(logits_.size(), std::size_t{plan.max_logit_rows} * model_.vocabulary()));
   return {};
@@ -127,7 +128,7 @@ Status FakeExecutor::prepare(const graph::Plan& plan) {
 
 Status FakeExecutor::check_shape(const graph::Plan& plan, const graph::StepInputs& step) const {
   const std::size_t rows = step.tokens.size();
-  if (!counters_.contains(&plan)) return broken("execute: the plan was not prepared");
+  if (!prepared_.contains(&plan)) return broken("execute: the plan was not prepared");
   if (rows == 0 || rows > plan.max_rows) return broken("execute: too many rows for the plan, or none");
   if (graph::row_bucket(static_cast<std::uint32_t>(rows)) != plan.max_rows) return broken("execute: not the bucket");
   if (step.logit_rows.size() > plan.max_logit_rows) return broken("execute: too many logit rows for the plan");
@@ -224,10 +225,9 @@ Result<std::span<const float>> FakeExecutor::execute(const graph::Plan& plan, co
           poisoned ? std::numeric_limits<float>::quiet_NaN() : logit(row_states_[static_cast<std::size_t>(row)], id);
     }
   }
-  std::vector<graph::OpCounter>& counters = counters_[&plan];
-  for (std::size_t op = 0; op < counters.size(); ++op) {
-    counters[op].calls += 1;
-    counters[op].rows += step.tokens.size();
+  for (std::size_t op = 0; op < counters_.size(); ++op) {
+    counters_[op].calls += 1;
+    counters_[op].rows += step.tokens.size();
     if (trace_) trace_(static_cast<int>(op), begin, clock_ns);
   }
   return std::span<const float>(logits_.data(), out);
@@ -235,11 +235,6 @@ Result<std::span<const float>> FakeExecutor::execute(const graph::Plan& plan, co
 
 void FakeExecutor::set_profiling(bool on, std::function<void(int, std::uint64_t, std::uint64_t)> trace) {
   trace_ = on ? std::move(trace) : nullptr;
-}
-
-std::span<const graph::OpCounter> FakeExecutor::counters(const graph::Plan& plan) const {
-  const auto found = counters_.find(&plan);
-  return found == counters_.end() ? std::span<const graph::OpCounter>{} : found->second;
 }
 
 std::vector<graph::MemoryUse> FakeExecutor::memory() const {

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "cpu/cpu_info.h"
 #include "cpu/step_context.h"
+#include "graph/step_check.h"
 
 namespace wisp::cpu {
 
@@ -20,7 +21,7 @@ namespace {
 
 Status grow(Buffer& buffer, std::uint64_t bytes, const char* owner) {
   if (buffer.size() >= bytes) return {};
-  buffer = Buffer();  // first give back, so that the peak is the new size alone
+  // The old one goes last: where the new one is refused, plans that were prepared before still run.
   WISP_TRY(buffer, Buffer::allocate(bytes, owner));
   return {};
 }
@@ -47,12 +48,9 @@ class CpuExecutor final : public graph::Executor {
     ScratchNeeds needs;
     add_matmul_needs(plan, weights_, needs);
     add_attention_needs(plan, kv_, pool_->threads(), needs);
-    rope_offsets_.clear();
-    for (const graph::RopeSpec& spec : plan.graph->ropes) {
-      rope_offsets_.push_back(needs.rope / sizeof(float));
-      needs.rope += std::size_t{plan.max_rows} * 2 * spec.inverse_frequency.size() * sizeof(float);
-    }
-    rope_rows_ = plan.max_rows;
+    for (const graph::RopeSpec& spec : plan.graph->ropes)
+      needs.rope += std::uint64_t{plan.max_rows} * 2 * spec.inverse_frequency.size() * sizeof(float);
+    rope_offsets_.resize(plan.graph->ropes.size());
     WISP_CHECK(grow(scratch_.arena, plan.arena_bytes, "the activations"));
     WISP_CHECK(grow(scratch_.int8_rows, needs.int8_rows, "the rounded activations"));
     WISP_CHECK(grow(scratch_.float_rows, needs.float_rows, "the normed activations"));
@@ -61,12 +59,12 @@ class CpuExecutor final : public graph::Executor {
     WISP_CHECK(grow(scratch_.attention, needs.attention, "the attention partials"));
     scratch_.workers.resize(static_cast<std::size_t>(pool_->threads()));
     for (Buffer& worker : scratch_.workers) WISP_CHECK(grow(worker, needs.worker, "a thread's scratch"));
-    counters_.resize(std::max(counters_.size(), plan.graph->ops.size()));
+    counters_.resize(plan.graph->ops.size());
     return {};
   }
 
   Result<std::span<const float>> execute(const graph::Plan& plan, const graph::StepInputs& step) override {
-    WISP_CHECK(check(plan, step));
+    WISP_CHECK(graph::check_step(plan, step, kv_.blocks()));
     for (const graph::BlockCopy& copy : step.copies) kv_.copy(copy);
     place_rope(plan);
     const StepContext context{kernels_, *pool_, weights_, kv_, scratch_, plan, step,
@@ -94,9 +92,7 @@ class CpuExecutor final : public graph::Executor {
     profiling_ = on;
     trace_ = std::move(trace);
   }
-  [[nodiscard]] std::span<const graph::OpCounter> counters(const graph::Plan& plan) const override {
-    return std::span(counters_).first(std::min(counters_.size(), plan.graph->ops.size()));
-  }
+  [[nodiscard]] std::span<const graph::OpCounter> counters() const override { return counters_; }
   [[nodiscard]] std::vector<graph::MemoryUse> memory() const override {
     return {{"weights", weights_.bytes()},
             {"kv", kv_.bytes()},
@@ -106,26 +102,6 @@ class CpuExecutor final : public graph::Executor {
 
  private:
   using OpCounter = graph::OpCounter;
-
-  // The caller's promises that a wrong value would turn into a wild read.
-  static Status check(const graph::Plan& plan, const graph::StepInputs& step) {
-    const std::size_t rows = step.tokens.size();
-    if (rows == 0 || rows > plan.max_rows || step.logit_rows.size() > plan.max_logit_rows ||
-        step.positions.size() != rows || step.sequences.size() != rows ||
-        step.tables.size() != plan.graph->kv.groups.size() * step.n_sequences) {
-      return fail(Code::internal, "a step of {} rows and {} logits does not fit its plan ({} and {})", rows,
-                  step.logit_rows.size(), plan.max_rows, plan.max_logit_rows);
-    }
-    for (std::size_t row = 0; row < rows; ++row) {
-      if (step.tokens[row] < 0 || static_cast<std::uint32_t>(step.tokens[row]) >= plan.graph->vocabulary ||
-          step.positions[row] < 0 || step.sequences[row] < 0 ||
-          static_cast<std::uint32_t>(step.sequences[row]) >= step.n_sequences) {
-        return fail(Code::internal, "row {} of a step holds token {}, position {}, sequence {}", row, step.tokens[row],
-                    step.positions[row], step.sequences[row]);
-      }
-    }
-    return {};
-  }
 
   // Plans of another size lay the rotary tables out differently.
   void place_rope(const graph::Plan& plan) {

@@ -1,5 +1,6 @@
 #include "cpu/kv_store.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/checked.h"
@@ -20,33 +21,35 @@ KvFormat format_of(graph::KvType type) {
 }
 
 // K or V of one head of one block. Both sides have the same size (kernels.h).
-std::size_t head_bytes(KvFormat format, std::uint32_t head_dim) {
-  const std::size_t values = std::size_t{kKvPositions} * head_dim;
+std::uint64_t head_bytes(KvFormat format, std::uint32_t head_dim) {
+  const std::uint64_t values = std::uint64_t{kKvPositions} * head_dim;
   switch (format) {
     case KvFormat::f32: return values * 4;
     case KvFormat::f16: return values * 2;
-    case KvFormat::q8_0: return values + std::size_t{2} * kKvPositions * div_up<std::uint32_t>(head_dim, 32);
+    case KvFormat::q8_0: return values + std::uint64_t{2} * kKvPositions * div_up<std::uint32_t>(head_dim, 32);
   }
   return 0;
 }
 
-// The layer's layout when its K starts at `offset` of the block; moves `offset` behind its V.
-KvLayerLayout lay_out(const graph::KvLayer& layer, KvFormat format, std::size_t& offset) {
+// The layer's layout when its K starts at `offset` of the block; moves `offset` behind its V. Only a block whose bytes
+// fit size_t has a layout that means anything.
+KvLayerLayout lay_out(const graph::KvLayer& layer, KvFormat format, std::uint64_t& offset) {
   KvLayerLayout out{};
   out.format = format;
   out.kv_heads = layer.kv_heads;
   out.head_dim = layer.head_dim;
-  out.k_head_stride = out.v_head_stride = align_up<std::size_t>(head_bytes(format, layer.head_dim), 64);
-  out.k_offset = offset;
-  out.v_offset = offset + out.k_head_stride * layer.kv_heads;
-  offset = out.v_offset + out.v_head_stride * layer.kv_heads;
+  const std::uint64_t stride = align_up<std::uint64_t>(head_bytes(format, layer.head_dim), 64);
+  out.k_head_stride = out.v_head_stride = static_cast<std::size_t>(stride);
+  out.k_offset = static_cast<std::size_t>(offset);
+  out.v_offset = static_cast<std::size_t>(offset + stride * layer.kv_heads);
+  offset += 2 * stride * layer.kv_heads;
   return out;
 }
 
 }  // namespace
 
 std::uint64_t kv_block_bytes(const graph::KvLayout& layout, graph::KvType type, int group) {
-  std::size_t offset = 0;
+  std::uint64_t offset = 0;
   for (const graph::KvLayer& layer : layout.layers)
     if (layer.group == group) lay_out(layer, format_of(type), offset);
   return offset;
@@ -59,15 +62,16 @@ Status KvStore::allocate(const graph::KvLayout& layout, graph::KvType type, std:
   groups_.clear();
   layers_.clear();
   groups_.resize(layout.groups.size());
-  std::vector<std::size_t> offsets(layout.groups.size(), 0);
+  blocks_.assign(blocks.begin(), blocks.end());
+  std::vector<std::uint64_t> offsets(layout.groups.size(), 0);
   for (const graph::KvLayer& layer : layout.layers)
     layers_.push_back(lay_out(layer, format_of(type), offsets[static_cast<std::size_t>(layer.group)]));
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     Group& group = groups_[g];
-    group.block_bytes = offsets[g];
-    group.blocks = blocks[g];
-    const auto total = checked_mul<std::uint64_t>(group.block_bytes, group.blocks);
-    if (!total) return fail(Code::out_of_memory, "{} KV blocks of {} bytes are too many", group.blocks, group.block_bytes);
+    // At least one block is asked for, so that a block which size_t cannot count is refused with the rest.
+    const auto total = checked_mul<std::uint64_t>(offsets[g], std::max(blocks[g], 1u));
+    if (!total) return fail(Code::out_of_memory, "{} KV blocks of {} bytes are too many", blocks[g], offsets[g]);
+    group.block_bytes = static_cast<std::size_t>(offsets[g]);
     WISP_TRY(group.buffer, Buffer::allocate(*total, "the KV pool"));
   }
   return {};

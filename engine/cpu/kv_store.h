@@ -21,7 +21,7 @@ class KvStore {
   [[nodiscard]] const KvLayerLayout& layer(int layer) const { return layers_[static_cast<std::size_t>(layer)]; }
   [[nodiscard]] std::uint8_t* pool(int group) const;
   [[nodiscard]] std::size_t block_bytes(int group) const { return groups_[static_cast<std::size_t>(group)].block_bytes; }
-  [[nodiscard]] std::uint32_t blocks(int group) const { return groups_[static_cast<std::size_t>(group)].blocks; }
+  [[nodiscard]] std::span<const std::uint32_t> blocks() const { return blocks_; }  // by group
   void copy(const graph::BlockCopy& copy);
   [[nodiscard]] std::uint64_t bytes() const;
 
@@ -29,9 +29,9 @@ class KvStore {
   struct Group {
     Buffer buffer;
     std::size_t block_bytes = 0;
-    std::uint32_t blocks = 0;
   };
   std::vector<Group> groups_;
+  std::vector<std::uint32_t> blocks_;
   std::vector<KvLayerLayout> layers_;
 };
 

@@ -265,13 +265,13 @@ Status run_op(const MatMulOp& op, const StepContext& context) {
 }
 
 void add_matmul_needs(const graph::Plan& plan, const Weights& weights, ScratchNeeds& needs) {
-  const auto grow = [](std::size_t& need, std::size_t bytes) { need = std::max(need, bytes); };
+  const auto grow = [](std::uint64_t& need, std::uint64_t bytes) { need = std::max(need, bytes); };
   for (const graph::Op& any : plan.graph->ops) {
     const auto* op = std::get_if<MatMulOp>(&any);
     if (op == nullptr) continue;
     const graph::Value& in = plan.graph->values[static_cast<std::size_t>(op->in)];
-    const std::size_t rows = in.rows == graph::RowSet::step ? plan.max_rows : plan.max_logit_rows;
-    std::size_t projected = 0;
+    const std::uint64_t rows = in.rows == graph::RowSet::step ? plan.max_rows : plan.max_logit_rows;
+    std::uint64_t projected = 0;
     for (const Projection& projection : op->projections) {
       const Matrix& matrix = weights.matrix(projection.weight);
       if (!is_float(matrix.packed.format)) grow(needs.int8_rows, rows * int8_row_bytes(in.width));

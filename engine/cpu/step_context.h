@@ -72,9 +72,10 @@ struct StepContext {
   }
 };
 
-// Scratch a plan needs, in bytes; by the file that uses it.
+// Scratch a plan needs, in bytes; by the file that uses it. 64 bits, for a file's widths may pass what wasm32 can
+// address.
 struct ScratchNeeds {
-  std::size_t int8_rows = 0, float_rows = 0, projected = 0, rope = 0, attention = 0, worker = 0;
+  std::uint64_t int8_rows = 0, float_rows = 0, projected = 0, rope = 0, attention = 0, worker = 0;
 };
 void add_matmul_needs(const graph::Plan& plan, const Weights& weights, ScratchNeeds& needs);
 void add_attention_needs(const graph::Plan& plan, const KvStore& kv, int threads, ScratchNeeds& needs);

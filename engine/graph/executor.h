@@ -39,7 +39,7 @@ struct MemoryUse {
   std::uint64_t bytes = 0;
 };
 
-// Time and work of one op of the plan, summed over steps; times are 0 unless profiling is on.
+// Time and work of one op of the graph, summed over the steps of all its plans; times are 0 unless profiling is on.
 struct OpCounter {
   std::uint64_t calls = 0;
   std::uint64_t rows = 0;
@@ -69,7 +69,7 @@ class Executor {
 
   // Where time is spent. `trace` (if set) is called for each op with its index in the plan and start and end in ns.
   virtual void set_profiling(bool on, std::function<void(int op, std::uint64_t begin, std::uint64_t end)> trace) = 0;
-  [[nodiscard]] virtual std::span<const OpCounter> counters(const Plan& plan) const = 0;
+  [[nodiscard]] virtual std::span<const OpCounter> counters() const = 0;  // by op; empty before the first plan
   [[nodiscard]] virtual std::vector<MemoryUse> memory() const = 0;
 };
 

@@ -1,7 +1,6 @@
 #include "graph/scalar_executor.h"
 
 #include <algorithm>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -211,13 +210,12 @@ class ScalarExecutor final : public Executor {
     if (arena_.size() < plan.arena_bytes) {
       WISP_TRY(arena_, Buffer::allocate(plan.arena_bytes, "activations"));
     }
-    counters_[plan.graph.get()].resize(plan.graph->ops.size());
+    counters_.resize(plan.graph->ops.size());
     return {};
   }
 
   Result<std::span<const float>> execute(const Plan& plan, const StepInputs& inputs) override {
-    const auto counters = counters_.find(plan.graph.get());
-    if (counters == counters_.end() || arena_.size() < plan.arena_bytes) {
+    if (counters_.size() != plan.graph->ops.size() || arena_.size() < plan.arena_bytes) {
       return fail(Code::invalid_argument, "the plan was not prepared");
     }
     WISP_CHECK(check_step(plan, inputs, kv_.blocks()));
@@ -227,7 +225,7 @@ class ScalarExecutor final : public Executor {
     for (std::size_t i = 0; i < plan.graph->ops.size(); ++i) {
       const std::uint64_t begin = profiling_ ? now_ns() : 0;
       WISP_CHECK(std::visit(step, plan.graph->ops[i]));
-      OpCounter& counter = counters->second[i];
+      OpCounter& counter = counters_[i];
       ++counter.calls;
       counter.rows += inputs.tokens.size();
       if (!profiling_) continue;
@@ -243,10 +241,7 @@ class ScalarExecutor final : public Executor {
     trace_ = std::move(trace);
   }
 
-  [[nodiscard]] std::span<const OpCounter> counters(const Plan& plan) const override {
-    const auto found = counters_.find(plan.graph.get());
-    return found == counters_.end() ? std::span<const OpCounter>{} : std::span<const OpCounter>{found->second};
-  }
+  [[nodiscard]] std::span<const OpCounter> counters() const override { return counters_; }
 
   [[nodiscard]] std::vector<MemoryUse> memory() const override {
     return {{"weights", weights_.bytes()}, {"kv", kv_.bytes()}, {"activations", arena_.size()}};
@@ -261,7 +256,7 @@ class ScalarExecutor final : public Executor {
   std::vector<std::vector<float>> parts_ = std::vector<std::vector<float>>(3);
   MatMulScratch matmul_scratch_;
   AttentionScratch attention_scratch_;
-  std::unordered_map<const Graph*, std::vector<OpCounter>> counters_;
+  std::vector<OpCounter> counters_;
   bool profiling_ = false;
   std::function<void(int, std::uint64_t, std::uint64_t)> trace_;
 };

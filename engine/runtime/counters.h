@@ -26,7 +26,7 @@ struct Counters {
   std::uint32_t running = 0, waiting = 0;  // now
 };
 
-// An op of the model, summed over the plans of all row buckets. Times are 0 unless profiling is on.
+// An op of the model, summed over the steps of all row buckets. Times are 0 unless profiling is on.
 struct OpTime {
   std::string name;  // graph::op_name
   int layer = -1;    // -1: before or after the layers

@@ -264,18 +264,12 @@ std::vector<graph::MemoryUse> Engine::memory() const {
 
 std::vector<OpTime> Engine::op_times() const {
   const graph::Graph& graph = *state_->graph;
+  const std::span<const graph::OpCounter> counters = state_->executor->counters();
   std::vector<OpTime> times;
   for (std::size_t i = 0; i < graph.ops.size(); ++i) {
-    times.push_back({graph::op_name(graph.ops[i]), i < graph.op_layer.size() ? graph.op_layer[i] : -1, {}});
+    times.push_back({graph::op_name(graph.ops[i]), i < graph.op_layer.size() ? graph.op_layer[i] : -1,
+                     i < counters.size() ? counters[i] : graph::OpCounter{}});
   }
-  state_->plans.for_each([&](const graph::Plan& plan) {
-    const std::span<const graph::OpCounter> counters = state_->executor->counters(plan);
-    for (std::size_t i = 0; i < std::min(times.size(), counters.size()); ++i) {
-      times[i].counter.calls += counters[i].calls;
-      times[i].counter.rows += counters[i].rows;
-      times[i].counter.nanoseconds += counters[i].nanoseconds;
-    }
-  });
   return times;
 }
 

@@ -8,6 +8,8 @@
 #include <optional>
 
 #include "tests/engine_harness.h"
+#include "tests/executors.h"
+#include "tests/random_model.h"
 
 namespace wisp::runtime {
 namespace {
@@ -360,6 +362,26 @@ TEST(EngineTest, CountersAddUp) {
   ASSERT_TRUE(engine->run());
   EXPECT_EQ(engine->counters().prompt_tokens, 41u);
   EXPECT_EQ(engine->counters().rows, 47u);
+}
+
+// Prompts and generation run plans of different buckets; a step of any of them is one call of each op.
+TEST(EngineTest, OpsCountEachStepOnceOnEveryBackend) {
+  for (const test::ExecutorKind& kind : test::executor_kinds()) {
+    test::RandomModel model = test::random_model({});
+    const auto engine = expect_value(Engine::create(std::move(model.file), {}, kind.make()));
+    engine->set_profiling(true);
+    ASSERT_TRUE(engine->submit({.prompt = {1, 2, 3, 4, 5}, .sampling = greedy(), .max_new_tokens = 4}));
+    ASSERT_TRUE(engine->run());
+    EXPECT_EQ(engine->counters().steps, 4u);
+    for (const OpTime& time : engine->op_times()) {
+      EXPECT_EQ(time.counter.calls, 4u) << kind.name << " " << time.name;
+      EXPECT_EQ(time.counter.rows, 8u) << kind.name << " " << time.name;
+    }
+    std::uint64_t nanoseconds = 0;
+    for (const OpTime& time : engine->op_times()) nanoseconds += time.counter.nanoseconds;
+    EXPECT_GT(nanoseconds, 0u) << kind.name;
+    EXPECT_LE(nanoseconds, engine->counters().execute_ns) << kind.name;
+  }
 }
 
 TEST(EngineTest, ForksContinueWithTheParentsTokens) {

@@ -19,13 +19,6 @@ class Plans {
   // The plan for a step of `rows` rows, prepared by `executor`. Stays where it is.
   Result<const graph::Plan*> plan_for(std::uint32_t rows, graph::Executor& executor);
 
-  template <class Visit>
-  void for_each(Visit visit) const {
-    for (const auto& plan : by_bucket_) {
-      if (plan) visit(*plan);
-    }
-  }
-
  private:
   std::shared_ptr<const graph::Graph> graph_;
   std::uint32_t max_logit_rows_;
