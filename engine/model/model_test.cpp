@@ -8,7 +8,6 @@
 
 #include "graph/passes.h"
 #include "graph/scalar_executor.h"
-#include "model/memory_estimate.h"
 #include "tests/model_runner.h"
 #include "tests/random_model.h"
 #include "tools/random_blocks.h"
@@ -208,29 +207,6 @@ TEST(Model, FusesALlamaLayerToFiveOps) {
       EXPECT_EQ(std::ranges::count(graph.op_layer, static_cast<int>(layer)), gemma ? 9 : 5) << shape.architecture;
     }
   }
-}
-
-TEST(MemoryEstimate, AddsItsParts) {
-  const test::RandomModel random = test::random_model({.tied = true});
-  const auto graph = std::make_shared<const graph::Graph>(Model::from_file(random.file, {})->graph());
-  const std::array<std::uint32_t, 1> blocks = {3};
-  LayoutBytes layout;
-  layout.matrix = [](gguf::TensorType, std::uint32_t rows, std::uint32_t columns) { return 2ull * rows * columns; };
-  layout.kv_block = [](const graph::KvLayout&, graph::KvType, int) { return 1000ull; };
-  MemoryRequest request{.rows = 5, .logit_rows = 1, .kv = graph::KvType::f32, .kv_blocks = blocks};
-  const Result<MemoryEstimate> estimate = estimate_memory(graph, request, layout);
-  ASSERT_TRUE(estimate);
-  std::uint64_t weights = 0;
-  for (const graph::Weight& weight : graph->weights) {
-    weights += std::uint64_t{weight.rows} * weight.columns * (weight.use.matrix ? 2 : 4);
-  }
-  EXPECT_EQ(estimate->weights, weights);
-  EXPECT_EQ(estimate->kv, 3000u);
-  EXPECT_EQ(estimate->activations, graph::make_plan(graph, 8, 1)->arena_bytes);
-  EXPECT_EQ(estimate->total, estimate->weights + estimate->kv + estimate->activations);
-
-  layout.kv_block = [](const graph::KvLayout&, graph::KvType, int) { return ~0ull; };
-  EXPECT_EQ(estimate_memory(graph, request, layout).error().code, Code::out_of_memory);
 }
 
 }  // namespace
