@@ -7,7 +7,7 @@
 #include "cpu/executor.h"
 #include "graph/scalar_executor.h"
 #include "interrupt.h"
-#include "memory_estimate.h"
+#include "memory_grant.h"
 #include "output.h"
 #include "progress.h"
 
@@ -39,17 +39,6 @@ Status start_trace(const std::string& path, LoadedModel& model) {
   model.engine->start_trace(
       [file = model.trace.get()](std::string_view bytes) { std::fwrite(bytes.data(), 1, bytes.size(), file); });
   return {};
-}
-
-// Refuses what would pass --memory-limit, before anything is loaded.
-Status check_memory_limit(const gguf::File& file, const ModelOptions& options, const runtime::EngineOptions& engine) {
-  if (options.memory_limit == 0) return {};
-  WISP_TRY(const MemoryEstimate estimate, estimate_memory(file, options, engine));
-  if (estimate.total() <= options.memory_limit) return {};
-  return fail(Code::out_of_memory,
-              "this takes {} ({} of it for keys and values) and --memory-limit allows {}; a shorter --context or "
-              "--kv q8_0 needs less (wisp fit shows how much)",
-              format_bytes(estimate.total()), format_bytes(estimate.kv), format_bytes(options.memory_limit));
 }
 
 }  // namespace
@@ -99,7 +88,7 @@ Result<LoadedModel> load_model(OpenedModel opened, const ModelOptions& options, 
   model.tokenizer = std::move(opened.tokenizer);
   engine.tokenizer = model.tokenizer.get();
   engine = complete_options(opened.file, options, std::move(engine));
-  WISP_CHECK(check_memory_limit(opened.file, options, engine));
+  WISP_CHECK(grant_memory(opened.file, options, engine));
   WISP_TRY(std::unique_ptr<graph::Executor> executor, make_executor(options));
 
   Progress progress("loading", !options.quiet);

@@ -44,7 +44,8 @@ struct OpenedModel {
 Result<OpenedModel> open_model(const ModelOptions& options, NeedsText text);
 
 // Builds the graph and loads the weights, with a bar on stderr where that is a terminal. `engine` is completed as
-// above. Ctrl-C gives Code::cancelled; what would pass --memory-limit is refused before it is loaded.
+// above. Ctrl-C gives Code::cancelled; what memory does not hold is refused before it is loaded
+// (memory_grant.h).
 Result<LoadedModel> load_model(OpenedModel opened, const ModelOptions& options, runtime::EngineOptions engine);
 Result<LoadedModel> load_model(const ModelOptions& options, NeedsText text, runtime::EngineOptions engine);
 

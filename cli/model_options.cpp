@@ -88,7 +88,7 @@ void add_model_options(CLI::App& command, ModelOptions& options, graph::KvType d
   add_shape_options(command, options, default_kv);
   const std::string machine = "The machine";
   add_parsed_option(command, "--memory-limit", options.memory_limit,
-                    "Refuse to use more than SIZE for weights, keys and values [no limit]", parse_bytes)
+                    "Refuse to use more than SIZE for weights, keys and values [what is available]", parse_bytes)
       ->type_name("SIZE")
       ->group(machine);
   command.add_option("--trace", options.trace, "Write where the time goes to FILE; https://ui.perfetto.dev opens it")

@@ -30,15 +30,31 @@ std::uint64_t number_in(const char* path) {
   return file ? number : 0;
 }
 
+// "name 1234" in a file of such lines, in bytes; 0 where it is missing.
+std::uint64_t byte_field(const char* path, const std::string& name) {
+  std::ifstream file(path);
+  std::string key;
+  for (std::uint64_t bytes = 0; file >> key >> bytes;) {
+    if (key == name) return bytes;
+  }
+  return 0;
+}
+
+// What a container's processes hold and cannot drop: pages of files can be read again.
+std::uint64_t held_by_container() {
+  constexpr const char* kStat = "/sys/fs/cgroup/memory.stat";
+  const std::uint64_t used = number_in("/sys/fs/cgroup/memory.current");
+  return used - std::min(used, byte_field(kStat, "active_file") + byte_field(kStat, "inactive_file"));
+}
+
 }  // namespace
 
 SystemMemory system_memory() {
   SystemMemory memory{kib_field("/proc/meminfo", "MemTotal"), kib_field("/proc/meminfo", "MemAvailable")};
   const std::uint64_t limit = number_in("/sys/fs/cgroup/memory.max");
   if (limit != 0 && limit < memory.total) {
-    const std::uint64_t used = number_in("/sys/fs/cgroup/memory.current");
     memory.total = limit;
-    memory.available = std::min(memory.available, limit - std::min(limit, used));
+    memory.available = std::min(memory.available, limit - std::min(limit, held_by_container()));
   }
   return memory;
 }

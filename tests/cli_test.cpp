@@ -44,6 +44,7 @@ TEST(CliUsage, MistakesInTheCommandLineEndWith2AndSayNothingOnStdout) {
       {"run", shipped(), "--prompt", "a", "--logit-bias", "three"},
       {"run", shipped(), "--prompt", "a", "--top-p", "-3"},
       {"run", shipped(), "--ids", "1,x"},
+      {"run", shipped(), "--ids", "1", "--print-ids", "--stop", "a"},
       {"logits", shipped(), "--ids", "1"},
       {"bench", shipped(), "--batch", "0"},
       {"fit", shipped(), "--memory", "lots"},
@@ -126,6 +127,7 @@ TEST(CliRefusals, IdsOutsideTheVocabularyAndEndlessPromptsAreRefused) {
   const CommandOutcome cut =
       run_wisp({"run", shipped(), "--ids", ids.substr(0, 39), "--print-ids", "-n", "20", "-c", "32"});
   EXPECT_EQ(cut.exit_code, 1);
+  EXPECT_EQ(cut.out, "") << "all 20 ids or none";
 }
 
 TEST(CliRefusals, MemoryLimitIsTheMachinesLack) {
@@ -352,6 +354,19 @@ TEST(CliFit, TellsWithinFivePercentWhatIsThenMeasured) {
   EXPECT_PRED2(near, result.at("total").get<double>(), measured.at("process").get<double>());
   EXPECT_EQ(result.at("largest_context"), 1024);
   EXPECT_TRUE(result.at("fits").get<bool>());
+}
+
+// Nothing is promised that the system would end the process for: keys and values get what is available.
+TEST(CliRun, AContextThatMemoryDoesNotHoldGetsWhatThereIs) {
+  const std::string context = "16777216";  // 64 GiB of keys and values
+  const bool fits = json::parse(run_wisp({"fit", shipped(), "--context", context, "--json"}).out).at("fits");
+  const CommandOutcome outcome =
+      run_wisp({"run", shipped(), "--ids", "1,5", "-n", "4", "--greedy", "--print-ids", "-c", context});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  if (!fits) EXPECT_NE(outcome.err.find("are available, and longer texts end early"), std::string::npos) << outcome.err;
+  const CommandOutcome small = run_wisp({"run", shipped(), "--ids", "1,5", "-n", "4", "--greedy", "--print-ids"});
+  EXPECT_EQ(small.err.find("longer texts"), std::string::npos) << small.err;
+  EXPECT_EQ(outcome.out, small.out);
 }
 
 TEST(CliFit, TheLargestContextFitsAndTheNextDoesNot) {
