@@ -324,6 +324,8 @@ TEST(Time, FormatsAndParses) {
   EXPECT_EQ(format_time("%F %T", -1), "1969-12-31 23:59:59");
   EXPECT_EQ(parse_iso_time("2025-07-26T12:00:00").value(), kNow);
   EXPECT_EQ(parse_iso_time("2025-07-26T12:00:00Z").value(), kNow);
+  EXPECT_EQ(parse_iso_time("2025-07-26T12:00:00.250Z").value(), kNow) << "JavaScript's toISOString";
+  EXPECT_EQ(parse_iso_time("2025-07-26T12:00:00.250000+00:00").value(), kNow) << "Python's isoformat";
   EXPECT_EQ(parse_iso_time("2025-07-26").value(), kNow - 12 * 3600);
   EXPECT_EQ(parse_iso_time("1970-01-01").value(), 0);
   for (const char* bad : {"", "2025", "2025-13-01", "2025-02-30", "2025-07-26T25:00", "2025-07-26x", "2025-07-26T12"})

@@ -1,12 +1,14 @@
 #include "text/jinja/strftime.h"
 
+#include <algorithm>
 #include <array>
 
 namespace wisp::text {
 namespace {
 
-constexpr std::array<std::string_view, 12> kMonths = {"January", "February", "March",     "April",   "May",      "June",
-                                                      "July",    "August",   "September", "October", "November", "December"};
+constexpr std::array<std::string_view, 12> kMonths = {"January",   "February", "March",    "April",
+                                                      "May",       "June",     "July",     "August",
+                                                      "September", "October",  "November", "December"};
 constexpr std::array<std::string_view, 7> kDays = {"Sunday",   "Monday", "Tuesday", "Wednesday",
                                                    "Thursday", "Friday", "Saturday"};
 constexpr std::int64_t kSecondsPerDay = 86'400;
@@ -34,8 +36,7 @@ Date date_of(std::int64_t days) {
   const std::int64_t shifted = days + 719'468;
   const std::int64_t era = (shifted >= 0 ? shifted : shifted - kDaysPer400Years + 1) / kDaysPer400Years;
   const std::int64_t day_of_era = shifted - era * kDaysPer400Years;
-  const std::int64_t year_of_era =
-      (day_of_era - day_of_era / 1460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
+  const std::int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
   const std::int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const std::int64_t march_month = (5 * day_of_year + 2) / 153;
   const int day = static_cast<int>(day_of_year - (153 * march_month + 2) / 5 + 1);
@@ -68,9 +69,7 @@ std::string format_time(std::string_view format, std::int64_t unix_seconds) {
     }
     const bool bare = format[i + 1] == '-' && i + 2 < format.size();  // glibc's %-d: no leading zeros
     if (bare) ++i;
-    const auto number = [&](std::int64_t value, int digits) {
-      out += fmt::format("{:0{}}", value, bare ? 0 : digits);
-    };
+    const auto number = [&](std::int64_t value, int digits) { out += fmt::format("{:0{}}", value, bare ? 0 : digits); };
     switch (const char code = format[++i]) {
       case 'Y': out += fmt::format("{}", date.year); break;
       case 'y': number(((date.year % 100) + 100) % 100, 2); break;
@@ -104,9 +103,7 @@ std::string format_time(std::string_view format, std::int64_t unix_seconds) {
       case 'n': out.push_back('\n'); break;
       case 't': out.push_back('\t'); break;
       case '%': out.push_back('%'); break;
-      default:
-        out.push_back('%');
-        out.push_back(code);
+      default: out.push_back('%'); out.push_back(code);
     }
   }
   return out;
@@ -149,8 +146,13 @@ Result<std::int64_t> parse_iso_time(std::string_view text) {
     minute = skip(':') ? take(2) : -1;
     if (skip(':')) second = take(2);
     if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59) return refuse();
+    if (skip('.')) {  // parts of a second are read and dropped
+      const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+      if (digits == 0) return refuse();
+      text.remove_prefix(digits);
+    }
   }
-  skip('Z');
+  if (!skip('Z') && text == "+00:00") text = {};
   if (!text.empty()) return refuse();
   return days * kSecondsPerDay + hour * 3600 + minute * 60 + second;
 }

@@ -11,7 +11,8 @@ namespace wisp::text {
 
 std::string format_time(std::string_view format, std::int64_t unix_seconds);
 
-// 2025-07-26, 2025-07-26T12:00 or 2025-07-26T12:00:00, with or without a Z; a blank may stand for the T.
+// 2025-07-26, 2025-07-26T12:00 or 2025-07-26T12:00:00, with or without a Z or +00:00; a blank may stand for the T.
+// Parts of a second are dropped.
 Result<std::int64_t> parse_iso_time(std::string_view text);
 
 }  // namespace wisp::text
