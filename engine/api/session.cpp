@@ -9,6 +9,7 @@
 #include "base/checked.h"
 #include "cpu/executor.h"
 #include "gguf/reader.h"
+#include "model/model.h"
 
 namespace wisp::api {
 namespace {
@@ -55,6 +56,7 @@ Status Session::load(const LoadOptions& options) {
   }
   WISP_TRY(gguf::File file, gguf::read_file(waiting_));
   gguf::StreamSource* source = std::exchange(source_, nullptr);
+  WISP_CHECK(model::check_architecture(file.metadata));
   WISP_TRY(text::Vocabulary vocabulary, text::read_vocabulary(file.metadata));
   WISP_TRY(tokenizer_, text::Tokenizer::create(std::move(vocabulary)));
   WISP_TRY(std::unique_ptr<graph::Executor> executor,

@@ -11,10 +11,14 @@ namespace {
 
 constexpr std::uint32_t kMaxPositions = 1u << 30;
 
-const Architecture* find_architecture(std::string_view name) {
+Result<const Architecture*> find_architecture(const gguf::Metadata& metadata) {
+  WISP_TRY(const std::string_view name, metadata.text("general.architecture"));
   const std::span<const Architecture> known = architectures();
   const auto found = std::ranges::find(known, name, &Architecture::name);
-  return found == known.end() ? nullptr : &*found;
+  if (found != known.end()) return &*found;
+  std::string names;
+  for (const Architecture& a : known) names.append(names.empty() ? "" : ", ").append(a.name);
+  return fail(Code::unsupported, "architecture '{}' is not supported; known are {}", printable(name), names);
 }
 
 Status check_options(const ContextOptions& options) {
@@ -43,15 +47,14 @@ std::vector<std::string_view> known_architectures() {
   return names;
 }
 
+Status check_architecture(const gguf::Metadata& metadata) {
+  WISP_TRY([[maybe_unused]] const Architecture* const known, find_architecture(metadata));
+  return {};
+}
+
 Result<Model> Model::from_file(const gguf::File& file, const ContextOptions& options) {
   WISP_CHECK(check_options(options));
-  WISP_TRY(const std::string_view name, file.metadata.text("general.architecture"));
-  const Architecture* architecture = find_architecture(name);
-  if (architecture == nullptr) {
-    std::string known;
-    for (const Architecture& a : architectures()) known.append(known.empty() ? "" : ", ").append(a.name);
-    return fail(Code::unsupported, "architecture '{}' is not supported; known are {}", printable(name), known);
-  }
+  WISP_TRY(const Architecture* const architecture, find_architecture(file.metadata));
   Model model;
   WISP_TRY(model.hyper_, read_hyperparameters(file));
   model.context_ = options.context != 0 ? options.context : std::min(model.hyper_.trained_context, kDefaultContext);

@@ -31,6 +31,9 @@ inline constexpr std::uint32_t kDefaultContext = 4096;
 // The architectures this build knows, sorted: "gemma2", "gemma3", "llama", ...
 std::vector<std::string_view> known_architectures();
 
+// Refuses an architecture that is not known, by name and with the list of known ones.
+Status check_architecture(const gguf::Metadata& metadata);
+
 class Model {
  public:
   // Reads hyperparameters and builds the (unfused) graph. Refuses by name: an unknown architecture (listing the known
