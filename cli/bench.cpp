@@ -143,7 +143,7 @@ Status bench(const BenchOptions& options) {
     const std::uint32_t deepest = *std::ranges::max_element(options.depths);
     model_options.context = deepest + options.lengths.prefill + options.lengths.decode + 64;
   }
-  WISP_TRY(const LoadedModel model, load_model(model_options, NeedsText::no, std::move(engine)));
+  WISP_TRY(LoadedModel model, load_model(model_options, NeedsText::no, std::move(engine)));
   if (!options.model.quiet) {
     note("{}; reads {:.1f} GB/s, int8 {:.0f} Gop/s at best with {} threads", model.engine->executor().describe(),
          limits.read_bytes_per_second * 1e-9, limits.int8_ops_per_second * 1e-9, limits.threads);
@@ -161,6 +161,7 @@ Status bench(const BenchOptions& options) {
     }
   }
   progress.clear();
+  WISP_CHECK(end_trace(model));
   if (options.json) return print_json(json(options, *model.engine, limits, rows));
   return print(options.csv ? csv(options, rows) : table(options, rows));
 }

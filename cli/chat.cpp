@@ -46,6 +46,7 @@ class Chat {
   Status answer(std::string question);
   // Its figures.
   [[nodiscard]] std::string last_answer() const { return describe(*last_); }
+  Status end() { return end_trace(model_); }
   // Reads questions until the end of input.
   Status talk();
 
@@ -155,10 +156,13 @@ Status chat(const ChatOptions& options) {
   WISP_TRY(LoadedModel model, load_model(std::move(opened), options.model, one_sequence()));
   WISP_TRY(sample::SamplingParams params, sampling_params(options.sampling, model.engine->vocabulary()));
   Chat session(options, std::move(model), std::move(conversation), std::move(params));
-  if (!options.prompt) return session.talk();
-  WISP_CHECK(session.answer(*options.prompt));
-  if (!options.model.quiet) note(session.last_answer());
-  return {};
+  if (options.prompt) {
+    WISP_CHECK(session.answer(*options.prompt));
+    if (!options.model.quiet) note(session.last_answer());
+  } else {
+    WISP_CHECK(session.talk());
+  }
+  return session.end();
 }
 
 }  // namespace

@@ -38,7 +38,12 @@ Result<std::vector<TokenId>> Conversation::encode() const {
   const text::Vocabulary& vocabulary = tokenizer_->vocabulary();
   auto rendered = template_.render_chat(messages_, true, token_text(*tokenizer_, vocabulary.bos),
                                         token_text(*tokenizer_, vocabulary.eos), std::time(nullptr));
-  if (!rendered) return fail_in(std::move(rendered).error(), "the model's chat template");
+  if (!rendered) {
+    Error cause = std::move(rendered).error();
+    // What a template raises is the file's doing; the command line was right.
+    if (cause.code == Code::invalid_argument) cause.code = Code::invalid_file;
+    return fail_in(std::move(cause), "the model's chat template");
+  }
   WISP_TRY(std::vector<TokenId> ids, tokenizer_->encode(*rendered, {.add_special = false, .parse_special = true}));
   // Most templates write the BOS themselves; where one does not, the vocabulary's rule holds.
   if (vocabulary.add_bos && vocabulary.bos && (ids.empty() || ids.front() != *vocabulary.bos)) {

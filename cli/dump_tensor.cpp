@@ -2,13 +2,9 @@
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <filesystem>
-#include <memory>
 #include <vector>
 
+#include "output_file.h"
 #include "quant/block_format.h"
 
 namespace wisp::cli {
@@ -19,18 +15,8 @@ static_assert(std::endian::native == std::endian::little, "floats are written as
 
 constexpr std::size_t kChunkElements = std::size_t{1} << 16;  // a multiple of every block size
 
-struct CloseFile {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-
-std::unexpected<Error> cannot_write(const std::string& out) {
-  return fail(Code::device, "cannot write {}: {}", printable(out, 400), std::strerror(errno));
-}
-
-Status write_values(const gguf::File& file, const gguf::TensorInfo& tensor, const std::string& out) {
+Status write_values(const gguf::File& file, const gguf::TensorInfo& tensor, OutputFile& to) {
   const gguf::TensorTypeInfo& type = gguf::tensor_type_info(tensor.type);
-  const std::unique_ptr<std::FILE, CloseFile> to(std::fopen(out.c_str(), "wb"));
-  if (to == nullptr) return fail(Code::io, "cannot create {}: {}", printable(out, 400), std::strerror(errno));
   std::vector<std::byte> blocks(kChunkElements / type.block_elements * type.block_bytes);
   std::vector<float> values(kChunkElements);
   std::uint64_t offset = tensor.offset;
@@ -39,12 +25,11 @@ Status write_values(const gguf::File& file, const gguf::TensorInfo& tensor, cons
     const auto chunk = std::span(blocks).first(count / type.block_elements * type.block_bytes);
     WISP_CHECK(file.sources[static_cast<std::size_t>(tensor.split)]->read(offset, chunk));
     WISP_CHECK(quant::decode(tensor.type, chunk, std::span(values).first(count)));
-    if (std::fwrite(values.data(), sizeof(float), count, to.get()) != count) return cannot_write(out);
+    WISP_CHECK(to.write({reinterpret_cast<const char*>(values.data()), count * sizeof(float)}));
     offset += chunk.size();
     left -= count;
   }
-  if (std::fflush(to.get()) != 0) return cannot_write(out);
-  return {};
+  return to.close();
 }
 
 }  // namespace
@@ -56,16 +41,9 @@ Result<std::uint64_t> dump_tensor(const gguf::File& file, const std::string& nam
                 file.tensors.size());
   }
   if (const auto format = quant::block_format(tensor->type); !format) return std::unexpected(format.error());
-  std::error_code ignored;
-  for (const auto& source : file.sources) {
-    if (std::filesystem::equivalent(source->name(), out, ignored)) {
-      return fail(Code::invalid_argument, "--out {} is the model itself", printable(out, 400));
-    }
-  }
-  if (Status status = write_values(file, *tensor, out); !status) {
-    if (std::filesystem::is_regular_file(out, ignored)) std::filesystem::remove(out, ignored);
-    return std::unexpected(std::move(status).error());
-  }
+  WISP_CHECK(refuse_model_as_output(file, "--out", out));
+  WISP_TRY(OutputFile to, OutputFile::create(out));
+  WISP_CHECK(write_values(file, *tensor, to));
   return tensor->elements();
 }
 

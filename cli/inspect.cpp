@@ -12,9 +12,20 @@ namespace wisp::cli {
 
 namespace {
 
+// Any GGUF file; a part of a split model shows the whole, or itself alone where the others are not there or do not fit.
+// Not mapped: what is asked for is little, and a file that shrinks meanwhile is an error then, not a signal.
+Result<gguf::File> open_for_inspection(const std::string& path) {
+  auto model = gguf::open_model(path, gguf::Access::pread);
+  if (model) return model;
+  WISP_TRY(std::unique_ptr<gguf::ByteSource> source, gguf::open_pread(path));
+  auto part = gguf::read_file(source);
+  if (!part) return model;
+  note("{}; this shows {} alone", model.error().message, printable(path, 400));
+  return part;
+}
+
 Status inspect(const InspectOptions& options) {
-  // Not mapped: what is asked for is little, and a file that shrinks meanwhile is an error then, not a signal.
-  WISP_TRY(const gguf::File file, gguf::open_model(options.path, gguf::Access::pread));
+  WISP_TRY(const gguf::File file, open_for_inspection(options.path));
   if (!options.dump.empty()) {
     WISP_TRY(const std::uint64_t values, dump_tensor(file, options.dump, options.out));
     note("{}: {} float32 values", options.out, values);
@@ -36,8 +47,8 @@ void add_inspect(CLI::App& app, int& exit_code) {
   command->add_flag("--json", options->json, "Print JSON: everything, but of long arrays only the start");
   command->add_flag("--full", options->full, "Show long arrays and strings in full");
   CLI::Option* dump = command->add_option("--dump", options->dump, "Decode this tensor to float32 (with --out)");
-  CLI::Option* out =
-      command->add_option("--out", options->out, "The file for --dump: float32, little-endian, rows in order");
+  CLI::Option* out = command->add_option(
+      "--out", options->out, "The file for --dump: float32, little-endian, rows in order; - is standard output");
   dump->needs(out);
   out->needs(dump);
   command->footer(

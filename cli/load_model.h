@@ -1,13 +1,13 @@
 // From options to a model that is ready to run.
 #pragma once
 
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "base/result.h"
 #include "model_options.h"
+#include "output_file.h"
 #include "runtime/engine.h"
 #include "text/tokenizer.h"
 
@@ -16,13 +16,9 @@ namespace wisp::cli {
 // Whether a command can do without the vocabulary: --ids needs none.
 enum class NeedsText : std::uint8_t { no, yes };
 
-struct CloseFile {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-
 // Later members use earlier ones until they are destroyed.
 struct LoadedModel {
-  std::unique_ptr<std::FILE, CloseFile> trace;
+  FilePointer trace;
   std::unique_ptr<text::Tokenizer> tokenizer;  // nullptr where no text was needed
   std::unique_ptr<runtime::Engine> engine;
 };
@@ -48,6 +44,10 @@ Result<OpenedModel> open_model(const ModelOptions& options, NeedsText text);
 // (memory_grant.h).
 Result<LoadedModel> load_model(OpenedModel opened, const ModelOptions& options, runtime::EngineOptions engine);
 Result<LoadedModel> load_model(const ModelOptions& options, NeedsText text, runtime::EngineOptions engine);
+
+// Completes the --trace file, where one was asked for. Without it (a command that fails) the file holds what came so
+// far.
+Status end_trace(LoadedModel& model);
 
 // The backend that was asked for, without weights.
 Result<std::unique_ptr<graph::Executor>> make_executor(const ModelOptions& options);

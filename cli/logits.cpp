@@ -1,7 +1,5 @@
 // wisp logits: the raw numbers behind every prediction, for checking from outside.
 #include <bit>
-#include <cerrno>
-#include <cstring>
 #include <memory>
 #include <string>
 
@@ -11,6 +9,7 @@
 #include "load_model.h"
 #include "model_options.h"
 #include "output.h"
+#include "output_file.h"
 #include "progress.h"
 #include "scoring.h"
 
@@ -28,67 +27,27 @@ struct LogitsOptions {
 
 constexpr std::uint32_t kDefaultRows = 512;
 
-// A file that is only left behind when it was finished.
-class OutFile {
- public:
-  static Result<OutFile> create(const std::string& path) {
-    OutFile file(path);
-    if (path != "-") {
-      file.file_.reset(std::fopen(path.c_str(), "wb"));
-      if (file.file_ == nullptr)
-        return fail(Code::io, "cannot create {}: {}", printable(path, 400), std::strerror(errno));
-    }
-    return file;
-  }
-  OutFile(OutFile&&) = default;
-  OutFile& operator=(OutFile&&) = delete;
-  ~OutFile() {
-    if (file_ == nullptr) return;
-    file_.reset();
-    std::remove(path_.c_str());
-  }
-
-  Status write(std::span<const float> values) {
-    const std::string_view bytes(reinterpret_cast<const char*>(values.data()), values.size_bytes());
-    if (path_ == "-") return print(bytes);
-    if (std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) != bytes.size()) return failure();
-    return {};
-  }
-  Status close() {
-    if (path_ == "-") return flush_output();
-    if (std::fclose(file_.release()) != 0) return failure();
-    return {};
-  }
-
- private:
-  explicit OutFile(std::string path) : path_(std::move(path)) {}
-  [[nodiscard]] Status failure() const {
-    return fail(Code::device, "cannot write {}: {}", printable(path_, 400), std::strerror(errno));
-  }
-
-  std::string path_;
-  std::unique_ptr<std::FILE, CloseFile> file_;
-};
-
 Status logits(const LogitsOptions& options) {
   WISP_TRY(const std::vector<TokenId> ids, parse_ids(options.ids));
   const Interrupts interrupts;
   runtime::EngineOptions engine = one_scored_sequence(std::max(kDefaultRows, options.chunk));
   engine.prompt_chunk = options.chunk;
-  WISP_TRY(const LoadedModel model, load_model(options.model, NeedsText::no, std::move(engine)));
+  WISP_TRY(OpenedModel opened, open_model(options.model, NeedsText::no));
+  WISP_CHECK(refuse_model_as_output(opened.file, "--out", options.out));
+  WISP_TRY(LoadedModel model, load_model(std::move(opened), options.model, std::move(engine)));
   WISP_CHECK(check_ids(ids, model.engine->vocabulary()));
 
-  WISP_TRY(OutFile file, OutFile::create(options.out));
+  WISP_TRY(OutputFile file, OutputFile::create(options.out));
   Progress progress("positions", !options.model.quiet);
   const auto take = [&](std::uint32_t position, std::span<const float> row) {
     progress.show(position, ids.size(), fmt::format("{} of {}", position, ids.size()));
-    return file.write(row);
+    return file.write({reinterpret_cast<const char*>(row.data()), row.size_bytes()});
   };
   WISP_CHECK(score(*model.engine, ids, 0, take));
   WISP_CHECK(file.close());
   progress.clear();
   if (!options.model.quiet) note("[{}, {}] float32 in {}", ids.size(), model.engine->vocabulary(), options.out);
-  return {};
+  return end_trace(model);
 }
 
 }  // namespace

@@ -37,6 +37,11 @@ int run_command(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    // CLI11 would only say that a command is missing.
+    if (app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-') {
+      return cli::finish(
+          fail(Code::invalid_argument, "'{}' is not a command; wisp --help lists them", printable(argv[1])));
+    }
     // CLI11 has a code of its own for each mistake; to us they are one.
     return app.exit(error) == 0 ? cli::finish({}) : cli::kUsage;
   }

@@ -56,7 +56,7 @@ Status perplexity(const PerplexityOptions& options) {
   const Interrupts interrupts;
   WISP_TRY(const std::string text, read_text_file(options.file));
   const std::uint32_t length = options.length;
-  WISP_TRY(const LoadedModel model, load_model(options.model, NeedsText::yes, one_scored_sequence(length)));
+  WISP_TRY(LoadedModel model, load_model(options.model, NeedsText::yes, one_scored_sequence(length)));
   if (model.engine->max_positions() < length) {
     return fail(Code::limit,
                 "windows of {} tokens do not fit the context of {}; make --length smaller or --context larger", length,
@@ -88,6 +88,7 @@ Status perplexity(const PerplexityOptions& options) {
     progress.show(window + 1, windows, fmt::format("{} of {}, PPL {:.4f}", window + 1, windows, estimate.perplexity()));
   }
   progress.clear();
+  WISP_CHECK(end_trace(model));
 
   if (!std::isfinite(estimate.perplexity())) return fail(Code::invalid_file, "the model's logits are not numbers");
   if (options.json) {

@@ -76,12 +76,17 @@ Status run(const RunOptions& options) {
     return fail(Code::invalid_argument, "what to complete? Give --prompt TEXT, --file FILE or --ids 1,2,3");
   }
   const Interrupts interrupts;
-  const bool ids_only = options.ids && options.print_ids && options.sampling.stop.empty();
+  const bool ids_only = options.ids && options.print_ids;
   WISP_TRY(OpenedModel opened, open_model(options.model, ids_only ? NeedsText::no : NeedsText::yes));
   WISP_TRY(const Prompt prompt, read_prompt(options, opened.tokenizer.get()));
-  WISP_TRY(const LoadedModel model, load_model(std::move(opened), options.model, one_sequence()));
+  WISP_TRY(LoadedModel model, load_model(std::move(opened), options.model, one_sequence()));
   const std::size_t n_vocab = model.engine->vocabulary();
   WISP_CHECK(check_ids(prompt.ids, n_vocab));
+  if (options.print_ids && prompt.ids.size() + options.max_new > model.engine->max_positions()) {
+    return fail(Code::limit,
+                "{} ids behind a prompt of {} do not fit the context of {} positions; --context N makes it longer",
+                options.max_new, prompt.ids.size(), model.engine->max_positions());
+  }
 
   runtime::Request request;
   request.prompt = prompt.ids;
@@ -107,10 +112,10 @@ Status run(const RunOptions& options) {
   if (figures) note("{}; seed {}", describe(made), seed);
   if (made.reason == runtime::FinishReason::cancelled) return fail(Code::cancelled, "stopped by Ctrl-C");
   if (options.print_ids && made.ids.size() < options.max_new) {
-    return fail(Code::limit, "only {} of {} ids: the context of {} positions is full; --context N makes it longer",
-                made.ids.size(), options.max_new, model.engine->max_positions());
+    return fail(Code::limit, "only {} of {} ids: ended by {}", made.ids.size(), options.max_new,
+                finish_reason_name(made.reason));
   }
-  return {};
+  return end_trace(model);
 }
 
 }  // namespace
@@ -150,6 +155,7 @@ void add_run(CLI::App& app, int& exit_code) {
   command.add_flag("--json", options->json, "Print one object: text, ids, finish_reason, seed, timings")
       ->excludes(print_ids);
   add_sampling_options(command, options->sampling);
+  print_ids->excludes(command.get_option("--stop"));
   command.callback([options, &exit_code] { exit_code = finish(run(*options)); });
 }
 
