@@ -1,8 +1,7 @@
 #include "load_model.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
+#include <cstdio>
 
 #include "cpu/executor.h"
 #include "graph/scalar_executor.h"
@@ -32,10 +31,7 @@ Result<std::unique_ptr<text::Tokenizer>> load_tokenizer(const gguf::File& file, 
 }
 
 Status start_trace(const std::string& path, LoadedModel& model) {
-  model.trace.reset(std::fopen(path.c_str(), "wb"));
-  if (model.trace == nullptr) {
-    return fail(Code::io, "cannot create the trace {}: {}", printable(path, 400), std::strerror(errno));
-  }
+  WISP_TRY(model.trace, create_file(path));
   model.engine->start_trace(
       [file = model.trace.get()](std::string_view bytes) { std::fwrite(bytes.data(), 1, bytes.size(), file); });
   return {};
@@ -79,6 +75,8 @@ runtime::EngineOptions complete_options(const gguf::File& file, const ModelOptio
 Result<OpenedModel> open_model(const ModelOptions& options, NeedsText text) {
   OpenedModel opened;
   WISP_TRY(opened.file, gguf::open_model(options.path));
+  // Before the vocabulary: of a model that is foreign in both ways, the architecture says more.
+  WISP_CHECK(model::check_architecture(opened.file.metadata));
   WISP_TRY(opened.tokenizer, load_tokenizer(opened.file, text));
   return opened;
 }
@@ -88,6 +86,7 @@ Result<LoadedModel> load_model(OpenedModel opened, const ModelOptions& options, 
   model.tokenizer = std::move(opened.tokenizer);
   engine.tokenizer = model.tokenizer.get();
   engine = complete_options(opened.file, options, std::move(engine));
+  if (!options.trace.empty()) WISP_CHECK(refuse_model_as_output(opened.file, "--trace", options.trace));
   WISP_CHECK(grant_memory(opened.file, options, engine));
   WISP_TRY(std::unique_ptr<graph::Executor> executor, make_executor(options));
 
@@ -104,6 +103,12 @@ Result<LoadedModel> load_model(OpenedModel opened, const ModelOptions& options, 
 Result<LoadedModel> load_model(const ModelOptions& options, NeedsText text, runtime::EngineOptions engine) {
   WISP_TRY(OpenedModel opened, open_model(options, text));
   return load_model(std::move(opened), options, std::move(engine));
+}
+
+Status end_trace(LoadedModel& model) {
+  if (model.trace == nullptr) return {};
+  model.engine->stop_trace();  // writes the end
+  return close_file(std::move(model.trace), "the trace");
 }
 
 }  // namespace wisp::cli
