@@ -106,8 +106,8 @@ Status Session::begin(Prompt prompt) {
   runtime::Request request;
   if (logits_from_ != kNoLogits) {
     // The last token that is generated is never fed back, so it has no logits of its own.
-    const std::uint64_t positions =
-        std::min<std::uint64_t>(prompt.ids.size() + std::max(prompt.max_new_tokens, 1u) - 1, engine_->max_positions());
+    const std::uint64_t positions = std::min<std::uint64_t>(
+        std::uint64_t{prompt.ids.size()} + std::max(prompt.max_new_tokens, 1u) - 1, engine_->max_positions());
     const std::uint64_t rows = positions > logits_from_ ? positions - logits_from_ : 0;
     WISP_TRY(logits_, Buffer::allocate(rows * vocabulary() * sizeof(float), "the logits that were asked for"));
     request.logits_from = logits_from_;
