@@ -189,19 +189,20 @@ Status run_op(const graph::AttentionOp& op, const StepContext& context) {
   return {};
 }
 
-void add_attention_needs(const graph::Plan& plan, const KvStore& kv, int threads, ScratchNeeds& needs) {
+void add_attention_needs(const graph::Plan& plan, std::span<const std::uint32_t> kv_blocks, int threads,
+                         ScratchNeeds& needs) {
   for (const graph::Op& any : plan.graph->ops) {
     const auto* op = std::get_if<graph::AttentionOp>(&any);
     if (op == nullptr) continue;
-    const KvLayerLayout& layout = kv.layer(op->layer);
-    const auto group = static_cast<std::size_t>(plan.graph->kv.layers[static_cast<std::size_t>(op->layer)].group);
+    const graph::KvLayer& layout = plan.graph->kv.layers[static_cast<std::size_t>(op->layer)];
+    const auto group = static_cast<std::size_t>(layout.group);
     const std::uint32_t heads = op->heads / layout.kv_heads;
     const std::size_t state = AttentionRun::state_floats(heads, layout.head_dim) * sizeof(float);
     needs.worker =
         std::max<std::uint64_t>(needs.worker, std::uint64_t{heads} * layout.head_dim * sizeof(float) + 2 * state);
     // Shared rows: at most kPairsPerThread pairs a thread (run() above), each with every chunk the pool can hold, one that
     // straddles, and the sinks'.
-    const std::uint64_t parts = std::uint64_t{kv.blocks()[group]} * kKvPositions / kChunk + 3;
+    const std::uint64_t parts = std::uint64_t{kv_blocks[group]} * kKvPositions / kChunk + 3;
     const std::uint64_t pairs = std::uint64_t{kPairsPerThread} * static_cast<std::uint64_t>(threads);
     needs.attention = std::max(needs.attention, pairs * parts * state);
   }

@@ -45,11 +45,7 @@ class CpuExecutor final : public graph::Executor {
   }
 
   Status prepare(const graph::Plan& plan) override {
-    ScratchNeeds needs;
-    add_matmul_needs(plan, weights_, needs);
-    add_attention_needs(plan, kv_, pool_->threads(), needs);
-    for (const graph::RopeSpec& spec : plan.graph->ropes)
-      needs.rope += std::uint64_t{plan.max_rows} * 2 * spec.inverse_frequency.size() * sizeof(float);
+    const ScratchNeeds needs = scratch_needs(plan, kv_.blocks(), pool_->threads());
     rope_offsets_.resize(plan.graph->ropes.size());
     WISP_CHECK(grow(scratch_.arena, plan.arena_bytes, "the activations"));
     WISP_CHECK(grow(scratch_.int8_rows, needs.int8_rows, "the rounded activations"));

@@ -198,7 +198,7 @@ class MatMulRun {
       const std::uint32_t first_output = first * kPanelRows;
       const std::uint32_t outputs = std::min<std::uint32_t>(last * kPanelRows, gate_weights.packed.rows) - first_output;
       std::uint8_t* scratch = context_.worker_scratch(worker);
-      float* up_tile = reinterpret_cast<float*>(scratch + multiply_scratch_bytes(columns_, matrix(gate), matrix(up)));
+      float* up_tile = reinterpret_cast<float*>(scratch + multiply_scratch_bytes(columns_, std::max(panel_bytes(matrix(gate)), panel_bytes(matrix(up)))));
       constexpr std::size_t kTileStride = kPanelsPerTask * kPanelRows;
       float* out = context_.value(op_.out) + first_row * stride + first_output;
       multiply(gate_weights, first, last, first_row, count, out, stride, scratch);
@@ -239,9 +239,9 @@ class MatMulRun {
   static constexpr std::size_t kMostProjections = 4;
 
   // Expansion scratch, and a packed panel for matrices that stay in the file.
-  static std::size_t multiply_scratch_bytes(std::size_t columns, const Matrix& a, const Matrix& b) {
-    const std::size_t packed = std::max(a.packed.quant_stride + a.packed.scale_stride, b.packed.quant_stride + b.packed.scale_stride);
-    return align_up<std::size_t>(columns * kScratchBytesPerColumn, 64) + align_up<std::size_t>(packed, 64);
+  static std::size_t panel_bytes(const Matrix& matrix) { return matrix.packed.quant_stride + matrix.packed.scale_stride; }
+  static std::size_t multiply_scratch_bytes(std::size_t columns, std::size_t panel_bytes) {
+    return align_up<std::size_t>(columns * kScratchBytesPerColumn, 64) + align_up<std::size_t>(panel_bytes, 64);
   }
   static std::size_t tile_bytes() { return std::size_t{kMostRowsPerTask} * kPanelsPerTask * kPanelRows * sizeof(float); }
 
@@ -264,7 +264,7 @@ Status run_op(const MatMulOp& op, const StepContext& context) {
   return {};
 }
 
-void add_matmul_needs(const graph::Plan& plan, const Weights& weights, ScratchNeeds& needs) {
+void add_matmul_needs(const graph::Plan& plan, ScratchNeeds& needs) {
   const auto grow = [](std::uint64_t& need, std::uint64_t bytes) { need = std::max(need, bytes); };
   for (const graph::Op& any : plan.graph->ops) {
     const auto* op = std::get_if<MatMulOp>(&any);
@@ -273,10 +273,13 @@ void add_matmul_needs(const graph::Plan& plan, const Weights& weights, ScratchNe
     const std::uint64_t rows = in.rows == graph::RowSet::step ? plan.max_rows : plan.max_logit_rows;
     std::uint64_t projected = 0;
     for (const Projection& projection : op->projections) {
-      const Matrix& matrix = weights.matrix(projection.weight);
-      if (!is_float(matrix.packed.format)) grow(needs.int8_rows, rows * int8_row_bytes(in.width));
-      grow(needs.worker, MatMulRun::multiply_scratch_bytes(in.width, matrix, matrix) + MatMulRun::tile_bytes());
-      if (projection.out == graph::kNoValue && op->combine == Combine::qkv) projected += rows * matrix.packed.rows * sizeof(float);
+      const graph::Weight& weight = plan.graph->weights[static_cast<std::size_t>(projection.weight)];
+      const std::optional<PanelFormat> format = panel_format(weight.type);
+      if (!format) continue;  // refused when it is loaded
+      if (!is_float(*format)) grow(needs.int8_rows, rows * int8_row_bytes(in.width));
+      const auto panel = static_cast<std::size_t>(packed_bytes(weight.type, kPanelRows, weight.columns));
+      grow(needs.worker, MatMulRun::multiply_scratch_bytes(in.width, panel) + MatMulRun::tile_bytes());
+      if (projection.out == graph::kNoValue && op->combine == Combine::qkv) projected += rows * weight.rows * sizeof(float);
     }
     grow(needs.projected, projected);
     if (op->norm) grow(needs.float_rows, rows * in.width * sizeof(float));

@@ -15,7 +15,7 @@ struct MemoryNeeds {
   std::uint64_t activations = 0;  // the arena and the scratch of the largest plan
 };
 
-// For plans up to `largest`. Exact for what decides: weights, KV and the arena are the executor's own sizes.
+// For plans up to `largest`. The executor's own sizes, by its own formulas.
 MemoryNeeds memory_needs(const graph::Plan& largest, graph::KvType kv_type, std::span<const std::uint32_t> kv_blocks,
                          int threads, bool repack);
 

@@ -76,9 +76,16 @@ struct StepContext {
 // address.
 struct ScratchNeeds {
   std::uint64_t int8_rows = 0, float_rows = 0, projected = 0, rope = 0, attention = 0, worker = 0;
+
+  [[nodiscard]] std::uint64_t total(int threads) const {
+    return int8_rows + float_rows + projected + rope + attention + worker * static_cast<std::uint64_t>(threads);
+  }
 };
-void add_matmul_needs(const graph::Plan& plan, const Weights& weights, ScratchNeeds& needs);
-void add_attention_needs(const graph::Plan& plan, const KvStore& kv, int threads, ScratchNeeds& needs);
+// Of a plan, before or after anything is loaded. `kv_blocks`: how many each layer group has.
+ScratchNeeds scratch_needs(const graph::Plan& plan, std::span<const std::uint32_t> kv_blocks, int threads);
+void add_matmul_needs(const graph::Plan& plan, ScratchNeeds& needs);
+void add_attention_needs(const graph::Plan& plan, std::span<const std::uint32_t> kv_blocks, int threads,
+                         ScratchNeeds& needs);
 
 // One function per op, each in the file of its kind.
 Status run_op(const graph::EmbedOp& op, const StepContext& context);
