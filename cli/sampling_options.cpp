@@ -42,8 +42,16 @@ void add_sampling_options(CLI::App& command, SamplingOptions& options) {
   add("--presence-penalty", params.presence_penalty, "Subtract this once from tokens already there");
   add("--penalty-last-n", params.penalty_last_n, "How far back penalties look; -1: all the way");
   command
-      .add_option_function<std::uint64_t>(
-          "--seed", [&options](std::uint64_t seed) { options.seed = seed; },
+      .add_option_function<std::string>(
+          "--seed",
+          [&options](const std::string& text) {
+            std::uint64_t seed = 0;  // CLI11's own conversion takes -1 and what is too large
+            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+            if (error != std::errc{} || end != text.data() + text.size()) {
+              throw CLI::ValidationError(fmt::format("'{}' is not a seed: 0 to 18446744073709551615", printable(text)));
+            }
+            options.seed = seed;
+          },
           "The same seed gives the same text [another one each time]")
       ->type_name("N")
       ->group(group);

@@ -44,6 +44,8 @@ TEST(CliUsage, MistakesInTheCommandLineEndWith2AndSayNothingOnStdout) {
       {"run", shipped(), "--prompt", "a", "--logit-bias", "three"},
       {"run", shipped(), "--prompt", "a", "--top-p", "-3"},
       {"run", shipped(), "--ids", "1,x"},
+      {"run", shipped(), "--prompt", "a", "--seed", "-1"},
+      {"run", shipped(), "--prompt", "a", "--seed", "18446744073709551616"},
       {"run", shipped(), "--ids", "1", "--print-ids", "--stop", "a"},
       {"logits", shipped(), "--ids", "1"},
       {"bench", shipped(), "--batch", "0"},
@@ -352,6 +354,9 @@ TEST(CliFit, TellsWithinFivePercentWhatIsThenMeasured) {
   EXPECT_PRED2(near, result.at("weights").get<double>(), measured.at("weights").get<double>());
   EXPECT_PRED2(near, result.at("kv").get<double>(), measured.at("kv").get<double>());
   EXPECT_PRED2(near, result.at("total").get<double>(), measured.at("process").get<double>());
+  EXPECT_EQ(result.at("activations").get<std::uint64_t>(),
+            measured.at("activations").get<std::uint64_t>() + measured.at("scratch").get<std::uint64_t>())
+      << "one formula tells and allocates";
   EXPECT_EQ(result.at("largest_context"), 1024);
   EXPECT_TRUE(result.at("fits").get<bool>());
 }
