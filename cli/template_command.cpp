@@ -76,9 +76,10 @@ void add_template(CLI::App& app, int& exit_code) {
   source->add_option("MODEL", options->model, "A GGUF file; only its metadata is read");
   source->add_option("--jinja", options->jinja, "A file with the template's text (- for standard input)");
   source->require_option(1);
-  command->add_option("--vars", options->variables,
-                      "A file with one JSON object: its members are the variables (- for standard input).\n"
-                      "Nothing else is defined")
+  command
+      ->add_option("--vars", options->variables,
+                   "A file with one JSON object: its members are the variables (- for standard input).\n"
+                   "Nothing else is defined")
       ->required();
   command->add_option("--now", options->now,
                       "The time that strftime_now shows: 2025-07-26 or 2025-07-26T12:00:00, in UTC (default: now)");
