@@ -1,6 +1,6 @@
 // The compiled part of {fmt}, once for the whole program.
-#include "base/fmt_config.h"
 #include <fmt/format-inl.h>
+#include "base/fmt_config.h"
 
 FMT_BEGIN_NAMESPACE
 namespace detail {

@@ -5,8 +5,8 @@
 
 namespace wisp::cpu {
 namespace {
-#include "cpu/isa/simd_avx2.inc"
 #include "cpu/isa/kernels.inc"
+#include "cpu/isa/simd_avx2.inc"
 }  // namespace
 const Kernels kKernelsAvx2 = make_kernels("avx2");
 }  // namespace wisp::cpu

@@ -5,8 +5,8 @@
 
 namespace wisp::cpu {
 namespace {
-#include "cpu/isa/simd_avx512.inc"
 #include "cpu/isa/kernels.inc"
+#include "cpu/isa/simd_avx512.inc"
 }  // namespace
 const Kernels kKernelsAvx512 = make_kernels("avx512-vnni");
 }  // namespace wisp::cpu

@@ -6,8 +6,8 @@
 namespace wisp::cpu {
 namespace {
 #define WISP_AVX_VNNI 1
-#include "cpu/isa/simd_avx2.inc"
 #include "cpu/isa/kernels.inc"
+#include "cpu/isa/simd_avx2.inc"
 }  // namespace
 const Kernels kKernelsAvxVnni = make_kernels("avx-vnni");
 }  // namespace wisp::cpu

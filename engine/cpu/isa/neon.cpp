@@ -5,8 +5,8 @@
 
 namespace wisp::cpu {
 namespace {
-#include "cpu/isa/simd_neon.inc"
 #include "cpu/isa/kernels.inc"
+#include "cpu/isa/simd_neon.inc"
 }  // namespace
 const Kernels kKernelsNeon = make_kernels("neon");
 }  // namespace wisp::cpu

@@ -6,8 +6,8 @@
 namespace wisp::cpu {
 namespace {
 #define WISP_NEON_DOT 1
-#include "cpu/isa/simd_neon.inc"
 #include "cpu/isa/kernels.inc"
+#include "cpu/isa/simd_neon.inc"
 }  // namespace
 const Kernels kKernelsNeonDot = make_kernels("neon-dotprod");
 }  // namespace wisp::cpu

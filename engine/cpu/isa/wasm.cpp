@@ -9,8 +9,8 @@
 
 namespace wisp::cpu {
 namespace {
-#include "cpu/isa/simd_wasm.inc"
 #include "cpu/isa/kernels.inc"
+#include "cpu/isa/simd_wasm.inc"
 constexpr const char* kWasmName =
 #if defined(WISP_WASM_RELAXED)
     "wasm-relaxed";
