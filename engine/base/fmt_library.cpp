@@ -1,6 +1,8 @@
 // The compiled part of {fmt}, once for the whole program.
-#include <fmt/format-inl.h>
+// clang-format off: the configuration first
 #include "base/fmt_config.h"
+#include <fmt/format-inl.h>
+// clang-format on
 
 FMT_BEGIN_NAMESPACE
 namespace detail {

@@ -5,8 +5,10 @@
 
 namespace wisp::cpu {
 namespace {
-#include "cpu/isa/kernels.inc"
+// clang-format off: the primitives first
 #include "cpu/isa/simd_avx2.inc"
+#include "cpu/isa/kernels.inc"
+// clang-format on
 }  // namespace
 const Kernels kKernelsAvx2 = make_kernels("avx2");
 }  // namespace wisp::cpu

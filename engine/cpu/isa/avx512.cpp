@@ -5,8 +5,10 @@
 
 namespace wisp::cpu {
 namespace {
-#include "cpu/isa/kernels.inc"
+// clang-format off: the primitives first
 #include "cpu/isa/simd_avx512.inc"
+#include "cpu/isa/kernels.inc"
+// clang-format on
 }  // namespace
 const Kernels kKernelsAvx512 = make_kernels("avx512-vnni");
 }  // namespace wisp::cpu

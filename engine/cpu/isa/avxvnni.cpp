@@ -6,8 +6,10 @@
 namespace wisp::cpu {
 namespace {
 #define WISP_AVX_VNNI 1
-#include "cpu/isa/kernels.inc"
+// clang-format off: the primitives first
 #include "cpu/isa/simd_avx2.inc"
+#include "cpu/isa/kernels.inc"
+// clang-format on
 }  // namespace
 const Kernels kKernelsAvxVnni = make_kernels("avx-vnni");
 }  // namespace wisp::cpu

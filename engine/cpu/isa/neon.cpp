@@ -5,8 +5,10 @@
 
 namespace wisp::cpu {
 namespace {
-#include "cpu/isa/kernels.inc"
+// clang-format off: the primitives first
 #include "cpu/isa/simd_neon.inc"
+#include "cpu/isa/kernels.inc"
+// clang-format on
 }  // namespace
 const Kernels kKernelsNeon = make_kernels("neon");
 }  // namespace wisp::cpu

@@ -6,8 +6,10 @@
 namespace wisp::cpu {
 namespace {
 #define WISP_NEON_DOT 1
-#include "cpu/isa/kernels.inc"
+// clang-format off: the primitives first
 #include "cpu/isa/simd_neon.inc"
+#include "cpu/isa/kernels.inc"
+// clang-format on
 }  // namespace
 const Kernels kKernelsNeonDot = make_kernels("neon-dotprod");
 }  // namespace wisp::cpu

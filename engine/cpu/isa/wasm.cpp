@@ -9,8 +9,10 @@
 
 namespace wisp::cpu {
 namespace {
-#include "cpu/isa/kernels.inc"
+// clang-format off: the primitives first
 #include "cpu/isa/simd_wasm.inc"
+#include "cpu/isa/kernels.inc"
+// clang-format on
 constexpr const char* kWasmName =
 #if defined(WISP_WASM_RELAXED)
     "wasm-relaxed";
