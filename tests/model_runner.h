@@ -25,8 +25,8 @@ T must(Result<T> result) {
 struct RunnerOptions {
   model::ContextOptions context = {};
   graph::KvType kv = graph::KvType::f32;
-  std::vector<std::string> no_fuse = {};   // names of passes that are switched off
-  std::uint32_t max_positions = 512;  // per sequence
+  std::vector<std::string> no_fuse = {};  // names of passes that are switched off
+  std::uint32_t max_positions = 512;      // per sequence
   std::uint32_t sequences = 1;
 };
 

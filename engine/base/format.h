@@ -1,8 +1,8 @@
-// Text formatting for the whole engine: {fmt} without exceptions (checked format strings make its failures unreachable) and
-// without locales (a message must read the same everywhere, and they would be half of a small wasm module).
+// Text formatting for the whole engine: {fmt} without exceptions (checked format strings make its failures unreachable)
+// and without locales (a message must read the same everywhere, and they would be half of a small wasm module).
 //
-// Only fmt's core header is included here, and the rest is compiled once, in fmt_library.cpp: its full header costs three seconds of
-// compile time in every file that can fail.
+// Only fmt's core header is included here, and the rest is compiled once, in fmt_library.cpp: its full header costs
+// three seconds of compile time in every file that can fail.
 #pragma once
 
 // clang-format off: the configuration first

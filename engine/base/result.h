@@ -11,7 +11,8 @@
 
 namespace wisp {
 
-// Stable codes. They reach users as words (`code_name`), in JSON and through the C interface, so they are only ever added to.
+// Stable codes. They reach users as words (`code_name`), in JSON and through the C interface, so they are only ever
+// added to.
 enum class Code : std::uint8_t {
   invalid_argument,  // the caller asked for something that makes no sense: a bug or a usage error
   invalid_file,      // the bytes contradict their format or each other
@@ -74,14 +75,14 @@ template <class... Args>
 
 // WISP_TRY(auto header, read_header(source));  binds the value, or returns the error from the enclosing function.
 #define WISP_TRY(declaration, expression) WISP_TRY_(declaration, (expression), WISP_CONCAT(wisp_try_, __LINE__))
-#define WISP_TRY_(declaration, expression, temporary)                             \
-  auto temporary = expression;                                                    \
+#define WISP_TRY_(declaration, expression, temporary)                                    \
+  auto temporary = expression;                                                           \
   if (!temporary) return ::std::unexpected<::wisp::Error>(std::move(temporary).error()); \
   declaration = std::move(*temporary)
 
 // WISP_CHECK(write_header(sink));  for a Status whose value is nothing.
-#define WISP_CHECK(expression)                                                             \
-  do {                                                                                     \
-    auto wisp_status = (expression);                                                       \
+#define WISP_CHECK(expression)                                                                 \
+  do {                                                                                         \
+    auto wisp_status = (expression);                                                           \
     if (!wisp_status) return ::std::unexpected<::wisp::Error>(std::move(wisp_status).error()); \
   } while (false)

@@ -5,10 +5,10 @@
 #include "base/wait.h"
 
 #if !defined(__wasm__)
+#include <pthread.h>
 #include <system_error>
 #include <thread>
 #include <vector>
-#include <pthread.h>
 #endif
 
 namespace wisp {

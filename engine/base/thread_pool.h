@@ -23,11 +23,13 @@ class ThreadPool {
   [[nodiscard]] int threads() const { return threads_; }
 
   // Calls body(task, worker) for every task in [0, tasks), in any order, on any thread; returns when all are done.
-  // `worker` is in [0, threads()) and fixed per thread: an index for scratch memory. Not reentrant; one caller at a time.
+  // `worker` is in [0, threads()) and fixed per thread: an index for scratch memory. Not reentrant; one caller at a
+  // time.
   template <class Body>
   void parallel_for(std::int64_t tasks, Body&& body) {
     using Plain = std::remove_reference_t<Body>;
-    run(tasks, [](void* context, std::int64_t task, int worker) { (*static_cast<Plain*>(context))(task, worker); },
+    run(
+        tasks, [](void* context, std::int64_t task, int worker) { (*static_cast<Plain*>(context))(task, worker); },
         const_cast<void*>(static_cast<const void*>(&body)));
   }
 

@@ -6,9 +6,10 @@
 
 namespace wisp {
 
-// Busy-waits this many rounds before sleeping: 25 us on Zen 4, 40 us on Sapphire Rapids (a pause takes 25 and 40 ns there). The
-// barriers of a decode step are a few microseconds to some tens apart, so workers stay awake inside a step; between steps, and
-// where others want the processor, they sleep. Waking a sleeper costs 5 us on bare metal and up to 50 us in a virtual machine.
+// Busy-waits this many rounds before sleeping: 25 us on Zen 4, 40 us on Sapphire Rapids (a pause takes 25 and 40 ns
+// there). The barriers of a decode step are a few microseconds to some tens apart, so workers stay awake inside a step;
+// between steps, and where others want the processor, they sleep. Waking a sleeper costs 5 us on bare metal and up to
+// 50 us in a virtual machine.
 inline constexpr int kSpinRounds = 1000;
 
 inline void spin_pause() {

@@ -1,6 +1,6 @@
-// AttentionOp: each row attends over its sequence's stored K and V, kv head by kv head. The softmax is taken over absolute chunks of
-// positions that are joined in ascending order, whether one thread does them all or several share a row: so neither the number of threads
-// nor the chunking of a prompt changes a bit.
+// AttentionOp: each row attends over its sequence's stored K and V, kv head by kv head. The softmax is taken over
+// absolute chunks of positions that are joined in ascending order, whether one thread does them all or several share a
+// row: so neither the number of threads nor the chunking of a prompt changes a bit.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -12,8 +12,8 @@ namespace wisp::cpu {
 
 namespace {
 
-// Positions to a chunk. Small enough that one long sequence occupies several threads at decode, large enough that joining (head_dim
-// multiply-adds a chunk) does not show.
+// Positions to a chunk. Small enough that one long sequence occupies several threads at decode, large enough that
+// joining (head_dim multiply-adds a chunk) does not show.
 constexpr std::int64_t kChunk = 1024;
 // With fewer (row, kv head) pairs than this per thread, chunks are shared between threads.
 constexpr std::uint32_t kPairsPerThread = 4;
@@ -89,7 +89,8 @@ class AttentionRun {
     const bool shared = most_parts > 1 && context_.pool.threads() > 1 &&
                         pairs_ < kPairsPerThread * static_cast<std::uint32_t>(context_.pool.threads());
     if (!shared) {
-      context_.pool.parallel_for(pairs_, [&](std::int64_t pair, int worker) { whole_pair(static_cast<std::uint32_t>(pair), worker); });
+      context_.pool.parallel_for(
+          pairs_, [&](std::int64_t pair, int worker) { whole_pair(static_cast<std::uint32_t>(pair), worker); });
       return;
     }
     context_.pool.parallel_for(pairs_ * most_parts, [&](std::int64_t task, int worker) {
@@ -101,13 +102,16 @@ class AttentionRun {
     context_.pool.parallel_for(pairs_, [&](std::int64_t task, int) {
       const auto pair = static_cast<std::uint32_t>(task);
       State total = partial(pair * most_parts);
-      for (std::int64_t part = 1; part < parts_of(visible(row_of(pair))); ++part) join(total, partial(pair * most_parts + part));
+      for (std::int64_t part = 1; part < parts_of(visible(row_of(pair))); ++part)
+        join(total, partial(pair * most_parts + part));
       finish(pair, total);
     });
   }
 
   // Floats of one state: maximum and denominator per head, then head_dim sums per head.
-  static std::size_t state_floats(std::uint32_t heads, std::uint32_t head_dim) { return std::size_t{heads} * (2 + head_dim); }
+  static std::size_t state_floats(std::uint32_t heads, std::uint32_t head_dim) {
+    return std::size_t{heads} * (2 + head_dim);
+  }
 
  private:
   struct State {
@@ -138,7 +142,8 @@ class AttentionRun {
     const std::size_t n = std::size_t{heads_} * layout_.head_dim;
     context_.kernels.scale(context_.value(op_.q) + row * context_.width(op_.q) + kv_head_of(pair) * n, op_.scale, n, q);
     if (is_sink && seen.sink_turn != 0 && op_.rope >= 0)
-      turn_heads(context_.graph().ropes[static_cast<std::size_t>(op_.rope)], seen.sink_turn, heads_, layout_.head_dim, q);
+      turn_heads(context_.graph().ropes[static_cast<std::size_t>(op_.rope)], seen.sink_turn, heads_, layout_.head_dim,
+                 q);
     const std::size_t table = static_cast<std::size_t>(group_) * context_.step.n_sequences +
                               static_cast<std::size_t>(context_.step.sequences[row]);
     context_.kernels.attend({layout_, context_.kv.pool(group_), context_.kv.block_bytes(group_),
@@ -148,8 +153,8 @@ class AttentionRun {
 
   void join(const State& total, const State& part) const {
     for (std::uint32_t h = 0; h < heads_; ++h)
-      context_.kernels.merge(total.state + h, total.sums + h * layout_.head_dim, part.state + h, part.sums + h * layout_.head_dim,
-                             layout_.head_dim);
+      context_.kernels.merge(total.state + h, total.sums + h * layout_.head_dim, part.state + h,
+                             part.sums + h * layout_.head_dim, layout_.head_dim);
   }
 
   void finish(std::uint32_t pair, const State& total) const {
@@ -200,8 +205,8 @@ void add_attention_needs(const graph::Plan& plan, std::span<const std::uint32_t>
     const std::size_t state = AttentionRun::state_floats(heads, layout.head_dim) * sizeof(float);
     needs.worker =
         std::max<std::uint64_t>(needs.worker, std::uint64_t{heads} * layout.head_dim * sizeof(float) + 2 * state);
-    // Shared rows: at most kPairsPerThread pairs a thread (run() above), each with every chunk the pool can hold, one that
-    // straddles, and the sinks'.
+    // Shared rows: at most kPairsPerThread pairs a thread (run() above), each with every chunk the pool can hold, one
+    // that straddles, and the sinks'.
     const std::uint64_t parts = std::uint64_t{kv_blocks[group]} * kKvPositions / kChunk + 3;
     const std::uint64_t pairs = std::uint64_t{kPairsPerThread} * static_cast<std::uint64_t>(threads);
     needs.attention = std::max(needs.attention, pairs * parts * state);

@@ -1,7 +1,7 @@
 #include "cpu/cpu_info.h"
 
-#include <cstdlib>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "cpu/isa/tables.h"
@@ -149,10 +149,12 @@ Result<const Kernels*> choose_kernels(const std::string& wanted, std::string* wh
     usable += usable.empty() ? set.kernels->name : fmt::format(", {}", set.kernels->name);
   }
   if (usable.empty()) {
-    return fail(Code::device, "this processor has none of the instruction sets that wisp has kernels for (the least is {})",
+    return fail(Code::device,
+                "this processor has none of the instruction sets that wisp has kernels for (the least is {})",
                 info.sets.empty() ? std::string("none in this build") : info.sets.back().requires_);
   }
-  return fail(Code::device, "kernel set '{}' ({}) does not run here; those that do: {}", printable(name), origin, usable);
+  return fail(Code::device, "kernel set '{}' ({}) does not run here; those that do: {}", printable(name), origin,
+              usable);
 }
 
 }  // namespace wisp::cpu

@@ -16,15 +16,16 @@ struct KernelSet {
 };
 
 struct CpuInfo {
-  std::string model;                  // "AMD EPYC 9B14", or "" where the system does not tell
+  std::string model;  // "AMD EPYC 9B14", or "" where the system does not tell
   int logical_cores = 1;
   std::vector<std::string> features;  // those that matter here: "avx2", "avx512-vnni", "amx-int8", ...
   std::vector<KernelSet> sets;        // best first
 };
 CpuInfo cpu_info();
 
-// The set to run with: `wanted` by name; if empty, the environment variable WISP_CPU; if that is unset, the best that runs here.
-// `why` (if set) receives the reason in words. A set that is unknown or does not run here is refused with the list of those that do.
+// The set to run with: `wanted` by name; if empty, the environment variable WISP_CPU; if that is unset, the best that
+// runs here. `why` (if set) receives the reason in words. A set that is unknown or does not run here is refused with
+// the list of those that do.
 Result<const Kernels*> choose_kernels(const std::string& wanted, std::string* why = nullptr);
 
 }  // namespace wisp::cpu

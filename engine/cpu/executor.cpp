@@ -11,8 +11,7 @@
 namespace wisp::cpu {
 
 std::uint64_t Scratch::bytes() const {
-  std::uint64_t total =
-      int8_rows.size() + float_rows.size() + projected.size() + rope.size() + attention.size();
+  std::uint64_t total = int8_rows.size() + float_rows.size() + projected.size() + rope.size() + attention.size();
   for (const Buffer& worker : workers) total += worker.size();
   return total;
 }
@@ -40,7 +39,8 @@ class CpuExecutor final : public graph::Executor {
     return weights_.load(graph, file, repack_, *pool_, progress);
   }
 
-  Status allocate_kv(const graph::KvLayout& layout, graph::KvType type, std::span<const std::uint32_t> blocks) override {
+  Status allocate_kv(const graph::KvLayout& layout, graph::KvType type,
+                     std::span<const std::uint32_t> blocks) override {
     return kv_.allocate(layout, type, blocks);
   }
 
@@ -63,9 +63,16 @@ class CpuExecutor final : public graph::Executor {
     WISP_CHECK(graph::check_step(plan, step, kv_.blocks()));
     for (const graph::BlockCopy& copy : step.copies) kv_.copy(copy);
     place_rope(plan);
-    const StepContext context{kernels_, *pool_, weights_, kv_, scratch_, plan, step,
+    const StepContext context{kernels_,
+                              *pool_,
+                              weights_,
+                              kv_,
+                              scratch_,
+                              plan,
+                              step,
                               static_cast<std::uint32_t>(step.tokens.size()),
-                              static_cast<std::uint32_t>(step.logit_rows.size()), rope_offsets_};
+                              static_cast<std::uint32_t>(step.logit_rows.size()),
+                              rope_offsets_};
     fill_rope(context);
     for (std::size_t i = 0; i < plan.graph->ops.size(); ++i) {
       const graph::Op& op = plan.graph->ops[i];

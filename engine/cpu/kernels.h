@@ -1,6 +1,6 @@
-// The kernels of one instruction set, as a table of functions over plain data. Each table is compiled in its own file with its
-// own flags (isa/*.cpp); this header is all that those files share with the rest, and it must not generate code: an inline
-// function compiled for AVX-512 in one file could be the copy that the linker keeps for everybody.
+// The kernels of one instruction set, as a table of functions over plain data. Each table is compiled in its own file
+// with its own flags (isa/*.cpp); this header is all that those files share with the rest, and it must not generate
+// code: an inline function compiled for AVX-512 in one file could be the copy that the linker keeps for everybody.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,8 @@
 
 namespace wisp::cpu {
 
-// out[row, 16 * (panel - first_panel) + lane] = matrix * activations, for panels [first_panel, last_panel) and `rows` rows.
+// out[row, 16 * (panel - first_panel) + lane] = matrix * activations, for panels [first_panel, last_panel) and `rows`
+// rows.
 struct MatMulArgs {
   PackedMatrix matrix;
   std::uint32_t first_panel, last_panel;
@@ -30,8 +31,9 @@ enum class KvFormat : std::uint8_t { f32, f16, q8_0 };
 inline constexpr int kKvPositions = 32;  // positions in a KV block; graph::kKvBlock
 
 // One layer's part of a KV block. For each kv head:
-//   K, transposed so that a lane is a position: f32/f16 [head_dim][32]; q8_0: f16 scale[ceil(head_dim/32)][32], i8 [head_dim][32]
-//   V, so that a lane is a dimension:           f32/f16 [32][head_dim]; q8_0: f16 scale[32][ceil(head_dim/32)], i8 [32][head_dim]
+//   K, transposed so that a lane is a position: f32/f16 [head_dim][32]; q8_0: f16 scale[ceil(head_dim/32)][32], i8
+//   [head_dim][32] V, so that a lane is a dimension:           f32/f16 [32][head_dim]; q8_0: f16
+//   scale[32][ceil(head_dim/32)], i8 [32][head_dim]
 struct KvLayerLayout {
   KvFormat format;
   std::uint32_t kv_heads, head_dim;
@@ -54,13 +56,14 @@ struct SoftmaxState {
   float denominator;
 };
 
-// Attends `heads` query heads that share kv head `kv_head` to blocks [first_block, last_block) of one sequence, and leaves state
-// and sums unnormalised. Positions [begin, end) are visible. Accumulates from scratch: state need not be initialised.
+// Attends `heads` query heads that share kv head `kv_head` to blocks [first_block, last_block) of one sequence, and
+// leaves state and sums unnormalised. Positions [begin, end) are visible. Accumulates from scratch: state need not be
+// initialised.
 struct AttendArgs {
   KvLayerLayout layout;
-  const std::uint8_t* pool;     // block number n starts at pool + n * block_bytes
+  const std::uint8_t* pool;  // block number n starts at pool + n * block_bytes
   std::size_t block_bytes;
-  const std::int32_t* table;    // [block index]: block number; only visible ones are looked at
+  const std::int32_t* table;  // [block index]: block number; only visible ones are looked at
   std::uint32_t kv_head;
   std::uint32_t heads;
   const float* q;  // [heads][head_dim], already multiplied by the attention scale
@@ -82,12 +85,15 @@ struct Kernels {
   void (*activate)(Function function, const float* x, std::size_t n, float* out);
   void (*gate)(Function function, const float* gate, const float* up, std::size_t n, float* out);  // f(gate) * up
   void (*softcap)(const float* x, float cap, std::size_t n, float* out);
-  // Rotates `heads` heads in place. cos_sin: [pairs] cosines then [pairs] sines. adjacent: pairs (2i, 2i+1), else (i, i+pairs).
-  void (*rope)(float* x, std::uint32_t heads, std::uint32_t head_dim, std::uint32_t pairs, bool adjacent, const float* cos_sin);
+  // Rotates `heads` heads in place. cos_sin: [pairs] cosines then [pairs] sines. adjacent: pairs (2i, 2i+1), else (i,
+  // i+pairs).
+  void (*rope)(float* x, std::uint32_t heads, std::uint32_t head_dim, std::uint32_t pairs, bool adjacent,
+               const float* cos_sin);
   void (*kv_write)(const KvWriteArgs& args);
   void (*attend)(const AttendArgs& args);
   // Joins a later part of the same softmax into (state, sums): both unnormalised.
-  void (*merge)(SoftmaxState* state, float* sums, const SoftmaxState* part_state, const float* part_sums, std::size_t head_dim);
+  void (*merge)(SoftmaxState* state, float* sums, const SoftmaxState* part_state, const float* part_sums,
+                std::size_t head_dim);
 };
 
 }  // namespace wisp::cpu

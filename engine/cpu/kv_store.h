@@ -20,7 +20,9 @@ class KvStore {
   // A layer's part of the blocks of its group.
   [[nodiscard]] const KvLayerLayout& layer(int layer) const { return layers_[static_cast<std::size_t>(layer)]; }
   [[nodiscard]] std::uint8_t* pool(int group) const;
-  [[nodiscard]] std::size_t block_bytes(int group) const { return groups_[static_cast<std::size_t>(group)].block_bytes; }
+  [[nodiscard]] std::size_t block_bytes(int group) const {
+    return groups_[static_cast<std::size_t>(group)].block_bytes;
+  }
   [[nodiscard]] std::span<const std::uint32_t> blocks() const { return blocks_; }  // by group
   void copy(const graph::BlockCopy& copy);
   [[nodiscard]] std::uint64_t bytes() const;

@@ -1,5 +1,5 @@
-// MatMulOp: prepare the input rows (norm, int8), multiply tile by tile, finish each tile or row (bias, activation, gate, residual; head
-// norm, RoPE, KV). Fused or not, an element goes through the same kernels in the same order.
+// MatMulOp: prepare the input rows (norm, int8), multiply tile by tile, finish each tile or row (bias, activation,
+// gate, residual; head norm, RoPE, KV). Fused or not, an element goes through the same kernels in the same order.
 #include <algorithm>
 #include <cstring>
 
@@ -17,7 +17,8 @@ namespace {
 
 // Below this many rows, preparing and finishing run on the calling thread.
 constexpr std::uint32_t kLeastRows = 4;
-// Input rows of a task are kept to what stays in a core's L2 (1 MiB and up on what this was measured on, half of it for weights).
+// Input rows of a task are kept to what stays in a core's L2 (1 MiB and up on what this was measured on, half of it for
+// weights).
 constexpr std::size_t kInputBytesPerTask = std::size_t{512} << 10;
 constexpr std::uint32_t kMostRowsPerTask = 256;
 constexpr std::uint32_t kLeastRowsPerTask = 16;
@@ -43,7 +44,8 @@ struct Tiling {
 Tiling tile(std::uint32_t rows, std::size_t columns, std::uint32_t panels, int threads) {
   Tiling tiling{};
   const std::size_t row_bytes = int8_row_bytes(std::max<std::size_t>(columns, 32));
-  const auto fitting = static_cast<std::uint32_t>(std::min<std::size_t>(kInputBytesPerTask / row_bytes, kMostRowsPerTask));
+  const auto fitting =
+      static_cast<std::uint32_t>(std::min<std::size_t>(kInputBytesPerTask / row_bytes, kMostRowsPerTask));
   tiling.rows_per_task = std::min(rows, std::max(fitting / 8 * 8, kLeastRowsPerTask));
   tiling.row_tasks = div_up(rows, tiling.rows_per_task);
   const std::uint32_t wanted_tasks = static_cast<std::uint32_t>(threads) * kTasksPerThread;
@@ -107,10 +109,17 @@ class MatMulRun {
   }
 
   // Multiplies `count` rows from `first_row` with panels [first, last) of a matrix.
-  void multiply(const Matrix& matrix, std::uint32_t first, std::uint32_t last, std::uint32_t first_row, std::uint32_t count,
-                float* out, std::size_t out_stride, std::uint8_t* scratch) const {
-    MatMulArgs args{matrix.packed, first, last, count, int8_rows() + first_row * (columns_ / kBlockColumns),
-                    input_ + first_row * columns_, out, out_stride, scratch};
+  void multiply(const Matrix& matrix, std::uint32_t first, std::uint32_t last, std::uint32_t first_row,
+                std::uint32_t count, float* out, std::size_t out_stride, std::uint8_t* scratch) const {
+    MatMulArgs args{matrix.packed,
+                    first,
+                    last,
+                    count,
+                    int8_rows() + first_row * (columns_ / kBlockColumns),
+                    input_ + first_row * columns_,
+                    out,
+                    out_stride,
+                    scratch};
     if (matrix.packed.quants != nullptr) {
       context_.kernels.matmul(args);
       return;
@@ -175,8 +184,8 @@ class MatMulRun {
       const std::size_t stride = weights.packed.rows;
       float* out = out_[i] + first_row * stride + first_output;
       multiply(weights, first, last, first_row, count, out, stride, context_.worker_scratch(worker));
-      finish_tile(projection, out, stride, first_output, std::min(last * kPanelRows, weights.packed.rows) - first_output, first_row,
-                  count);
+      finish_tile(projection, out, stride, first_output,
+                  std::min(last * kPanelRows, weights.packed.rows) - first_output, first_row, count);
     });
   }
 
@@ -198,7 +207,8 @@ class MatMulRun {
       const std::uint32_t first_output = first * kPanelRows;
       const std::uint32_t outputs = std::min<std::uint32_t>(last * kPanelRows, gate_weights.packed.rows) - first_output;
       std::uint8_t* scratch = context_.worker_scratch(worker);
-      float* up_tile = reinterpret_cast<float*>(scratch + multiply_scratch_bytes(columns_, std::max(panel_bytes(matrix(gate)), panel_bytes(matrix(up)))));
+      float* up_tile = reinterpret_cast<float*>(
+          scratch + multiply_scratch_bytes(columns_, std::max(panel_bytes(matrix(gate)), panel_bytes(matrix(up)))));
       constexpr std::size_t kTileStride = kPanelsPerTask * kPanelRows;
       float* out = context_.value(op_.out) + first_row * stride + first_output;
       multiply(gate_weights, first, last, first_row, count, out, stride, scratch);
@@ -206,7 +216,8 @@ class MatMulRun {
       multiply(matrix(up), first, last, first_row, count, up_tile, kTileStride, scratch);
       finish_tile(up, up_tile, kTileStride, first_output, outputs, first_row, count);
       for (std::uint32_t r = 0; r < count; ++r)
-        context_.kernels.gate(function_of(op_.activation), out + r * stride, up_tile + r * kTileStride, outputs, out + r * stride);
+        context_.kernels.gate(function_of(op_.activation), out + r * stride, up_tile + r * kTileStride, outputs,
+                              out + r * stride);
     });
   }
 
@@ -239,11 +250,15 @@ class MatMulRun {
   static constexpr std::size_t kMostProjections = 4;
 
   // Expansion scratch, and a packed panel for matrices that stay in the file.
-  static std::size_t panel_bytes(const Matrix& matrix) { return matrix.packed.quant_stride + matrix.packed.scale_stride; }
+  static std::size_t panel_bytes(const Matrix& matrix) {
+    return matrix.packed.quant_stride + matrix.packed.scale_stride;
+  }
   static std::size_t multiply_scratch_bytes(std::size_t columns, std::size_t panel_bytes) {
     return align_up<std::size_t>(columns * kScratchBytesPerColumn, 64) + align_up<std::size_t>(panel_bytes, 64);
   }
-  static std::size_t tile_bytes() { return std::size_t{kMostRowsPerTask} * kPanelsPerTask * kPanelRows * sizeof(float); }
+  static std::size_t tile_bytes() {
+    return std::size_t{kMostRowsPerTask} * kPanelsPerTask * kPanelRows * sizeof(float);
+  }
 
  private:
   const MatMulOp& op_;
@@ -279,7 +294,8 @@ void add_matmul_needs(const graph::Plan& plan, ScratchNeeds& needs) {
       if (!is_float(*format)) grow(needs.int8_rows, rows * int8_row_bytes(in.width));
       const auto panel = static_cast<std::size_t>(packed_bytes(weight.type, kPanelRows, weight.columns));
       grow(needs.worker, MatMulRun::multiply_scratch_bytes(in.width, panel) + MatMulRun::tile_bytes());
-      if (projection.out == graph::kNoValue && op->combine == Combine::qkv) projected += rows * weight.rows * sizeof(float);
+      if (projection.out == graph::kNoValue && op->combine == Combine::qkv)
+        projected += rows * weight.rows * sizeof(float);
     }
     grow(needs.projected, projected);
     if (op->norm) grow(needs.float_rows, rows * in.width * sizeof(float));

@@ -45,7 +45,8 @@ std::uint64_t packed_bytes(TensorType type, std::uint32_t rows, std::uint32_t co
   const std::optional<PanelFormat> format = panel_format(type);
   if (!format) return 0;
   const std::uint64_t panels = div_up<std::uint64_t>(rows, kPanelRows);
-  return panels * (align_up<std::uint64_t>(panel_quant_bytes(*format, columns), 64) + panel_scale_bytes(*format, columns));
+  return panels *
+         (align_up<std::uint64_t>(panel_quant_bytes(*format, columns), 64) + panel_scale_bytes(*format, columns));
 }
 
 namespace {
@@ -197,7 +198,8 @@ void pack_floats(const std::byte* rows, std::size_t row_bytes, int n_rows, std::
     for (int row = 0; row < n_rows; ++row)
       std::memcpy(lanes + kBytes * static_cast<std::size_t>(row),
                   rows + static_cast<std::size_t>(row) * row_bytes + k * kBytes, kBytes);
-    std::memset(lanes + kBytes * static_cast<std::size_t>(n_rows), 0, kBytes * static_cast<std::size_t>(kPanelRows - n_rows));
+    std::memset(lanes + kBytes * static_cast<std::size_t>(n_rows), 0,
+                kBytes * static_cast<std::size_t>(kPanelRows - n_rows));
   }
 }
 
@@ -209,16 +211,26 @@ void repack_panel(PanelFormat format, const std::byte* rows, std::size_t row_byt
     case PanelFormat::f32: return pack_floats<4>(rows, row_bytes, n_rows, columns, quants);
     case PanelFormat::f16:
     case PanelFormat::bf16: return pack_floats<2>(rows, row_bytes, n_rows, columns, quants);
-    case PanelFormat::q4_0: return pack_rows<quant::BlockQ4_0>(format, rows, row_bytes, n_rows, columns, quants, scales);
-    case PanelFormat::q4_1: return pack_rows<quant::BlockQ4_1>(format, rows, row_bytes, n_rows, columns, quants, scales);
-    case PanelFormat::q5_0: return pack_rows<quant::BlockQ5_0>(format, rows, row_bytes, n_rows, columns, quants, scales);
-    case PanelFormat::q5_1: return pack_rows<quant::BlockQ5_1>(format, rows, row_bytes, n_rows, columns, quants, scales);
-    case PanelFormat::q8_0: return pack_rows<quant::BlockQ8_0>(format, rows, row_bytes, n_rows, columns, quants, scales);
-    case PanelFormat::q2_k: return pack_rows<quant::BlockQ2_K>(format, rows, row_bytes, n_rows, columns, quants, scales);
-    case PanelFormat::q3_k: return pack_rows<quant::BlockQ3_K>(format, rows, row_bytes, n_rows, columns, quants, scales);
-    case PanelFormat::q4_k: return pack_rows<quant::BlockQ4_K>(format, rows, row_bytes, n_rows, columns, quants, scales);
-    case PanelFormat::q5_k: return pack_rows<quant::BlockQ5_K>(format, rows, row_bytes, n_rows, columns, quants, scales);
-    case PanelFormat::q6_k: return pack_rows<quant::BlockQ6_K>(format, rows, row_bytes, n_rows, columns, quants, scales);
+    case PanelFormat::q4_0:
+      return pack_rows<quant::BlockQ4_0>(format, rows, row_bytes, n_rows, columns, quants, scales);
+    case PanelFormat::q4_1:
+      return pack_rows<quant::BlockQ4_1>(format, rows, row_bytes, n_rows, columns, quants, scales);
+    case PanelFormat::q5_0:
+      return pack_rows<quant::BlockQ5_0>(format, rows, row_bytes, n_rows, columns, quants, scales);
+    case PanelFormat::q5_1:
+      return pack_rows<quant::BlockQ5_1>(format, rows, row_bytes, n_rows, columns, quants, scales);
+    case PanelFormat::q8_0:
+      return pack_rows<quant::BlockQ8_0>(format, rows, row_bytes, n_rows, columns, quants, scales);
+    case PanelFormat::q2_k:
+      return pack_rows<quant::BlockQ2_K>(format, rows, row_bytes, n_rows, columns, quants, scales);
+    case PanelFormat::q3_k:
+      return pack_rows<quant::BlockQ3_K>(format, rows, row_bytes, n_rows, columns, quants, scales);
+    case PanelFormat::q4_k:
+      return pack_rows<quant::BlockQ4_K>(format, rows, row_bytes, n_rows, columns, quants, scales);
+    case PanelFormat::q5_k:
+      return pack_rows<quant::BlockQ5_K>(format, rows, row_bytes, n_rows, columns, quants, scales);
+    case PanelFormat::q6_k:
+      return pack_rows<quant::BlockQ6_K>(format, rows, row_bytes, n_rows, columns, quants, scales);
   }
 }
 

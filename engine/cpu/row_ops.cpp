@@ -9,8 +9,8 @@ namespace wisp::cpu {
 
 namespace {
 
-// Below this many rows a row-wise op runs on the calling thread: a row of a few thousand floats takes about a microsecond, a
-// barrier several.
+// Below this many rows a row-wise op runs on the calling thread: a row of a few thousand floats takes about a
+// microsecond, a barrier several.
 constexpr std::uint32_t kLeastRows = 8;
 // Elements to a task for element-wise ops, 64 KiB.
 constexpr std::size_t kPiece = 16384;
@@ -49,7 +49,8 @@ void norm_row(const StepContext& context, const graph::NormSpec& norm, const flo
     context.kernels.rms_norm(in + at, weight, norm.eps, norm.group, out + at);
 }
 
-void rope_row(const StepContext& context, int rope, std::uint32_t row, std::uint32_t head_dim, float* x, std::size_t width) {
+void rope_row(const StepContext& context, int rope, std::uint32_t row, std::uint32_t head_dim, float* x,
+              std::size_t width) {
   const graph::RopeSpec& spec = context.graph().ropes[static_cast<std::size_t>(rope)];
   context.kernels.rope(x, static_cast<std::uint32_t>(width / head_dim), head_dim,
                        static_cast<std::uint32_t>(spec.inverse_frequency.size()),

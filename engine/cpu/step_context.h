@@ -1,5 +1,5 @@
-// What the op implementations of the CPU executor share: the kernels, the threads, the weights and KV, the plan's values and scratch
-// memory. Internal to cpu/.
+// What the op implementations of the CPU executor share: the kernels, the threads, the weights and KV, the plan's
+// values and scratch memory. Internal to cpu/.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +36,7 @@ struct StepContext {
   Scratch& scratch;
   const graph::Plan& plan;
   const graph::StepInputs& step;
-  std::uint32_t rows;         // of the step
+  std::uint32_t rows;  // of the step
   std::uint32_t logit_rows;
   std::span<const std::size_t> rope_offsets;  // floats into scratch.rope, by RopeSpec
 
@@ -55,7 +55,8 @@ struct StepContext {
   // cosines then sines of one row for a RopeSpec.
   [[nodiscard]] const float* rope_row(int rope, std::uint32_t row) const {
     const std::size_t pairs = plan.graph->ropes[static_cast<std::size_t>(rope)].inverse_frequency.size();
-    return reinterpret_cast<const float*>(scratch.rope.data()) + rope_offsets[static_cast<std::size_t>(rope)] + row * 2 * pairs;
+    return reinterpret_cast<const float*>(scratch.rope.data()) + rope_offsets[static_cast<std::size_t>(rope)] +
+           row * 2 * pairs;
   }
   [[nodiscard]] std::uint8_t* worker_scratch(int worker) const {
     return reinterpret_cast<std::uint8_t*>(scratch.workers[static_cast<std::size_t>(worker)].data());
@@ -105,7 +106,8 @@ Status run_op(const graph::MatMulOp& op, const StepContext& context);
 // Pieces that fused and plain ops share, so that both compute the same bits.
 Function function_of(graph::Activation activation);
 void norm_row(const StepContext& context, const graph::NormSpec& norm, const float* in, std::size_t width, float* out);
-void rope_row(const StepContext& context, int rope, std::uint32_t row, std::uint32_t head_dim, float* x, std::size_t width);
+void rope_row(const StepContext& context, int rope, std::uint32_t row, std::uint32_t head_dim, float* x,
+              std::size_t width);
 void write_kv_row(const StepContext& context, int layer, std::uint32_t row, const float* k, const float* v);
 
 }  // namespace wisp::cpu

@@ -17,7 +17,7 @@ namespace {
 std::span<const std::byte> in_place(const Weight& weight, const gguf::File& file) {
   const gguf::TensorInfo& tensor = file.tensors[weight.tensor];
   return file.sources[static_cast<std::size_t>(tensor.split)]->view(graph::first_byte(weight, file),
-                                                                   graph::row_bytes(weight) * weight.rows);
+                                                                    graph::row_bytes(weight) * weight.rows);
 }
 
 }  // namespace
@@ -37,8 +37,8 @@ Status Weights::place(const graph::Graph& graph, const gguf::File& file, bool re
     if (!weight.use.matrix) continue;
     const std::optional<PanelFormat> format = panel_format(weight.type);
     if (!format) {
-      return fail(Code::unsupported, "tensor '{}' is {}, for which there are no CPU kernels yet", printable(weight.name),
-                  gguf::tensor_type_info(weight.type).name);
+      return fail(Code::unsupported, "tensor '{}' is {}, for which there are no CPU kernels yet",
+                  printable(weight.name), gguf::tensor_type_info(weight.type).name);
     }
     Matrix& matrix = matrices_[i];
     matrix.packed.rows = weight.rows;
@@ -130,7 +130,8 @@ Status Weights::load(const graph::Graph& graph, const gguf::File& file, bool rep
 
 Status Weights::table_row(graph::WeightId id, std::int32_t row, std::span<float> out) const {
   const Table& table = tables_[static_cast<std::size_t>(id)];
-  return quant::decode(table.type, {table.rows + static_cast<std::size_t>(row) * table.row_bytes, table.row_bytes}, out);
+  return quant::decode(table.type, {table.rows + static_cast<std::size_t>(row) * table.row_bytes, table.row_bytes},
+                       out);
 }
 
 }  // namespace wisp::cpu

@@ -1,5 +1,5 @@
-// The weights in memory as the CPU wants them: matrices in panels (or left in the file with repack off), norm weights and biases as
-// f32, embedding tables gathered from the file.
+// The weights in memory as the CPU wants them: matrices in panels (or left in the file with repack off), norm weights
+// and biases as f32, embedding tables gathered from the file.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ namespace wisp::cpu {
 
 // A matrix either packed, or in GGUF blocks that are packed panel by panel when needed.
 struct Matrix {
-  PackedMatrix packed;               // packed.quants is null where the matrix stays in the file
-  const std::byte* blocks = nullptr; // then: its rows, in the file's format
+  PackedMatrix packed;                // packed.quants is null where the matrix stays in the file
+  const std::byte* blocks = nullptr;  // then: its rows, in the file's format
   std::size_t row_bytes = 0;
 };
 
@@ -44,10 +44,10 @@ class Weights {
   Status place(const graph::Graph& graph, const gguf::File& file, bool repack);
   Status load_tables(const graph::Graph& graph, const gguf::File& file);
 
-  std::vector<Matrix> matrices_;         // by WeightId; packed.rows == 0 where it is not used as one
-  std::vector<const float*> vectors_;    // by WeightId; null where it is not used as one
-  std::vector<Table> tables_;            // by WeightId
-  std::vector<std::size_t> offsets_;     // by WeightId, into slab_
+  std::vector<Matrix> matrices_;       // by WeightId; packed.rows == 0 where it is not used as one
+  std::vector<const float*> vectors_;  // by WeightId; null where it is not used as one
+  std::vector<Table> tables_;          // by WeightId
+  std::vector<std::size_t> offsets_;   // by WeightId, into slab_
   Buffer slab_, vectors_slab_, tables_slab_;
 };
 

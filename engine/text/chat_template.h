@@ -34,8 +34,8 @@ class ChatTemplate {
 
   // Renders with exactly these variables defined (a dict), nothing added. `now_unix_seconds` is what strftime_now
   // formats, in UTC. Failures name line and column: Code::invalid_argument for what the template does wrong or refuses
-  // itself (raise_exception), Code::limit when it wants more than the limits. Safe from several threads at once, as long
-  // as each has variables of its own: Values are not shared between threads.
+  // itself (raise_exception), Code::limit when it wants more than the limits. Safe from several threads at once, as
+  // long as each has variables of its own: Values are not shared between threads.
   Result<std::string> render(const jinja::Value& variables, std::int64_t now_unix_seconds) const;
   // The usual call: messages, add_generation_prompt, bos_token and eos_token.
   Result<std::string> render_chat(const std::vector<ChatMessage>& messages, bool add_generation_prompt,

@@ -90,9 +90,10 @@ std::string mutate(std::string text, const std::string& other, std::mt19937& ran
         if (at < text.size()) text[at] = static_cast<char>(random());
         break;
       default: {
-        constexpr std::string_view kPieces[] = {"{%", "%}", "{{", "}}", "{#", "-", "(", ")", "[", "]", "|", ".", "'",
-                                                "endif", "endfor", " is ", " not ", " in ", "loop", "[::-1]", "none",
-                                                "99999999999", "~", "*", "**", "%", "//", "{% raw %}", "|tojson"};
+        constexpr std::string_view kPieces[] = {
+            "{%",   "%}",          "{{", "}}",    "{#",     "-",    "(",     ")",         "[",      "]",
+            "|",    ".",           "'",  "endif", "endfor", " is ", " not ", " in ",      "loop",   "[::-1]",
+            "none", "99999999999", "~",  "*",     "**",     "%",    "//",    "{% raw %}", "|tojson"};
         text.insert(at, kPieces[below(std::size(kPieces))]);
       }
     }
@@ -117,8 +118,7 @@ TEST(ChatTemplate, SurvivesMutatedTemplates) {
   int rendered = 0;
   int refused = 0;
   for (int i = 0; i < rounds; ++i) {
-    const std::string source =
-        mutate(sources[random() % sources.size()], sources[random() % sources.size()], random);
+    const std::string source = mutate(sources[random() % sources.size()], sources[random() % sources.size()], random);
     const auto parsed = ChatTemplate::parse(source, {.max_steps = 200'000, .max_output_bytes = 1u << 20});
     const auto text = parsed ? parsed->render(inputs[random() % inputs.size()], kGoldenNow)
                              : Result<std::string>(std::unexpected(parsed.error()));

@@ -161,8 +161,8 @@ TEST(StreamDecoder, EqualsTheWholeHoweverTokensCut) {
   }
 }
 
-// Any bytes give ids of the vocabulary, and byte-level BPE gives them back, each bad byte as U+FFFD. Falcon's vocabulary
-// has no token for some control characters: those are lost.
+// Any bytes give ids of the vocabulary, and byte-level BPE gives them back, each bad byte as U+FFFD. Falcon's
+// vocabulary has no token for some control characters: those are lost.
 class TokenizerFuzz : public testing::TestWithParam<const char*> {};
 
 TEST_P(TokenizerFuzz, RandomBytes) {

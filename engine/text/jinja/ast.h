@@ -58,7 +58,7 @@ struct Call {
   ExpressionPtr callee = nullptr;
   std::vector<Argument> arguments;
 };
-struct Filter {  // input | name(arguments)
+struct Filter {                   // input | name(arguments)
   ExpressionPtr input = nullptr;  // null at the head of a filter block: its text
   std::string name;
   std::vector<Argument> arguments;

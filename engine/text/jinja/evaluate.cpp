@@ -193,8 +193,7 @@ Result<Value> Interpreter::value_of(const Conditional& node) {
 Result<Value> call_value(Context& context, const Value& callee, Arguments& arguments) {
   WISP_CHECK(context.spend());
   if (callee.is(Kind::undefined)) return fail(Code::invalid_argument, "{}", callee.reason());
-  if (!callee.is(Kind::function))
-    return fail(Code::invalid_argument, "'{}' object is not callable", type_name(callee));
+  if (!callee.is(Kind::function)) return fail(Code::invalid_argument, "'{}' object is not callable", type_name(callee));
   return static_cast<Function*>(callee.as_object())->call(context, arguments);
 }
 

@@ -18,7 +18,8 @@ Result<Value> value_at(Context& context, const Value& held, const Value& path) {
   while (true) {
     const std::size_t dot = rest.find('.');
     const std::string_view part = rest.substr(0, dot);
-    const bool number = !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == std::string_view::npos;
+    const bool number =
+        !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == std::string_view::npos;
     std::int64_t index = 0;
     for (const char c : part) index = number ? index * 10 + (c - '0') : 0;
     WISP_TRY(value, item(context, value, number ? Value::integer(index) : Value::string(std::string(part))));
@@ -76,8 +77,7 @@ Result<Value> last(Context& context, Value& input, Arguments& arguments) {
 
 Result<Value> reverse(Context& context, Value& input, Arguments& arguments) {
   WISP_CHECK(bind("reverse", {}, arguments));
-  if (input.is(Kind::string))
-    return slice(context, input, Value::none(), Value::none(), Value::integer(-1));
+  if (input.is(Kind::string)) return slice(context, input, Value::none(), Value::none(), Value::integer(-1));
   WISP_TRY(std::vector<Value> items, iterate(context, input));
   return Value::sequence(Kind::generator, std::vector<Value>(items.rbegin(), items.rend()));
 }
@@ -135,7 +135,8 @@ Result<Value> dictsort(Context& context, Value& input, Arguments& arguments) {
   std::string_view by = "key";
   if (bound.given[1]) {
     WISP_TRY(by, text_argument("by", bound[1]));
-    if (by != "key" && by != "value") return fail(Code::invalid_argument, "You can only sort by either \"key\" or \"value\"");
+    if (by != "key" && by != "value")
+      return fail(Code::invalid_argument, "You can only sort by either \"key\" or \"value\"");
   }
   WISP_CHECK(context.spend(3 * input.as_dict()->size()));
   std::vector<Value> pairs;

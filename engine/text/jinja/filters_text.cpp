@@ -187,8 +187,10 @@ std::optional<std::int64_t> read_integer(std::string_view text, int base) {
   }
   std::string digits = negative ? "-" : "";
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '_') digits.push_back(text[i]);
-    else if (i == 0 || i + 1 == text.size() || text[i + 1] == '_') return std::nullopt;
+    if (text[i] != '_')
+      digits.push_back(text[i]);
+    else if (i == 0 || i + 1 == text.size() || text[i + 1] == '_')
+      return std::nullopt;
   }
   if (text.empty() || text[0] == '-') return std::nullopt;
   std::int64_t value = 0;
@@ -317,8 +319,7 @@ Result<Value> repr_filter(Context& context, Value& input, Arguments& arguments) 
 }
 
 Result<Value> tojson(Context& context, Value& input, Arguments& arguments) {
-  WISP_TRY(const Bound bound,
-           bind("tojson", {{"ensure_ascii"}, {"indent"}, {"separators"}, {"sort_keys"}}, arguments));
+  WISP_TRY(const Bound bound, bind("tojson", {{"ensure_ascii"}, {"indent"}, {"separators"}, {"sort_keys"}}, arguments));
   JsonStyle style;
   style.ascii = truth(bound[0]);
   style.sort_keys = truth(bound[3]);

@@ -97,10 +97,14 @@ class Cycler final : public Function {
   }
   bool attribute(Context& /*context*/, std::string_view name, Value& found) override {
     const auto self = [this] { return Value::object(Kind::function, this); };
-    if (name == "current") found = items_[at_];
-    else if (name == "next") found = bound_function("next", next, self());
-    else if (name == "reset") found = bound_function("reset", reset, self());
-    else return false;
+    if (name == "current")
+      found = items_[at_];
+    else if (name == "next")
+      found = bound_function("next", next, self());
+    else if (name == "reset")
+      found = bound_function("reset", reset, self());
+    else
+      return false;
     return true;
   }
   [[nodiscard]] std::string describe() const override { return "<Cycler>"; }
@@ -162,8 +166,13 @@ struct Named {
 };
 
 constexpr Named kGlobals[] = {
-    {"cycler", cycler}, {"dict", dict},   {"joiner", joiner}, {"namespace", name_space}, {"raise_exception", raise_exception},
-    {"range", range},   {"strftime_now", strftime_now},
+    {"cycler", cycler},
+    {"dict", dict},
+    {"joiner", joiner},
+    {"namespace", name_space},
+    {"raise_exception", raise_exception},
+    {"range", range},
+    {"strftime_now", strftime_now},
 };
 
 }  // namespace

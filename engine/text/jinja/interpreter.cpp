@@ -127,7 +127,7 @@ Result<Interpreter::Flow> Interpreter::execute(const Statement& statement) {
 
 Result<Interpreter::Flow> Interpreter::run_node(const Text& node) {
   WISP_CHECK(spend_bytes(out_->size() + node.text.size() > limits().max_output_bytes ? out_->size() + node.text.size()
-                                                                                    : node.text.size()));
+                                                                                     : node.text.size()));
   *out_ += node.text;
   return Flow::normal;
 }
@@ -247,8 +247,7 @@ Result<Interpreter::Flow> Interpreter::run_node(const Scope& node) {
     values.push_back(std::move(value));
   }
   const ScopedFrame frame(*this, frame_);
-  for (std::size_t i = 0; i < values.size(); ++i)
-    WISP_CHECK(assign(node.variables[i].first, std::move(values[i])));
+  for (std::size_t i = 0; i < values.size(); ++i) WISP_CHECK(assign(node.variables[i].first, std::move(values[i])));
   return execute(node.body);
 }
 

@@ -56,7 +56,8 @@ TEST(Jinja, LiteralsAndEscapes) {
       {"{{ 1_000 }} {{ 0x1F }} {{ 0b101 }} {{ 0o17 }} {{ 1.5e3 }} {{ 2e-7 }}", "1000 31 5 15 1500.0 2e-07"},
       {"{{ [1, 'a', none, true, 1.0,] }}", "[1, 'a', None, True, 1.0]"},
       {"{{ (1,) }} {{ () }} {{ {'a': (1, 2), 3: []} }}", "(1,) () {'a': (1, 2), 3: []}"},
-      {"{{ [\"it's\", 'say \"x\"', 'b\\\\', '\\n\\x01\u00e9'] }}", "[\"it's\", 'say \"x\"', 'b\\\\', '\\n\\x01\u00e9']"},
+      {"{{ [\"it's\", 'say \"x\"', 'b\\\\', '\\n\\x01\u00e9'] }}",
+       "[\"it's\", 'say \"x\"', 'b\\\\', '\\n\\x01\u00e9']"},
       {"{{ {'a': {}} }}", "{'a': {}}"},
   });
 }
@@ -67,7 +68,8 @@ TEST(Jinja, Arithmetic) {
       {"{{ 2 ** 10 }} {{ 2 ** -1 }} {{ 2 ** 3 ** 2 }} {{ -2 ** 2 }}", "1024 0.5 64 4"},
       {"{{ 7.5 // 2 }} {{ -7.5 % 2 }} {{ 1e16 }} {{ 123456789012345680.0 }} {{ 0.1 + 0.2 }} {{ 1e-5 }}",
        "3.0 0.5 1e+16 1.2345678901234568e+17 0.30000000000000004 1e-05"},
-      {"{{ true + 1 }} {{ 'ab' * 3 }} {{ [1] * 2 + [3] }} {{ 'a' ~ 1 ~ none ~ undefined_one }}", "2 ababab [1, 1, 3] a1None"},
+      {"{{ true + 1 }} {{ 'ab' * 3 }} {{ [1] * 2 + [3] }} {{ 'a' ~ 1 ~ none ~ undefined_one }}",
+       "2 ababab [1, 1, 3] a1None"},
       {"{{ 1 + 2 * 3 - 4 }} {{ 10 - 3 - 2 }} {{ 'x' ~ 1 + 'y' ~ 2 * 3 }}", "3 5 x1y6"},
   });
 }
@@ -84,104 +86,156 @@ TEST(Jinja, ComparisonsAndLogic) {
 }
 
 TEST(Jinja, SlicesAndItems) {
-  expect_all({
-      {"{{ s[1:3] }} {{ s[::-1] }} {{ s[-2:] }} {{ s[:-9] }} {{ s[4:1:-2] }} {{ s[0] }}{{ s[-1] }}", "\u00e9l ol\u00e9h lo  o ho"},
-      {"{{ l[1:] }} {{ l[::2] }} {{ l[::-1] }} {{ l[5:] }} {{ l[-100:100] }} {{ l[-1] }} {{ l.0 }} {{ l[9] is defined }}",
-       "[2, 3] [1, 3] [3, 2, 1] [] [1, 2, 3] 3 1 False"},
-      {"{{ d.a }} {{ d['a'] }} {{ d.items }} {{ d['items'] }} {{ d.missing is defined }}", "1 1 <built-in function items> 5 False"},
-      {"{{ (1, 2, 3)[:2] }} {{ range(5)[1:3] | list }}", "(1, 2) [1, 2]"},
-  }, R"({"s": "h\u00e9lo", "l": [1, 2, 3], "d": {"a": 1, "items": 5}})");
+  expect_all(
+      {
+          {"{{ s[1:3] }} {{ s[::-1] }} {{ s[-2:] }} {{ s[:-9] }} {{ s[4:1:-2] }} {{ s[0] }}{{ s[-1] }}",
+           "\u00e9l ol\u00e9h lo  o ho"},
+          {"{{ l[1:] }} {{ l[::2] }} {{ l[::-1] }} {{ l[5:] }} {{ l[-100:100] }} {{ l[-1] }} {{ l.0 }} {{ l[9] is "
+           "defined }}",
+           "[2, 3] [1, 3] [3, 2, 1] [] [1, 2, 3] 3 1 False"},
+          {"{{ d.a }} {{ d['a'] }} {{ d.items }} {{ d['items'] }} {{ d.missing is defined }}",
+           "1 1 <built-in function items> 5 False"},
+          {"{{ (1, 2, 3)[:2] }} {{ range(5)[1:3] | list }}", "(1, 2) [1, 2]"},
+      },
+      R"({"s": "h\u00e9lo", "l": [1, 2, 3], "d": {"a": 1, "items": 5}})");
 }
 
 TEST(Jinja, LoopsAndScopes) {
-  expect_all({
-      {"{% for i in 'abc' %}{{ loop.index }}{{ i }}{{ ',' if not loop.last }}{% endfor %}", "1a,2b,3c"},
-      {"{% for i in [] %}x{% else %}none{% endfor %}", "none"},
-      {"{% for i in range(9) if i % 2 %}{{ i }}/{{ loop.length }} {% endfor %}", "1/4 3/4 5/4 7/4 "},
-      {"{% for k, v in {'a': 1, 'b': 2}.items() %}{{ k }}={{ v }};{% endfor %}", "a=1;b=2;"},
-      {"{% for a, (b, c) in [(1, (2, 3))] %}{{ a + b + c }}{% endfor %}", "6"},
-      {"{% for i in range(9) %}{% if i == 2 %}{% continue %}{% endif %}{% if i == 4 %}{% break %}{% endif %}{{ i }}{% endfor %}", "013"},
-      {"{% for i in [1, 1, 2] %}{{ loop.previtem }}<{{ loop.nextitem }}{{ loop.changed(i) }}{{ loop.cycle('x', 'y') }} {% endfor %}",
-       "<1Truex 1<2Falsey 1<Truex "},
-      {"{% for n in t recursive %}{{ n.v }}{% if n.c %}[{{ loop(n.c) }}]{% endif %}{{ loop.depth }}{% endfor %}", "1[22]1"},
-      {"{% set x = 1 %}{% for i in [1] %}{% set x = 2 %}{{ x }}{% endfor %}{{ x }}", "21"},
-      {"{% set ns = namespace(n=0) %}{% for i in range(3) %}{% set ns.n = ns.n + i %}{% endfor %}{{ ns.n }}", "3"},
-      {"{% if true %}{% set x = 5 %}{% endif %}{{ x }}", "5"},
-      {"{% with a = 1, b = 2 %}{{ a + b }}{% endwith %}{{ a }}", "3"},
-      {"{% set a, b = 1, 2 %}{{ a }}{{ b }}{% set c %}[{{ a }}]{% endset %}{{ c }}{% set d | upper %}x{% endset %}{{ d }}", "12[1]X"},
-      {"{% generation %}x{% endgeneration %}{% filter upper | trim %} a {% endfilter %}{% print 1, 2 %}", "xA12"},
-  }, R"({"t": [{"v": 1, "c": [{"v": 2}]}]})");
+  expect_all(
+      {
+          {"{% for i in 'abc' %}{{ loop.index }}{{ i }}{{ ',' if not loop.last }}{% endfor %}", "1a,2b,3c"},
+          {"{% for i in [] %}x{% else %}none{% endfor %}", "none"},
+          {"{% for i in range(9) if i % 2 %}{{ i }}/{{ loop.length }} {% endfor %}", "1/4 3/4 5/4 7/4 "},
+          {"{% for k, v in {'a': 1, 'b': 2}.items() %}{{ k }}={{ v }};{% endfor %}", "a=1;b=2;"},
+          {"{% for a, (b, c) in [(1, (2, 3))] %}{{ a + b + c }}{% endfor %}", "6"},
+          {"{% for i in range(9) %}{% if i == 2 %}{% continue %}{% endif %}{% if i == 4 %}{% break %}{% endif %}{{ i "
+           "}}{% endfor %}",
+           "013"},
+          {"{% for i in [1, 1, 2] %}{{ loop.previtem }}<{{ loop.nextitem }}{{ loop.changed(i) }}{{ loop.cycle('x', "
+           "'y') }} {% endfor %}",
+           "<1Truex 1<2Falsey 1<Truex "},
+          {"{% for n in t recursive %}{{ n.v }}{% if n.c %}[{{ loop(n.c) }}]{% endif %}{{ loop.depth }}{% endfor %}",
+           "1[22]1"},
+          {"{% set x = 1 %}{% for i in [1] %}{% set x = 2 %}{{ x }}{% endfor %}{{ x }}", "21"},
+          {"{% set ns = namespace(n=0) %}{% for i in range(3) %}{% set ns.n = ns.n + i %}{% endfor %}{{ ns.n }}", "3"},
+          {"{% if true %}{% set x = 5 %}{% endif %}{{ x }}", "5"},
+          {"{% with a = 1, b = 2 %}{{ a + b }}{% endwith %}{{ a }}", "3"},
+          {"{% set a, b = 1, 2 %}{{ a }}{{ b }}{% set c %}[{{ a }}]{% endset %}{{ c }}{% set d | upper %}x{% endset "
+           "%}{{ d }}",
+           "12[1]X"},
+          {"{% generation %}x{% endgeneration %}{% filter upper | trim %} a {% endfilter %}{% print 1, 2 %}", "xA12"},
+      },
+      R"({"t": [{"v": 1, "c": [{"v": 2}]}]})");
 }
 
 TEST(Jinja, Macros) {
   expect_all({
-      {"{% macro m(a, b=a ~ '!') %}{{ a }}{{ b }}{% endmacro %}{{ m(1) }} {{ m(1, 2) }} {{ m(b=3, a=4) }}", "11! 12 43"},
+      {"{% macro m(a, b=a ~ '!') %}{{ a }}{{ b }}{% endmacro %}{{ m(1) }} {{ m(1, 2) }} {{ m(b=3, a=4) }}",
+       "11! 12 43"},
       {"{% macro m() %}{{ varargs }}{{ kwargs }}{% endmacro %}{{ m(1, 2, x=3) }}", "(1, 2){'x': 3}"},
       {"{% macro m(x) %}<{{ caller(x) }}>{% endmacro %}{% call(y) m(7) %}y={{ y }}{% endcall %}", "<y=7>"},
       {"{% macro f(n) %}{{ n if n < 1 else n ~ f(n - 1) }}{% endmacro %}{{ f(3) }}", "3210"},
       {"{% macro m(a) %}{{ a is defined }}{% endmacro %}{{ m() }}{{ m(1) }}", "FalseTrue"},
-      {"{% set ns = namespace() %}{% for i in [1] %}{% set z = 9 %}{% macro m() %}{{ z }}{% endmacro %}{% set ns.m = m %}{% endfor %}{{ ns.m() }}", "9"},
+      {"{% set ns = namespace() %}{% for i in [1] %}{% set z = 9 %}{% macro m() %}{{ z }}{% endmacro %}{% set ns.m = m "
+       "%}{% endfor %}{{ ns.m() }}",
+       "9"},
       {"{% macro m(a) %}{{ a }}{% endmacro %}{{ m(*[1]) }}{{ m(**{'a': 2}) }}", "12"},
   });
 }
 
 TEST(Jinja, Filters) {
-  expect_all({
-      {"{{ ' a ' | trim }}|{{ 'xxaxx' | trim('x') }}|{{ 'a b' | title }}|{{ 'ABC' | lower }}|{{ 'abc' | capitalize }}", "a|a|A B|abc|Abc"},
-      {"{{ [3, 1, 2] | sort }} {{ [3, 1, 2] | sort(reverse=true) }} {{ ['b', 'A'] | sort }} {{ [1, 2] | sum }}", "[1, 2, 3] [3, 2, 1] ['A', 'b'] 3"},
-      {"{{ [1, 2, 3] | join('-') }} {{ [{'a': 1}, {'a': 2}] | map(attribute='a') | join }} {{ ['a'] | map('upper') | list }}", "1-2-3 12 ['A']"},
-      {"{{ range(5) | select('odd') | list }} {{ range(3) | reject('eq', 1) | list }} {{ [0, 1] | select | list }}", "[1, 3] [0, 2] [1]"},
-      {"{{ l | selectattr('r', 'equalto', 'u') | list | length }} {{ l | rejectattr('r', 'defined') | list }}", "1 [{}]"},
-      {"{{ x | default('d') }} {{ '' | default('d', true) }} {{ none | default('d') }} {{ x.y | default(1) if x }}", "d d None "},
-      {"{{ '42' | int }} {{ '4.9' | int }} {{ 'x' | int(7) }} {{ 'ff' | int(base=16) }} {{ '1.5' | float }} {{ 2.5 | round }} {{ 2.567 | round(2) }} {{ 5 | round }}",
-       "42 4 7 255 1.5 2.0 2.57 5"},
-      {"{{ {'b': 1, 'a': 2} | dictsort }} {{ {'b': 1, 'a': 2} | items | list }} {{ 'abc' | reverse }} {{ 'abc' | first }}{{ [1, 2] | last }}",
-       "[('a', 2), ('b', 1)] [('b', 1), ('a', 2)] cba a2"},
-      {"{{ 'a\nb\n\nc' | indent }}|{{ 'a\nb' | indent(2, true) }}", "a\n    b\n\n    c|  a\n  b"},
-      {"{{ [1, 1, 2] | unique | list }} {{ [2, 5] | max }} {{ [2, 5] | min }} {{ 'a,b' | replace(',', ';') }} {{ -3 | abs }}", "[1, 2] 5 2 a;b 3"},
-      {"{{ range(5) | batch(2) | list }} {{ range(5) | slice(2) | list }}", "[[0, 1], [2, 3], [4]] [[0, 1, 2], [3, 4]]"},
-      {"{{ [{'k': 'a', 'v': 1}, {'k': 'b', 'v': 2}, {'k': 'a', 'v': 3}] | groupby('k') | map('first') | list }}", "['a', 'b']"},
-      {"{{ '<&>' | e }} {{ 'a b/\u00e9' | urlencode }} {{ 'hello world foo' | truncate(8, leeway=0) }} {{ 'a bc d' | wordcount }}",
-       "&lt;&amp;&gt; a%20b/%C3%A9 hello... 3"},
-      {"{{ '%s-%d' | format('a', 3) }} {{ 1500 | filesizeformat }} {{ 'x' | center(5) }}|", "a-3 1.5 kB   x  |"},
-  }, R"({"l": [{"r": "u"}, {}]})");
+  expect_all(
+      {
+          {"{{ ' a ' | trim }}|{{ 'xxaxx' | trim('x') }}|{{ 'a b' | title }}|{{ 'ABC' | lower }}|{{ 'abc' | capitalize "
+           "}}",
+           "a|a|A B|abc|Abc"},
+          {"{{ [3, 1, 2] | sort }} {{ [3, 1, 2] | sort(reverse=true) }} {{ ['b', 'A'] | sort }} {{ [1, 2] | sum }}",
+           "[1, 2, 3] [3, 2, 1] ['A', 'b'] 3"},
+          {"{{ [1, 2, 3] | join('-') }} {{ [{'a': 1}, {'a': 2}] | map(attribute='a') | join }} {{ ['a'] | map('upper') "
+           "| list }}",
+           "1-2-3 12 ['A']"},
+          {"{{ range(5) | select('odd') | list }} {{ range(3) | reject('eq', 1) | list }} {{ [0, 1] | select | list }}",
+           "[1, 3] [0, 2] [1]"},
+          {"{{ l | selectattr('r', 'equalto', 'u') | list | length }} {{ l | rejectattr('r', 'defined') | list }}",
+           "1 [{}]"},
+          {"{{ x | default('d') }} {{ '' | default('d', true) }} {{ none | default('d') }} {{ x.y | default(1) if x }}",
+           "d d None "},
+          {"{{ '42' | int }} {{ '4.9' | int }} {{ 'x' | int(7) }} {{ 'ff' | int(base=16) }} {{ '1.5' | float }} {{ 2.5 "
+           "| round }} {{ 2.567 | round(2) }} {{ 5 | round }}",
+           "42 4 7 255 1.5 2.0 2.57 5"},
+          {"{{ {'b': 1, 'a': 2} | dictsort }} {{ {'b': 1, 'a': 2} | items | list }} {{ 'abc' | reverse }} {{ 'abc' | "
+           "first }}{{ [1, 2] | last }}",
+           "[('a', 2), ('b', 1)] [('b', 1), ('a', 2)] cba a2"},
+          {"{{ 'a\nb\n\nc' | indent }}|{{ 'a\nb' | indent(2, true) }}", "a\n    b\n\n    c|  a\n  b"},
+          {"{{ [1, 1, 2] | unique | list }} {{ [2, 5] | max }} {{ [2, 5] | min }} {{ 'a,b' | replace(',', ';') }} {{ "
+           "-3 | abs }}",
+           "[1, 2] 5 2 a;b 3"},
+          {"{{ range(5) | batch(2) | list }} {{ range(5) | slice(2) | list }}",
+           "[[0, 1], [2, 3], [4]] [[0, 1, 2], [3, 4]]"},
+          {"{{ [{'k': 'a', 'v': 1}, {'k': 'b', 'v': 2}, {'k': 'a', 'v': 3}] | groupby('k') | map('first') | list }}",
+           "['a', 'b']"},
+          {"{{ '<&>' | e }} {{ 'a b/\u00e9' | urlencode }} {{ 'hello world foo' | truncate(8, leeway=0) }} {{ 'a bc d' "
+           "| wordcount }}",
+           "&lt;&amp;&gt; a%20b/%C3%A9 hello... 3"},
+          {"{{ '%s-%d' | format('a', 3) }} {{ 1500 | filesizeformat }} {{ 'x' | center(5) }}|", "a-3 1.5 kB   x  |"},
+      },
+      R"({"l": [{"r": "u"}, {}]})");
 }
 
 TEST(Jinja, ToJson) {
-  expect_all({
-      {"{{ v | tojson }}", "{\"b\": [1, 2.5, true, null], \"a\": \"\u00e9\\\"\\n</\"}"},
-      {"{{ v | tojson(indent=2) }}", "{\n  \"b\": [\n    1,\n    2.5,\n    true,\n    null\n  ],\n  \"a\": \"\u00e9\\\"\\n</\"\n}"},
-      {"{{ v | tojson(sort_keys=true, separators=(',', ':'), ensure_ascii=true) }}", R"({"a":"\u00e9\"\n</","b":[1,2.5,true,null]})"},
-      {"{{ [] | tojson(indent=2) }}{{ {} | tojson }}{{ {1: 2, none: 3} | tojson }}{{ '\U0001F600' | tojson(ensure_ascii=true) }}",
-       "[]{}{\"1\": 2, \"null\": 3}\"\\ud83d\\ude00\""},
-  }, R"({"v": {"b": [1, 2.5, true, null], "a": "\u00e9\"\n</"}})");
+  expect_all(
+      {
+          {"{{ v | tojson }}", "{\"b\": [1, 2.5, true, null], \"a\": \"\u00e9\\\"\\n</\"}"},
+          {"{{ v | tojson(indent=2) }}",
+           "{\n  \"b\": [\n    1,\n    2.5,\n    true,\n    null\n  ],\n  \"a\": \"\u00e9\\\"\\n</\"\n}"},
+          {"{{ v | tojson(sort_keys=true, separators=(',', ':'), ensure_ascii=true) }}",
+           R"({"a":"\u00e9\"\n</","b":[1,2.5,true,null]})"},
+          {"{{ [] | tojson(indent=2) }}{{ {} | tojson }}{{ {1: 2, none: 3} | tojson }}{{ '\U0001F600' | "
+           "tojson(ensure_ascii=true) }}",
+           "[]{}{\"1\": 2, \"null\": 3}\"\\ud83d\\ude00\""},
+      },
+      R"({"v": {"b": [1, 2.5, true, null], "a": "\u00e9\"\n</"}})");
 }
 
 TEST(Jinja, StringMethods) {
   expect_all({
-      {"{{ 'a,b,c'.split(',') }} {{ ' a  b '.split() }} {{ 'a,b,c'.split(',', 1) }} {{ 'a,b,c'.rsplit(',', 1) }} {{ ' a b '.split(none, 1) }}",
+      {"{{ 'a,b,c'.split(',') }} {{ ' a  b '.split() }} {{ 'a,b,c'.split(',', 1) }} {{ 'a,b,c'.rsplit(',', 1) }} {{ ' "
+       "a b '.split(none, 1) }}",
        "['a', 'b', 'c'] ['a', 'b'] ['a', 'b,c'] ['a,b', 'c'] ['a', 'b ']"},
-      {"{{ 'xaxx'.strip('x') }} {{ 'xa'.lstrip('x') }} {{ 'abc'.startswith('ab') }} {{ 'abc'.endswith(('x', 'c')) }}", "a a True True"},
-      {"{{ \"it's ok\".title() }} {{ 'aXa'.replace('a', 'b', 1) }} {{ 'abc'.find('c') }} {{ 'abc'.find('z') }} {{ 'banana'.count('an') }}",
+      {"{{ 'xaxx'.strip('x') }} {{ 'xa'.lstrip('x') }} {{ 'abc'.startswith('ab') }} {{ 'abc'.endswith(('x', 'c')) }}",
+       "a a True True"},
+      {"{{ \"it's ok\".title() }} {{ 'aXa'.replace('a', 'b', 1) }} {{ 'abc'.find('c') }} {{ 'abc'.find('z') }} {{ "
+       "'banana'.count('an') }}",
        "It'S Ok bXa 2 -1 2"},
-      {"{{ '-'.join(['a', 'b']) }} {{ 'a=b=c'.partition('=') }} {{ 'a=b=c'.rpartition('=') }}", "a-b ('a', '=', 'b=c') ('a=b', '=', 'c')"},
-      {"{{ '7'.zfill(3) }} {{ 'a'.ljust(3, '.') }} {{ 'a'.rjust(3) }} {{ 'aB'.swapcase() }} {{ 'a\nb\r\nc'.splitlines() }}",
+      {"{{ '-'.join(['a', 'b']) }} {{ 'a=b=c'.partition('=') }} {{ 'a=b=c'.rpartition('=') }}",
+       "a-b ('a', '=', 'b=c') ('a=b', '=', 'c')"},
+      {"{{ '7'.zfill(3) }} {{ 'a'.ljust(3, '.') }} {{ 'a'.rjust(3) }} {{ 'aB'.swapcase() }} {{ "
+       "'a\nb\r\nc'.splitlines() }}",
        "007 a..   a Ab ['a', 'b', 'c']"},
-      {"{{ '{} {1} {x}'.format is defined }} {{ '{} {}'.format(1, 'a') }} {{ '{x:>4}|{y:.2f}|{z:,}'.format(x=1, y=2, z=12345) }} {{ '{0[a].b}'.format({'a': {'b': 1}}) if false }}",
+      {"{{ '{} {1} {x}'.format is defined }} {{ '{} {}'.format(1, 'a') }} {{ '{x:>4}|{y:.2f}|{z:,}'.format(x=1, y=2, "
+       "z=12345) }} {{ '{0[a].b}'.format({'a': {'b': 1}}) if false }}",
        "True 1 a    1|2.00|12,345 "},
-      {"{{ 'prefix_x'.removeprefix('prefix_') }} {{ '12'.isdigit() }} {{ 'Ab'.isupper() }} {{ '\u00c9T\u00c9'.lower() }}", "x True False \u00e9t\u00e9"},
-      {"{{ '%s|%5.1f|%-4d|%04d|%x|%%' % ('a', 2.25, 3, 7, 255) }} {{ '%(a)s' % {'a': 1} }}", "a|  2.2|3   |0007|ff|% 1"},
+      {"{{ 'prefix_x'.removeprefix('prefix_') }} {{ '12'.isdigit() }} {{ 'Ab'.isupper() }} {{ '\u00c9T\u00c9'.lower() "
+       "}}",
+       "x True False \u00e9t\u00e9"},
+      {"{{ '%s|%5.1f|%-4d|%04d|%x|%%' % ('a', 2.25, 3, 7, 255) }} {{ '%(a)s' % {'a': 1} }}",
+       "a|  2.2|3   |0007|ff|% 1"},
   });
 }
 
 TEST(Jinja, Tests) {
   expect_all({
-      {"{{ 1 is integer }}{{ 1.0 is float }}{{ true is boolean }}{{ true is integer }}{{ true is number }}", "TrueTrueTrueFalseTrue"},
-      {"{{ 'a' is string }}{{ [] is sequence }}{{ {} is mapping }}{{ {} is iterable }}{{ none is none }}{{ x is defined }}{{ x is undefined }}",
+      {"{{ 1 is integer }}{{ 1.0 is float }}{{ true is boolean }}{{ true is integer }}{{ true is number }}",
+       "TrueTrueTrueFalseTrue"},
+      {"{{ 'a' is string }}{{ [] is sequence }}{{ {} is mapping }}{{ {} is iterable }}{{ none is none }}{{ x is "
+       "defined }}{{ x is undefined }}",
        "TrueTrueTrueTrueTrueFalseTrue"},
-      {"{{ 4 is even }}{{ 4 is divisibleby 2 }}{{ 3 is in [1, 3] }}{{ 'A' is upper }}{{ 1 is eq 1 }}{{ 2 is gt(1) }}{{ true is true }}{{ 1 is true }}",
+      {"{{ 4 is even }}{{ 4 is divisibleby 2 }}{{ 3 is in [1, 3] }}{{ 'A' is upper }}{{ 1 is eq 1 }}{{ 2 is gt(1) }}{{ "
+       "true is true }}{{ 1 is true }}",
        "TrueTrueTrueTrueTrueTrueTrueFalse"},
-      {"{{ 1 is not string }}{{ not 1 is string }}{{ range is callable }}{{ 'upper' is filter }}{{ none is sameas none }}", "TrueTrueTrueTrueTrue"},
+      {"{{ 1 is not string }}{{ not 1 is string }}{{ range is callable }}{{ 'upper' is filter }}{{ none is sameas none "
+       "}}",
+       "TrueTrueTrueTrueTrue"},
   });
 }
 
@@ -189,8 +243,11 @@ TEST(Jinja, Globals) {
   expect_all({
       {"{{ range(3) | list }}{{ range(5, 0, -2) | list }} {{ dict(a=1) }} {{ strftime_now('%d %b %Y, %H:%M %A') }}",
        "[0, 1, 2][5, 3, 1] {'a': 1} 26 Jul 2025, 12:00 Saturday"},
-      {"{% set c = cycler('a', 'b') %}{{ c.next() }}{{ c.next() }}{{ c.next() }}{{ c.current }} {% set j = joiner() %}{{ j() }}x{{ j() }}y", "abab x, y"},
-      {"{{ {'a': 1}.get('b') }} {{ {'a': 1}.get('b', 2) }} {{ {'a': 1}.keys() | list }} {{ {'a': 1}.values() | list }}", "None 2 ['a'] [1]"},
+      {"{% set c = cycler('a', 'b') %}{{ c.next() }}{{ c.next() }}{{ c.next() }}{{ c.current }} {% set j = joiner() "
+       "%}{{ j() }}x{{ j() }}y",
+       "abab x, y"},
+      {"{{ {'a': 1}.get('b') }} {{ {'a': 1}.get('b', 2) }} {{ {'a': 1}.keys() | list }} {{ {'a': 1}.values() | list }}",
+       "None 2 ['a'] [1]"},
   });
 }
 
@@ -207,10 +264,12 @@ TEST(Jinja, ErrorsNameTheirPlace) {
            {"{{ [1].append(2) }}", "line 1, column 14: access to attribute 'append' of 'list' object is unsafe."},
            {"{{ x | nope }}", "line 1, column 8: No filter named 'nope'."},
            {"{% if x is nope %}{% endif %}", "line 1, column 9: No test named 'nope'."},
-           {"{% for a, b in [(1,)] %}{% endfor %}", "line 1, column 4: not enough values to unpack (expected 2, got 1)"},
+           {"{% for a, b in [(1,)] %}{% endfor %}",
+            "line 1, column 4: not enough values to unpack (expected 2, got 1)"},
            {"{{ 1 < 'a' }}", "line 1, column 6: '<' not supported between instances of 'int' and 'str'"},
            {"{% set x.y = 1 %}", "line 1, column 4: 'x' is undefined"},
-           {"{{ range(3) | select('odd') | tojson }}", "line 1, column 31: Object of type generator is not JSON serializable"},
+           {"{{ range(3) | select('odd') | tojson }}",
+            "line 1, column 31: Object of type generator is not JSON serializable"},
        }) {
     const auto text = render(source);
     ASSERT_FALSE(text) << source << " gave " << *text;
@@ -255,8 +314,10 @@ TEST(Jinja, HostileTemplatesHitALimit) {
            "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
            "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
            "{% set ns = namespace(l=[]) %}{% for i in range(99999) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l }}",
-           "{% set ns = namespace(l=[]) %}{% for i in range(99999) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l | tojson }}",
-           "{% set ns = namespace(l=[]) %}{% for i in range(99999) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l == [ns.l] }}",
+           "{% set ns = namespace(l=[]) %}{% for i in range(99999) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l | "
+           "tojson }}",
+           "{% set ns = namespace(l=[]) %}{% for i in range(99999) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l == "
+           "[ns.l] }}",
            "{% set ns = namespace() %}{% set ns.me = [ns] %}{{ ns }}",
            "{{ 'a' | center(1000000000000) }}",
            "{{ ('a' * 1000000) | replace('', 'b' * 1000000) }}",
@@ -279,7 +340,8 @@ TEST(Jinja, LimitsAreTheCallers) {
   EXPECT_EQ(render("{{ [1, 2, 3] }}", "{}", {.max_steps = 5}).error().code, Code::limit);
   EXPECT_TRUE(render("{{ 'a' * 100 }}", "{}", {.max_output_bytes = 100}));
   EXPECT_EQ(render("{{ 'a' * 101 }}", "{}", {.max_output_bytes = 100}).error().code, Code::limit);
-  EXPECT_EQ(render("{% for i in range(101) %}a{% endfor %}", "{}", {.max_output_bytes = 100}).error().code, Code::limit);
+  EXPECT_EQ(render("{% for i in range(101) %}a{% endfor %}", "{}", {.max_output_bytes = 100}).error().code,
+            Code::limit);
   EXPECT_TRUE(render("{{ ((((1)))) }}", "{}", {.max_depth = 20}));
   EXPECT_EQ(render("{{ ((((1)))) }}", "{}", {.max_depth = 5}).error().code, Code::limit);
 }
@@ -292,7 +354,8 @@ TEST(Jinja, CyclesAreFreed) {
 }
 
 TEST(Jinja, JsonIsReadExactly) {
-  const auto value = jinja::parse_json(R"( {"b": 1, "a": [1.0, -2e3, 9223372036854775807, 9223372036854775808, "\ud83d\ude00\u0041"], "b": null} )");
+  const auto value = jinja::parse_json(
+      R"( {"b": 1, "a": [1.0, -2e3, 9223372036854775807, 9223372036854775808, "\ud83d\ude00\u0041"], "b": null} )");
   ASSERT_TRUE(value) << value.error().message;
   EXPECT_EQ(value->as_dict()->size(), 2u);
   EXPECT_TRUE(value->find("b")->is(jinja::Kind::none));
@@ -302,7 +365,8 @@ TEST(Jinja, JsonIsReadExactly) {
   EXPECT_EQ(items[2].as_integer(), 9223372036854775807);
   EXPECT_TRUE(items[3].is(jinja::Kind::real));
   EXPECT_EQ(items[4].as_text(), "\U0001F600A");
-  for (const char* bad : {"", "{", "[1,]", "{\"a\" 1}", "01", "1.", "-", "nul", "\"\\x\"", "\"\\u12\"", "1 2", "\"a\nb\"", "1e999"})
+  for (const char* bad :
+       {"", "{", "[1,]", "{\"a\" 1}", "01", "1.", "-", "nul", "\"\\x\"", "\"\\u12\"", "1 2", "\"a\nb\"", "1e999"})
     EXPECT_FALSE(jinja::parse_json(bad)) << bad;
   EXPECT_EQ(jinja::parse_json(std::string(100'000, '[')).error().code, Code::limit);
   EXPECT_EQ(jinja::parse_json("[1,\n x]").error().message, "line 2, column 2: expected a JSON value");
@@ -320,7 +384,8 @@ TEST(Jinja, ManyKeysKeepTheirOrder) {
 }
 
 TEST(Time, FormatsAndParses) {
-  EXPECT_EQ(format_time("%Y-%m-%d %H:%M:%S %j %-d %e %I %p %a %B %y %%", 951'827'696), "2000-02-29 12:34:56 060 29 29 12 PM Tue February 00 %");
+  EXPECT_EQ(format_time("%Y-%m-%d %H:%M:%S %j %-d %e %I %p %a %B %y %%", 951'827'696),
+            "2000-02-29 12:34:56 060 29 29 12 PM Tue February 00 %");
   EXPECT_EQ(format_time("%F %T", -1), "1969-12-31 23:59:59");
   EXPECT_EQ(parse_iso_time("2025-07-26T12:00:00").value(), kNow);
   EXPECT_EQ(parse_iso_time("2025-07-26T12:00:00Z").value(), kNow);

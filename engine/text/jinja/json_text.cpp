@@ -68,8 +68,7 @@ class JsonWriter {
       case Kind::list:
       case Kind::tuple: return write_items(value.items());
       case Kind::dict: return write_entries(*value.as_dict());
-      default:
-        return fail(Code::invalid_argument, "Object of type {} is not JSON serializable", type_name(value));
+      default: return fail(Code::invalid_argument, "Object of type {} is not JSON serializable", type_name(value));
     }
     return {};
   }

@@ -192,13 +192,14 @@ class Lexer {
       at_ += op.size();
       return {};
     }
-    return refuse(at_, "unexpected character '{}'", printable(source_.substr(at_, character_bytes(source_.substr(at_)))));
+    return refuse(at_, "unexpected character '{}'",
+                  printable(source_.substr(at_, character_bytes(source_.substr(at_)))));
   }
 
   // Digits with single underscores between them, from `at` on; the end of what matches.
   [[nodiscard]] std::size_t digits(std::size_t at, int base) const {
-    while (at < source_.size() &&
-           (is_digit(source_[at], base) || (source_[at] == '_' && at + 1 < source_.size() && is_digit(source_[at + 1], base))))
+    while (at < source_.size() && (is_digit(source_[at], base) ||
+                                   (source_[at] == '_' && at + 1 < source_.size() && is_digit(source_[at + 1], base))))
       ++at;
     return at;
   }
@@ -237,8 +238,8 @@ class Lexer {
     push(real ? TokenType::real : TokenType::integer, text, start);
     Token& made = tokens_.back();
     const char* last = text.data() + text.size();
-    const std::from_chars_result read = real ? std::from_chars(text.data(), last, made.real)
-                                             : std::from_chars(text.data(), last, made.integer, base);
+    const std::from_chars_result read =
+        real ? std::from_chars(text.data(), last, made.real) : std::from_chars(text.data(), last, made.integer, base);
     if (read.ec != std::errc{} || read.ptr != last)
       return refuse(start, "the number {} does not fit 64 bits", printable(text, 40));
     return {};

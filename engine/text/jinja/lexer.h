@@ -19,7 +19,7 @@ enum class TokenType : std::uint8_t {
   block_begin,
   block_end,
   name,
-  string,   // `text` is the value: escapes are decoded
+  string,  // `text` is the value: escapes are decoded
   integer,
   real,
   op,

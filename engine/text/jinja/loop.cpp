@@ -29,20 +29,34 @@ Result<Value> Loop::call(Context& context, Arguments& arguments) {
 bool Loop::attribute(Context& /*context*/, std::string_view name, Value& found) {
   const auto index = static_cast<std::int64_t>(index_);
   const auto size = static_cast<std::int64_t>(items_.size());
-  if (name == "index") found = Value::integer(index + 1);
-  else if (name == "index0") found = Value::integer(index);
-  else if (name == "revindex") found = Value::integer(size - index);
-  else if (name == "revindex0") found = Value::integer(size - index - 1);
-  else if (name == "first") found = Value::boolean(index == 0);
-  else if (name == "last") found = Value::boolean(index + 1 == size);
-  else if (name == "length") found = Value::integer(size);
-  else if (name == "depth") found = Value::integer(depth_ + 1);
-  else if (name == "depth0") found = Value::integer(depth_);
-  else if (name == "previtem") found = index > 0 ? items_[index_ - 1] : Value::undefined("there is no previous item");
-  else if (name == "nextitem") found = index + 1 < size ? items_[index_ + 1] : Value::undefined("there is no next item");
-  else if (name == "cycle") found = bound_function("cycle", jinja::cycle, Value::object(Kind::function, this));
-  else if (name == "changed") found = bound_function("changed", jinja::changed, Value::object(Kind::function, this));
-  else return false;
+  if (name == "index")
+    found = Value::integer(index + 1);
+  else if (name == "index0")
+    found = Value::integer(index);
+  else if (name == "revindex")
+    found = Value::integer(size - index);
+  else if (name == "revindex0")
+    found = Value::integer(size - index - 1);
+  else if (name == "first")
+    found = Value::boolean(index == 0);
+  else if (name == "last")
+    found = Value::boolean(index + 1 == size);
+  else if (name == "length")
+    found = Value::integer(size);
+  else if (name == "depth")
+    found = Value::integer(depth_ + 1);
+  else if (name == "depth0")
+    found = Value::integer(depth_);
+  else if (name == "previtem")
+    found = index > 0 ? items_[index_ - 1] : Value::undefined("there is no previous item");
+  else if (name == "nextitem")
+    found = index + 1 < size ? items_[index_ + 1] : Value::undefined("there is no next item");
+  else if (name == "cycle")
+    found = bound_function("cycle", jinja::cycle, Value::object(Kind::function, this));
+  else if (name == "changed")
+    found = bound_function("changed", jinja::changed, Value::object(Kind::function, this));
+  else
+    return false;
   return true;
 }
 

@@ -10,7 +10,7 @@ namespace wisp::text::jinja {
 namespace {
 
 // A string method that only reads its own text, which is paid for here.
-#define WISP_TEXT_METHOD(text)                          \
+#define WISP_TEXT_METHOD(text)                            \
   WISP_CHECK(context.spend_bytes(self.as_text().size())); \
   const std::string_view text = self.as_text()
 
@@ -76,7 +76,8 @@ Result<Value> splitlines(Context& context, Value& self, Arguments& arguments) {
 
 template <bool at_end>
 Result<Value> starts_or_ends(Context& context, Value& self, Arguments& arguments) {
-  WISP_TRY(const Bound bound, bind(at_end ? "endswith" : "startswith", {{"affix", true}, {"start"}, {"end"}}, arguments));
+  WISP_TRY(const Bound bound,
+           bind(at_end ? "endswith" : "startswith", {{"affix", true}, {"start"}, {"end"}}, arguments));
   Value subject = self;
   if (bound.given[1] || bound.given[2]) {
     WISP_TRY(subject, slice(context, self, bound.given[1] ? bound[1] : Value::none(),

@@ -39,8 +39,7 @@ std::optional<Value> method(const Value& object, std::string_view name) {
   if (const Builtin builtin = find_method(object.kind(), name))
     return bound_function(std::string(name), builtin, object);
   if (is_mutating(object.kind(), name))
-    return Value::undefined(
-        fmt::format("access to attribute '{}' of '{}' object is unsafe.", name, type_name(object)));
+    return Value::undefined(fmt::format("access to attribute '{}' of '{}' object is unsafe.", name, type_name(object)));
   return std::nullopt;
 }
 
@@ -48,9 +47,7 @@ Value missing_attribute(const Value& object, std::string_view name) {
   return Value::undefined(fmt::format("'{}' has no attribute '{}'", described(object), printable(name)));
 }
 
-std::unexpected<Error> overflow() {
-  return fail(Code::invalid_argument, "the result does not fit 64 bits");
-}
+std::unexpected<Error> overflow() { return fail(Code::invalid_argument, "the result does not fit 64 bits"); }
 
 std::string_view symbol_of(BinaryOperator op) {
   switch (op) {
@@ -388,8 +385,9 @@ Result<Value> slice(Context& context, const Value& object, const Value& start, c
       starts.push_back(text.size());
     }
   }
-  const std::int64_t size = static_cast<std::int64_t>(
-      sequence ? object.items().size() : starts.empty() ? object.as_text().size() : starts.size() - 1);
+  const std::int64_t size = static_cast<std::int64_t>(sequence         ? object.items().size()
+                                                      : starts.empty() ? object.as_text().size()
+                                                                       : starts.size() - 1);
   // Python's clipping: for a negative step the bounds are -1 .. size-1.
   const std::int64_t lowest = stride < 0 ? -1 : 0;
   const std::int64_t highest = stride < 0 ? size - 1 : size;
@@ -406,8 +404,7 @@ Result<Value> slice(Context& context, const Value& object, const Value& start, c
     const auto offset = [&](std::int64_t at) {
       return starts.empty() ? static_cast<std::size_t>(at) : starts[static_cast<std::size_t>(at)];
     };
-    return make_string(context,
-                       std::string(object.as_text().substr(offset(first), offset(last) - offset(first))));
+    return make_string(context, std::string(object.as_text().substr(offset(first), offset(last) - offset(first))));
   }
   std::vector<Value> items;
   std::string text;

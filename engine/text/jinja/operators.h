@@ -1,5 +1,5 @@
-// What operators, attributes and subscripts do to values: Python's rules, as Jinja's sandbox applies them. Failures carry
-// Python's words; the interpreter adds the place.
+// What operators, attributes and subscripts do to values: Python's rules, as Jinja's sandbox applies them. Failures
+// carry Python's words; the interpreter adds the place.
 #pragma once
 
 #include <cstdint>

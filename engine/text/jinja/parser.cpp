@@ -399,7 +399,8 @@ class Parser {
     bool is_tuple = false;
     while (true) {
       const TokenType type = peek().type;
-      if (type == TokenType::variable_end || type == TokenType::block_end || at_op(")") || (!end.empty() && at_name(end)))
+      if (type == TokenType::variable_end || type == TokenType::block_end || at_op(")") ||
+          (!end.empty() && at_name(end)))
         break;
       WISP_TRY(const ExpressionPtr item, with_condition ? expression() : binary(kOr));
       items.push_back(item);
@@ -719,7 +720,7 @@ class Parser {
   std::uint32_t max_depth_;
   std::size_t at_ = 0;
   std::uint32_t depth_ = 0;
-  int loops_ = 0;                         // open around this place
+  int loops_ = 0;                        // open around this place
   std::vector<MacroSignature*> macros_;  // open around this place
   std::map<std::string, Symbol> symbols_;
 };

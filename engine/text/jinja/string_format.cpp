@@ -328,7 +328,8 @@ Result<Value> format_percent(Context& context, std::string_view format, const Va
                     type_name(value));
       const bool integer_type = std::string_view("diuxXo").find(spec.type) != std::string_view::npos;
       if (integer_type && value.is(Kind::real)) {
-        if (!(std::abs(value.as_real()) < 9.2e18)) return fail(Code::invalid_argument, "the number does not fit 64 bits");
+        if (!(std::abs(value.as_real()) < 9.2e18))
+          return fail(Code::invalid_argument, "the number does not fit 64 bits");
         value = Value::integer(static_cast<std::int64_t>(value.as_real()));
       }
       if (integer_type) spec.precision = -1;

@@ -216,7 +216,9 @@ Result<std::string> justify(Context& context, std::string_view text, std::int64_
   WISP_CHECK(context.spend_bytes(static_cast<std::uint64_t>(missing)));
   WISP_CHECK(context.spend_bytes(static_cast<std::uint64_t>(missing) * fill.size() + text.size()));
   // Python puts the odd blank of center() to the left when the width is odd.
-  const std::int64_t before = side == Side::left ? 0 : side == Side::right ? missing : missing / 2 + (missing & width & 1);
+  const std::int64_t before = side == Side::left    ? 0
+                              : side == Side::right ? missing
+                                                    : missing / 2 + (missing & width & 1);
   std::string out;
   for (std::int64_t i = 0; i < before; ++i) out += fill;
   out += text;
@@ -225,8 +227,7 @@ Result<std::string> justify(Context& context, std::string_view text, std::int64_
 }
 
 Result<std::string_view> text_argument(std::string_view what, const Value& value) {
-  if (!value.is(Kind::string))
-    return fail(Code::invalid_argument, "{} must be a str, not {}", what, type_name(value));
+  if (!value.is(Kind::string)) return fail(Code::invalid_argument, "{} must be a str, not {}", what, type_name(value));
   return value.as_text();
 }
 

@@ -1,5 +1,5 @@
-// Python's string operations that methods and filters share. Each is linear in its input and output; callers pay for the
-// input, functions whose output can be larger take the context and pay for it.
+// Python's string operations that methods and filters share. Each is linear in its input and output; callers pay for
+// the input, functions whose output can be larger take the context and pay for it.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,8 @@ std::string_view strip(std::string_view text, std::optional<std::string_view> ch
 Result<std::string> replace(Context& context, std::string_view text, std::string_view old, std::string_view fresh,
                             std::int64_t count);
 
-// Without `separator`: at runs of blanks. At most `max` cuts, negative: any number; `from_right` counts them from the end.
+// Without `separator`: at runs of blanks. At most `max` cuts, negative: any number; `from_right` counts them from the
+// end.
 Result<std::vector<Value>> split(Context& context, std::string_view text, std::optional<std::string_view> separator,
                                  std::int64_t max, bool from_right);
 std::vector<std::string_view> split_lines(std::string_view text, bool keep_ends);

@@ -1,6 +1,6 @@
-// What Jinja expressions compute with: Python's values as templates see them. A Value is 16 bytes; strings and containers
-// are shared by reference like Python's, and counted without atomics: a value and all that it reaches belong to one
-// thread at a time.
+// What Jinja expressions compute with: Python's values as templates see them. A Value is 16 bytes; strings and
+// containers are shared by reference like Python's, and counted without atomics: a value and all that it reaches belong
+// to one thread at a time.
 #pragma once
 
 #include <compare>
@@ -45,8 +45,8 @@ class Object {
  protected:
   Object() = default;
   virtual ~Object() = default;
-  // Hands each Value that the object holds to `drop`. Values nest as deep as a template likes, so they are not destroyed
-  // by recursion.
+  // Hands each Value that the object holds to `drop`. Values nest as deep as a template likes, so they are not
+  // destroyed by recursion.
   virtual void drop_children(Object*& /*dead*/) {}
   static void drop(Value& value, Object*& dead);
 
@@ -93,11 +93,11 @@ class Value {
   // Each of these asks for the kind that it names; another kind gives an empty or zero answer.
   [[nodiscard]] bool as_boolean() const { return kind_ == Kind::boolean && data_.integer != 0; }
   [[nodiscard]] std::int64_t as_integer() const { return is_integral() ? data_.integer : 0; }
-  [[nodiscard]] double as_real() const;  // of any number
-  [[nodiscard]] std::string_view as_text() const;   // of a string
-  [[nodiscard]] std::string_view reason() const;    // of an undefined
+  [[nodiscard]] double as_real() const;                   // of any number
+  [[nodiscard]] std::string_view as_text() const;         // of a string
+  [[nodiscard]] std::string_view reason() const;          // of an undefined
   [[nodiscard]] const std::vector<Value>& items() const;  // of list, tuple, range, view, generator
-  [[nodiscard]] const Dict* as_dict() const;        // of dict and name_space
+  [[nodiscard]] const Dict* as_dict() const;              // of dict and name_space
   [[nodiscard]] Dict* as_dict();
   [[nodiscard]] Object* as_object() const { return has_object() ? data_.object : nullptr; }
   // The items of a generator can be had once; a second call gives none.
