@@ -25,8 +25,9 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"sample", {"base", "gguf", "quant", "graph", "model"}},
     // Neither a sequence nor a tokenizer.
     {"cpu", {"base", "gguf", "quant", "graph"}},
+    {"gpu", {"base", "gguf", "quant", "graph"}},
     {"runtime", {"base", "gguf", "text", "quant", "graph", "model", "kv", "sample"}},
-    {"api", {"base", "gguf", "text", "quant", "graph", "model", "kv", "sample", "cpu", "runtime"}},
+    {"api", {"base", "gguf", "text", "quant", "graph", "model", "kv", "sample", "cpu", "gpu", "runtime"}},
 };
 
 // What a line includes, if it is ours: "kv" of `#include "kv/layout.h"`.

@@ -49,6 +49,8 @@ struct OpCounter {
 // Called with bytes done and in all while weights load; return false to cancel.
 using LoadProgress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
 
+class AsyncExecutor;
+
 class Executor {
  public:
   virtual ~Executor() = default;
@@ -71,6 +73,9 @@ class Executor {
   virtual void set_profiling(bool on, std::function<void(int op, std::uint64_t begin, std::uint64_t end)> trace) = 0;
   [[nodiscard]] virtual std::span<const OpCounter> counters() const = 0;  // by op; empty before the first plan
   [[nodiscard]] virtual std::vector<MemoryUse> memory() const = 0;
+
+  // The same backend as one that works by itself (async_executor.h); nullptr where it computes in the caller's time.
+  [[nodiscard]] virtual AsyncExecutor* async() { return nullptr; }
 };
 
 }  // namespace wisp::graph

@@ -1,0 +1,23 @@
+#include "gpu/device/device.h"
+
+#include <utility>
+
+namespace wisp::gpu {
+
+std::optional<Event> Device::take(Ticket ticket) {
+  auto node = events_.extract(ticket);
+  if (node.empty()) return std::nullopt;
+  return std::move(node.mapped());
+}
+
+std::string Device::take_uncaptured_error() { return std::exchange(uncaptured_, {}); }
+
+void Device::note_lost(std::string reason) {
+  if (lost_.empty()) lost_ = reason.empty() ? std::string("the device was lost") : std::move(reason);
+}
+
+void Device::note_uncaptured_error(std::string message) {
+  if (uncaptured_.empty()) uncaptured_ = std::move(message);
+}
+
+}  // namespace wisp::gpu

@@ -1,0 +1,30 @@
+// What changes from step to step, as one array of 32-bit words that is written to the device in one piece before each
+// step: `@group(0) @binding(0) var<storage, read> step: array<u32>`. The header's words are fixed; it says where the
+// arrays start (in words). wgsl/step.wgsl has the same numbers.
+#pragma once
+
+#include <cstdint>
+
+namespace wisp::gpu {
+
+enum class StepWord : std::uint32_t {
+  rows = 0,
+  logit_rows,
+  sequences,
+  tokens,     // -> i32 [rows]: a token id, or -1 - slot: the token sampled last in that slot of the device (run-ahead)
+  positions,  // -> i32 [rows]
+  row_sequence,  // -> u32 [rows]
+  logit_row,     // -> u32 [logit_rows]: the step rows that want logits
+  tables,        // -> u32 [groups]: -> i32 [sequences][table_stride]: block numbers, -1 where the block left the window
+  table_stride,
+  ropes,        // -> u32 [ropes]: -> f32 [rows][pairs cosines, pairs sines], magnitude included, angles taken in double
+  query_tiles,  // number of query tiles: runs of at most kQueryTile rows of one sequence at consecutive positions
+  tiles,        // -> u32 [query_tiles][2]: first row, rows
+  samples,      // -> parameters of device sampling (sampling kernels define them), 0: none
+  kWords = 16,
+};
+
+// Rows of a query tile of prefill attention.
+inline constexpr std::uint32_t kQueryTile = 16;
+
+}  // namespace wisp::gpu
