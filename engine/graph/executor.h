@@ -23,7 +23,9 @@ struct BlockCopy {
 
 // Everything that changes from step to step. Spans are owned by the caller for the duration of the call.
 struct StepInputs {
-  std::span<const std::int32_t> tokens;      // [rows] ids, checked against the vocabulary by the caller
+  // [rows] ids, checked against the vocabulary by the caller; on a backend that samples, -1 - slot takes the token that
+  // was sampled last into a slot (async_executor.h).
+  std::span<const std::int32_t> tokens;
   std::span<const std::int32_t> positions;   // [rows]
   std::span<const std::int32_t> sequences;   // [rows] index of the row's sequence in `tables`
   std::span<const std::int32_t> logit_rows;  // [n] ascending row indices that want logits

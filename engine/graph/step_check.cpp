@@ -46,6 +46,16 @@ Status check_sizes(const Plan& plan, const StepInputs& step) {
   return {};
 }
 
+Status check_token(std::int32_t token, std::uint32_t vocabulary, std::uint32_t slots) {
+  if (token >= 0 && static_cast<std::uint32_t>(token) >= vocabulary) {
+    return fail(Code::invalid_argument, "token {} is outside the vocabulary of {}", token, vocabulary);
+  }
+  if (token < 0 && -(std::int64_t{token} + 1) >= slots) {
+    return fail(Code::invalid_argument, "token {} is neither in the vocabulary nor in one of {} slots", token, slots);
+  }
+  return {};
+}
+
 Status check_copies(const StepInputs& step, std::span<const std::uint32_t> blocks) {
   for (const BlockCopy& copy : step.copies) {
     const bool known = copy.group >= 0 && static_cast<std::size_t>(copy.group) < blocks.size();
@@ -67,7 +77,8 @@ VisibleWindow visible_window(const KvGroup& group, std::int32_t position) {
   return {group.window ? std::max<std::int64_t>(end - *group.window, 0) : 0, end};
 }
 
-Status check_step(const Plan& plan, const StepInputs& step, std::span<const std::uint32_t> blocks) {
+Status check_step(const Plan& plan, const StepInputs& step, std::span<const std::uint32_t> blocks,
+                  std::uint32_t slots) {
   WISP_CHECK(check_sizes(plan, step));
   WISP_CHECK(check_copies(step, blocks));
   const std::vector<KvGroup>& groups = plan.graph->kv.groups;
@@ -76,10 +87,7 @@ Status check_step(const Plan& plan, const StepInputs& step, std::span<const std:
                 groups.size());
   }
   for (std::size_t row = 0; row < step.tokens.size(); ++row) {
-    const std::int32_t token = step.tokens[row];
-    if (token < 0 || static_cast<std::uint32_t>(token) >= plan.graph->vocabulary) {
-      return fail(Code::invalid_argument, "token {} is outside the vocabulary of {}", token, plan.graph->vocabulary);
-    }
+    WISP_CHECK(check_token(step.tokens[row], plan.graph->vocabulary, slots));
     const std::int32_t sequence = step.sequences[row];
     if (sequence < 0 || static_cast<std::uint32_t>(sequence) >= step.n_sequences || step.positions[row] < 0) {
       return fail(Code::invalid_argument, "row {} is position {} of sequence {} of {}", row, step.positions[row],

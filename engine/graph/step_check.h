@@ -10,8 +10,10 @@
 
 namespace wisp::graph {
 
-// `blocks[g]`: KV blocks allocated for group g.
-Status check_step(const Plan& plan, const StepInputs& step, std::span<const std::uint32_t> blocks);
+// `blocks[g]`: KV blocks allocated for group g. `slots`: how many sampled tokens the backend keeps, which rows may take
+// (StepInputs::tokens).
+Status check_step(const Plan& plan, const StepInputs& step, std::span<const std::uint32_t> blocks,
+                  std::uint32_t slots = 0);
 
 // Positions [begin, end) of the window of a row at `position`; the sinks are [0, min(sinks, begin)).
 struct VisibleWindow {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <limits>
 #include <memory>
 
 namespace wisp::graph {
@@ -18,6 +19,7 @@ struct GoodStep {
   std::vector<BlockCopy> copies;
   std::optional<std::uint32_t> window;
   std::uint32_t sinks = 0;
+  std::uint32_t slots = 0;
 
   Status check() const {
     auto graph = std::make_shared<Graph>();
@@ -37,7 +39,7 @@ struct GoodStep {
     step.n_sequences = 1;
     step.copies = copies;
     const std::array<std::uint32_t, 1> blocks = {4};
-    return check_step(plan, step, blocks);
+    return check_step(plan, step, blocks, slots);
   }
 };
 
@@ -62,6 +64,12 @@ TEST(StepCheck, RefusesIndicesOutOfRange) {
   EXPECT_FALSE(passes([](GoodStep& s) { s.logit_rows[0] = 2; }));
   EXPECT_FALSE(passes([](GoodStep& s) { s.copies = {{0, 0, 4}}; }));
   EXPECT_FALSE(passes([](GoodStep& s) { s.copies = {{1, 0, 1}}; }));
+}
+
+TEST(StepCheck, TakesTokensFromTheSlotsThereAre) {
+  EXPECT_TRUE(passes([](GoodStep& s) { s.tokens[1] = -4, s.slots = 4; }));
+  EXPECT_FALSE(passes([](GoodStep& s) { s.tokens[1] = -5, s.slots = 4; }));
+  EXPECT_FALSE(passes([](GoodStep& s) { s.tokens[1] = std::numeric_limits<std::int32_t>::min(), s.slots = 4; }));
 }
 
 TEST(StepCheck, WantsABlockForWhatIsVisibleOnly) {
