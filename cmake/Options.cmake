@@ -42,8 +42,8 @@ target_compile_options(wisp_options INTERFACE
   # The same numbers from every compiler: FMA only where the source says so.
   -ffp-contract=off)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # GCC 12 sees dangling and uninitialised memory in std::expected and fmt that is not there.
-  target_compile_options(wisp_options INTERFACE -Wno-maybe-uninitialized -Wno-dangling-pointer -Wno-array-bounds
+  # GCC 12 sees dangling and uninitialised memory in std::expected, fmt and its own AVX-512 intrinsics that is not there.
+  target_compile_options(wisp_options INTERFACE -Wno-uninitialized -Wno-maybe-uninitialized -Wno-dangling-pointer -Wno-array-bounds
     -Wno-stringop-overflow -Wno-stringop-overread -Wno-restrict)
 endif()
 
