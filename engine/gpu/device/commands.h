@@ -39,7 +39,7 @@ enum class Opcode : std::uint8_t {
   end_pass,            //
   copy_buffer,         // from, offset:2, to, offset:2, bytes:2
   clear_buffer,        // buffer, offset:2, bytes:2
-  resolve_queries,     // query set, first, count, buffer, offset:2 (nanoseconds, 64 bits each)
+  resolve_queries,     // query set, first, count, buffer, offset:2 (64 bits each, in DeviceInfo::timestamp_nanoseconds)
   read_buffer,         // ticket, buffer, offset:2, bytes:2, address:2   (event when the bytes are there)
   signal,              // ticket                                    (event when all work so far is finished)
   push_error_scope,    // 0: validation, 1: out of memory

@@ -61,8 +61,8 @@ struct DeviceInfo {
   Dialect dialect = Dialect::tint;
   Features features;
   Limits limits;
-  // Sizes of subgroups as the device tells them; 0: it does not.
-  std::uint32_t subgroup_min = 0, subgroup_max = 0;
+  std::uint32_t subgroup_min = 0, subgroup_max = 0;  // 0: not known
+  double timestamp_nanoseconds = 1.0;                // of one unit of a resolved timestamp
 };
 
 struct Event {
@@ -100,6 +100,7 @@ class Device {
 
   // Takes the event of a ticket, if it has come.
   std::optional<Event> take(Ticket ticket);
+  [[nodiscard]] bool has(Ticket ticket) const { return events_.contains(ticket); }
   // Why the device is gone; empty while it is not. A lost device executes nothing and answers nothing more.
   [[nodiscard]] const std::string& lost() const { return lost_; }
   // The first error that no scope caught since the last call; empty where there was none.
@@ -114,7 +115,7 @@ class Device {
   PipelineId new_pipeline() { return PipelineId{++last_id_}; }
   BindGroupId new_bind_group() { return BindGroupId{++last_id_}; }
   QuerySetId new_query_set() { return QuerySetId{++last_id_}; }
-  Ticket new_ticket() { return Ticket{++last_id_}; }
+  Ticket new_ticket() { return Ticket{++last_ticket_}; }
 
  protected:
   explicit Device(DeviceInfo info) : info_(std::move(info)) {}
@@ -126,7 +127,8 @@ class Device {
   DeviceInfo info_;
 
  private:
-  std::uint32_t last_id_ = 0;
+  std::uint32_t last_id_ = 0;  // counted apart: things live long and are indexed by their number
+  std::uint32_t last_ticket_ = 0;
   std::unordered_map<Ticket, Event> events_;
   std::string lost_;
   std::string uncaptured_;
