@@ -118,8 +118,8 @@ TEST_P(TokenizerGolden, StreamsAreWholeCharacters) {
 INSTANTIATE_TEST_SUITE_P(Vocabularies, TokenizerGolden,
                          testing::Values("llama-spm", "phi-3", "llama-bpe", "gpt-2", "qwen2", "mpt", "gpt-neox",
                                          "falcon", "starcoder", "refact", "deepseek-coder"),
-                         [](const auto& info) {
-                           std::string name = info.param;
+                         [](const auto& tested) {
+                           std::string name = tested.param;
                            std::ranges::replace(name, '-', '_');
                            return name;
                          });

@@ -201,8 +201,8 @@ TEST_P(TokenizerFuzz, RandomBytes) {
 INSTANTIATE_TEST_SUITE_P(Vocabularies, TokenizerFuzz,
                          testing::Values("llama-spm", "phi-3", "llama-bpe", "gpt-2", "qwen2", "falcon",
                                          "deepseek-coder"),
-                         [](const auto& info) {
-                           std::string name = info.param;
+                         [](const auto& tested) {
+                           std::string name = tested.param;
                            for (char& c : name) c = c == '-' ? '_' : c;
                            return name;
                          });
