@@ -44,9 +44,10 @@ class OpConstants {
   std::array<std::uint32_t, kOpBytes / 4> words = {};
 };
 
-// Workgroups of a dispatch along one dimension: a constant, or what `rows` of the step (or the rows with logits) need.
+// Workgroups of a dispatch along one dimension: a constant, or what the step has: rows, rows with logits, splits of its
+// longest text need.
 struct Extent {
-  enum class Of : std::uint8_t { constant, rows, logit_rows, query_tiles } of = Of::constant;
+  enum class Of : std::uint8_t { constant, rows, logit_rows, splits } of = Of::constant;
   std::uint32_t count = 1;  // constant: workgroups. Otherwise workgroups for each `per` items
   std::uint32_t per = 1;
 };

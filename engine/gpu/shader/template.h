@@ -6,7 +6,8 @@
 //                                   integer expressions over defines: || && == != < <= > >= + - * / % ! ( ); a name
 //                                   that is not defined is an error, `defined(NAME)` asks
 //   #for i in 0..ROWS ... #end      the body for each value, with ${i} replaced
-//   ${NAME}  ${i * 4 + 1}           a define's text, or an integer expression's value
+//   ${NAME}  ${i * 4 + 1}           a define's text, or an integer expression's value; the innermost first, so that
+//                                   ${TILES_${p + 1}} names one of several; also in the expressions above
 //   //# a note of the template      is not copied
 //
 // Lines that begin with # (after blanks) belong to the template; everything else is WGSL.

@@ -1,0 +1,60 @@
+// The matrix kernels: y = x W^T with what may come before and after it, for few rows (wgsl/matvec.wgsl) and for many
+// (wgsl/matmul.wgsl).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/result.h"
+#include "gguf/tensor_type.h"
+#include "gpu/device/device.h"
+#include "gpu/shader/kernel.h"
+#include "graph/graph.h"
+
+namespace wisp::gpu {
+
+// A matrix, or a run of its rows that starts at a tile.
+struct MatrixUse {
+  gguf::TensorType type = gguf::TensorType::f32;
+  std::uint32_t rows = 0;
+  bool bias = false;
+};
+
+// The most that fit a kernel: two bindings each, beside the step and the arena, of the 8 that every device has.
+inline constexpr std::size_t kMostMatrices = 3;
+
+struct MatMulSpec {
+  std::vector<MatrixUse> matrices;  // 1 to kMostMatrices that share x
+  std::uint32_t columns = 0;        // of each, and of x
+  bool gated = false;               // two matrices of equal rows: y = activation(first) * second
+  bool norm = false;                // of x; only for few rows
+  bool residual = false;            // added last; for a single matrix
+  graph::Activation activation = graph::Activation::none;
+  bool int8 = false;  // round x to int8; without effect on matrices of floats, so never with those
+};
+
+// How a matvec is cut. Results depend on `slices` and `chunk`, never on `rows`.
+struct MatVecShape {
+  std::uint32_t rows = 1;    // of x a workgroup computes: 1, 2, 4 or 8
+  std::uint32_t slices = 8;  // lanes that share a row of W: 4, 8, 16 or 32
+};
+
+// The uniform of both kernels; wgsl/matmul_op.wgsl. By matrix three entries, padded to a vector.
+struct MatMulConstants {
+  std::uint32_t x = 0, norm = 0;
+  float eps = 0.0f;
+  std::uint32_t residual = 0, row_set = 0;
+  std::array<std::uint32_t, 3> padding = {};
+  std::array<std::uint32_t, 4> out = {}, width = {}, rows = {}, bias = {};
+};
+
+Result<Kernel> matvec_kernel(const MatMulSpec& spec, const MatVecShape& shape, const DeviceInfo& info);
+Grid matvec_grid(const MatMulSpec& spec, const MatVecShape& shape, Extent::Of rows);
+// Every shape that the device can run, the best guess first.
+std::vector<MatVecShape> matvec_shapes(const MatMulSpec& spec, std::uint32_t rows, const DeviceInfo& info);
+
+inline constexpr std::uint32_t kMatMulRows = 32;  // of x and of W, by workgroup
+Result<Kernel> matmul_kernel(const MatMulSpec& spec, const DeviceInfo& info);
+Grid matmul_grid(const MatMulSpec& spec, Extent::Of rows);
+
+}  // namespace wisp::gpu

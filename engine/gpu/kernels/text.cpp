@@ -1,0 +1,44 @@
+#include "gpu/kernels/text.h"
+
+#include "gpu/weights/plane_layout.h"
+
+namespace wisp::gpu {
+
+KernelText::KernelText(const DeviceInfo& info) {
+  const bool packed = info.features.packed_dot;
+  // Both compilers know the directive; where the functions are there it costs nothing.
+  if (packed) head_ = "requires packed_4x8_integer_dot_product;\n";
+  defines_.set("PACKED", packed).set("DOT4", packed ? "dot4I8Packed" : "dot4I8Packed_").set("QUANTS", 0);
+}
+
+std::uint32_t KernelText::add_binding(BindingKind kind) {
+  bindings_.push_back(kind);
+  return static_cast<std::uint32_t>(bindings_.size() - 1);
+}
+
+Status KernelText::add_decoder(gguf::TensorType type, std::uint32_t number, std::uint32_t blocks) {
+  const bool is_float = is_float_type(type);
+  Defines defines = defines_;
+  defines.set("P", number).set("KB", blocks).set("Q", add_binding(BindingKind::storage_read));
+  if (!is_float) defines.set("S", add_binding(BindingKind::storage_read));
+  if (decoders_.empty()) {
+    WISP_TRY(decoders_, expand_template("decode_common.wgsl", defines));
+  }
+  WISP_TRY(const std::string text, expand_template(fmt::format("decode_{}.wgsl", decoder_name(type)), defines));
+  decoders_ += text;
+  defines_.set(fmt::format("FLOAT_{}", number), is_float);
+  if (!is_float) defines_.set("QUANTS", 1);
+  return {};
+}
+
+Result<Kernel> KernelText::finish(std::string_view file, std::string label, std::array<std::uint32_t, 3> workgroup,
+                                  std::uint32_t workgroup_bytes) && {
+  WISP_TRY(const std::string main, expand_template(file, defines_));
+  return Kernel{.label = std::move(label),
+                .wgsl = head_ + decoders_ + main,
+                .bindings = std::move(bindings_),
+                .workgroup = workgroup,
+                .workgroup_bytes = workgroup_bytes};
+}
+
+}  // namespace wisp::gpu

@@ -1,0 +1,32 @@
+//# Flash attention, second half: joins the splits of one row and head (attention.wgsl) in ascending order.
+struct Op {
+  partials: u32,
+  splits: u32,
+  out: u32,
+}
+#include "step.wgsl"
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let row = group.y;
+  if (row >= step_rows()) { return; }
+  let head = row * ${HEADS}u + group.x;
+  let splits = step_position(row) / ${SPLIT}u + 1u;
+  let first = op.partials + head * op.splits * ${HEAD_DIM + 2}u;
+  var most = -3.4e38;
+  for (var s = 0u; s < splits; s++) { most = max(most, load(first + s * ${HEAD_DIM + 2}u)); }
+  var whole = 0.0;
+  for (var s = 0u; s < splits; s++) {
+    let at = first + s * ${HEAD_DIM + 2}u;
+    whole = fma(load(at + 1u), exp(load(at) - most), whole);
+  }
+  for (var d = lane; d < ${HEAD_DIM}u; d += 64u) {
+    var sum = 0.0;
+    for (var s = 0u; s < splits; s++) {
+      let at = first + s * ${HEAD_DIM + 2}u;
+      // A split out of sight left no values.
+      if (load(at + 1u) > 0.0) { sum = fma(load(at + 2u + d), exp(load(at) - most), sum); }
+    }
+    store(op.out + head * ${HEAD_DIM}u + d, sum / whole);
+  }
+}

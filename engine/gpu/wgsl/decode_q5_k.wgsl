@@ -1,0 +1,20 @@
+//# Q5_K: 4 + 1 bits; a 6-bit scale and minimum for 32 columns.
+@group(1) @binding(${Q}) var<storage, read> quants_${P}: array<vec4<u32>>;
+@group(1) @binding(${S}) var<storage, read> scales_${P}: array<u32>;
+fn block_${P}(tile: u32, kb: u32, r: u32) -> Block {
+  let unit = tile * ${KB}u + kb;
+  let low = quants_${P}[unit * 10u + r];
+  var a = low & vec4<u32>(0x0f0f0f0fu);
+  var b = (low >> vec4<u32>(4u)) & vec4<u32>(0x0f0f0f0fu);
+  let high = quants_${P}[unit * 10u + 8u + (r >> 2u)][r & 3u];
+  a |= ((vec4<u32>(high) >> vec4<u32>(0u, 1u, 2u, 3u)) & vec4<u32>(0x01010101u)) << vec4<u32>(4u);
+  b |= ((vec4<u32>(high) >> vec4<u32>(4u, 5u, 6u, 7u)) & vec4<u32>(0x01010101u)) << vec4<u32>(4u);
+  // Of 256 columns: d and dmin, low nibbles of 8 scales, of 8 minima, and the two high bits of both.
+  let at = ((tile * ${KB / 8}u + (kb >> 3u)) * 4u) * 8u + r;
+  let j = kb & 7u;
+  let pair = unpack2x16float(scales_${P}[at]);
+  let high_bits = scales_${P}[at + 24u];
+  let scale = ((scales_${P}[at + 8u] >> (4u * j)) & 15u) | (((high_bits >> (2u * j)) & 3u) << 4u);
+  let least = ((scales_${P}[at + 16u] >> (4u * j)) & 15u) | (((high_bits >> (16u + 2u * j)) & 3u) << 4u);
+  return Block(a, b, vec2<f32>(pair.x * f32(scale)), vec2<f32>(-pair.y * f32(least)));
+}

@@ -1,0 +1,245 @@
+//# y = x W^T for up to ROWS rows of x, with what may come before and after it. A workgroup computes 8 neighbouring rows
+//# of W (a tile): lane = row of the tile + 8 * slice, and slice s walks the blocks s, s + SLICES, ... of 32 columns, so
+//# that the lanes of a workgroup read one run of memory. x comes into workgroup memory in chunks of CHUNK blocks, for all
+//# lanes.
+//#   MATRICES            matrices that share x; each has tiles of its own, or both are taken together (GATED:
+//#                       activation(first) * second). ACCUMULATORS is 2 for these, else 1
+//#   FIRST_TILE_p        workgroups from this number on belong to matrix p
+//#   FLOAT_p             matrix p has a float type
+//#   NORM                x is x * rsqrt(mean(x^2) + eps) * weight
+//#   INT8                x is rounded to int8 by blocks of 32 (graph/int8_activations.h); products are integers
+//#   BIAS_p, RESIDUAL, ACTIVATION (0 none, 1 silu, 2 gelu)
+#include "matmul_op.wgsl"
+#include "step.wgsl"
+
+const LANES = ${8 * SLICES}u;
+#if INT8
+// 3 vectors for a block of 32, 9 below: the odd distance spreads the slices over the banks.
+var<workgroup> x_quants: array<vec4<u32>, ${ROWS * CHUNK * 3}>;
+var<workgroup> x_meta: array<vec4<f32>, ${ROWS * CHUNK}>;  // scale; sums of both halves
+#else
+var<workgroup> x_values: array<vec4<f32>, ${ROWS * CHUNK * 9}>;
+var<workgroup> x_sums: array<vec2<f32>, ${ROWS * CHUNK}>;  // of both halves
+#endif
+var<workgroup> partial: array<f32, ${8 * SLICES}>;
+
+// 4 columns of a row of x, from column k on.
+fn x_quad(row: u32, k: u32, scale: f32) -> vec4<f32> {
+  let at = op.x + row * ${K}u + k;
+  var x = vec4<f32>(0.0);
+#for i in 0..4
+#if K % 32 == 0
+  x[${i}] = load(at + ${i}u);
+#else
+  if (k + ${i}u < ${K}u) { x[${i}] = load(at + ${i}u); }
+#endif
+#end
+#if NORM
+  let w = op.norm + k;
+#for i in 0..4
+#if K % 32 == 0
+  x[${i}] *= scale * load(w + ${i}u);
+#else
+  if (k + ${i}u < ${K}u) { x[${i}] *= scale * load(w + ${i}u); }
+#endif
+#end
+#endif
+  return x;
+}
+
+#include "round_block.wgsl"
+
+// Sum over all lanes, the same for each; the order depends on nothing but SLICES.
+fn sum_lanes(lane: u32, value: f32) -> f32 {
+  partial[lane] = value;
+  workgroupBarrier();
+  for (var distance = LANES / 2u; distance > 0u; distance >>= 1u) {
+    if (lane < distance) { partial[lane] += partial[lane + distance]; }
+    workgroupBarrier();
+  }
+  let sum = partial[0];
+  workgroupBarrier();
+  return sum;
+}
+
+@compute @workgroup_size(${8 * SLICES})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let count = select(step_rows(), step_logit_rows(), op.row_set == 1u);
+  let first_row = group.y * ${ROWS}u;
+  if (first_row >= count) { return; }
+  let r = lane & 7u;
+  let slice = lane >> 3u;
+  // Rows past the end are computed from the last one and not stored.
+#for row in 0..ROWS
+  let row_${row} = min(first_row + ${row}u, count - 1u);
+  var scale_${row} = 1.0;
+#end
+#if NORM
+#for row in 0..ROWS
+  {
+    var squares = 0.0;
+    for (var k = lane; k < ${K}u; k += LANES) {
+      let x = load(op.x + row_${row} * ${K}u + k);
+      squares = fma(x, x, squares);
+    }
+    scale_${row} = inverseSqrt(sum_lanes(lane, squares) / ${K}.0 + op.eps);
+  }
+#end
+#endif
+#for p in 0..ACCUMULATORS
+#for row in 0..ROWS
+  var sum_${p}_${row} = 0.0;
+#end
+#end
+  for (var first = 0u; first < ${KB}u; first += ${CHUNK}u) {
+    let blocks = min(${CHUNK}u, ${KB}u - first);
+    workgroupBarrier();
+#for row in 0..ROWS
+#if INT8
+    for (var b = lane; b < blocks; b += LANES) {
+#for j in 0..8
+      let x${j} = x_quad(row_${row}, (first + b) * 32u + ${4 * j}u, scale_${row});
+#end
+      let most = max(max(max(largest(x0), largest(x1)), max(largest(x2), largest(x3))),
+                     max(max(largest(x4), largest(x5)), max(largest(x6), largest(x7))));
+      let inverse = select(0.0, 127.0 / most, most >= 0x1p-120);
+#for j in 0..8
+      let q${j} = round(x${j} * inverse);
+#end
+      let at = ${row * CHUNK}u + b;
+      x_quants[at * 3u] = vec4<u32>(pack4(q0), pack4(q1), pack4(q2), pack4(q3));
+      x_quants[at * 3u + 1u] = vec4<u32>(pack4(q4), pack4(q5), pack4(q6), pack4(q7));
+      x_meta[at] = vec4<f32>(most / 127.0, sum4((q0 + q1) + (q2 + q3)), sum4((q4 + q5) + (q6 + q7)), 0.0);
+    }
+#else
+    for (var i = lane; i < blocks * 8u; i += LANES) {
+      x_values[(${row * CHUNK}u + (i >> 3u)) * 9u + (i & 7u)] =
+          x_quad(row_${row}, first * 32u + i * 4u, scale_${row});
+    }
+#endif
+#end
+    workgroupBarrier();
+#if !INT8 && QUANTS
+    for (var i = lane; i < ${ROWS * CHUNK}u; i += LANES) {
+      let at = i * 9u;
+      let a = (x_values[at] + x_values[at + 1u]) + (x_values[at + 2u] + x_values[at + 3u]);
+      let b = (x_values[at + 4u] + x_values[at + 5u]) + (x_values[at + 6u] + x_values[at + 7u]);
+      x_sums[i] = vec2<f32>((a.x + a.y) + (a.z + a.w), (b.x + b.y) + (b.z + b.w));
+    }
+    workgroupBarrier();
+#endif
+#for p in 0..MATRICES
+#if GATED
+    {
+#elif p == MATRICES - 1
+    if (group.x >= ${FIRST_TILE_${p}}u) {
+#else
+    if (group.x >= ${FIRST_TILE_${p}}u && group.x < ${FIRST_TILE_${p + 1}}u) {
+#endif
+      for (var b = slice; b < blocks; b += ${SLICES}u) {
+#if FLOAT_${p}
+#for j in 0..8
+        let w${j} = float_quad_${p}(group.x - ${FIRST_TILE_${p}}u, first + b, r, ${j}u);
+#end
+#for row in 0..ROWS
+        {
+          let at = (${row * CHUNK}u + b) * 9u;
+          let products = ((dot(w0, x_values[at]) + dot(w1, x_values[at + 1u])) +
+                          (dot(w2, x_values[at + 2u]) + dot(w3, x_values[at + 3u]))) +
+                         ((dot(w4, x_values[at + 4u]) + dot(w5, x_values[at + 5u])) +
+                          (dot(w6, x_values[at + 6u]) + dot(w7, x_values[at + 7u])));
+          sum_${GATED * p}_${row} += products;
+        }
+#end
+#else
+        let w = block_${p}(group.x - ${FIRST_TILE_${p}}u, first + b, r);
+#if INT8
+#for row in 0..ROWS
+        {
+          let at = ${row * CHUNK}u + b;
+          let a = x_quants[at * 3u];
+          let c = x_quants[at * 3u + 1u];
+          let low = ${DOT4}(w.a.x, a.x) + ${DOT4}(w.a.y, a.y) + ${DOT4}(w.a.z, a.z) + ${DOT4}(w.a.w, a.w);
+          let high = ${DOT4}(w.b.x, c.x) + ${DOT4}(w.b.y, c.y) + ${DOT4}(w.b.z, c.z) + ${DOT4}(w.b.w, c.w);
+          let m = x_meta[at];
+          let whole = dot(w.scale, vec2<f32>(f32(low), f32(high))) + dot(w.base, m.yz);
+          sum_${GATED * p}_${row} = fma(whole, m.x, sum_${GATED * p}_${row});
+        }
+#end
+#else
+        let w0 = quad(w.a.x);
+        let w1 = quad(w.a.y);
+        let w2 = quad(w.a.z);
+        let w3 = quad(w.a.w);
+        let w4 = quad(w.b.x);
+        let w5 = quad(w.b.y);
+        let w6 = quad(w.b.z);
+        let w7 = quad(w.b.w);
+#for row in 0..ROWS
+        {
+          let at = (${row * CHUNK}u + b) * 9u;
+          let low = (dot(w0, x_values[at]) + dot(w1, x_values[at + 1u])) +
+                    (dot(w2, x_values[at + 2u]) + dot(w3, x_values[at + 3u]));
+          let high = (dot(w4, x_values[at + 4u]) + dot(w5, x_values[at + 5u])) +
+                     (dot(w6, x_values[at + 6u]) + dot(w7, x_values[at + 7u]));
+          sum_${GATED * p}_${row} += dot(w.scale, vec2<f32>(low, high)) + dot(w.base, x_sums[${row * CHUNK}u + b]);
+        }
+#end
+#endif
+#endif
+      }
+    }
+#end
+  }
+
+#for row in 0..ROWS
+  {
+#for p in 0..ACCUMULATORS
+    workgroupBarrier();
+    partial[lane] = sum_${p}_${row};
+    workgroupBarrier();
+    var y_${p} = 0.0;
+    if (lane < 8u) {
+      for (var s = 0u; s < ${SLICES}u; s++) { y_${p} += partial[s * 8u + lane]; }
+    }
+#end
+    if (lane < 8u && first_row + ${row}u < count) {
+#if GATED
+      let at_0 = group.x * 8u + lane;
+      if (at_0 < op.rows[0]) {
+        var gate = y_0;
+        var up = y_1;
+#if BIAS_0
+        gate += load(op.bias[0] + at_0);
+#endif
+#if BIAS_1
+        up += load(op.bias[1] + at_0);
+#endif
+        store(op.out[0] + row_${row} * op.width[0] + at_0, ${ACT}(gate) * up);
+      }
+#else
+#for p in 0..MATRICES
+#if p == MATRICES - 1
+      if (group.x >= ${FIRST_TILE_${p}}u) {
+#else
+      if (group.x >= ${FIRST_TILE_${p}}u && group.x < ${FIRST_TILE_${p + 1}}u) {
+#endif
+        let at = (group.x - ${FIRST_TILE_${p}}u) * 8u + lane;
+        if (at < op.rows[${p}]) {
+          var y = y_0;
+#if BIAS_${p}
+          y += load(op.bias[${p}] + at);
+#endif
+          y = ${ACT}(y);
+#if RESIDUAL
+          y += load(op.residual + row_${row} * op.width[${p}] + at);
+#endif
+          store(op.out[${p}] + row_${row} * op.width[${p}] + at, y);
+        }
+      }
+#end
+#endif
+    }
+  }
+#end
+}
