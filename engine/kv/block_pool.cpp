@@ -62,6 +62,15 @@ void BlockPool::unpublish(BlockId block) {
   entry(block).published = 0;
 }
 
+void BlockPool::forget_cached() {
+  while (newest_cached_ != kNoBlock) {
+    const BlockId block = newest_cached_;
+    unlink_cached(block);
+    unpublish(block);
+    push_free(block);
+  }
+}
+
 void BlockPool::push_free(BlockId block) {
   entry(block).next = first_free_;
   first_free_ = block;

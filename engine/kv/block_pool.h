@@ -29,6 +29,8 @@ class BlockPool {
   bool publish(BlockId block, BlockHash hash);
   // Before a used block is written again.
   void unpublish(BlockId block);
+  // The bytes are gone: frees all cached blocks. Used ones stay findable; whoever holds them has to see to that first.
+  void forget_cached();
   [[nodiscard]] BlockId find(BlockHash hash) const { return index_.find(hash); }
 
   [[nodiscard]] std::uint32_t references(BlockId block) const { return entry(block).references; }

@@ -64,6 +64,25 @@ TEST(BlockPool, GivesFreeBlocksFirstThenTheOldestCached) {
   EXPECT_EQ(pool.n_used(), 4u);
 }
 
+TEST(BlockPool, ForgetsWhatIsCached) {
+  BlockPool pool = make<BlockPool>(4);
+  for (BlockId block = 0; block < 3; ++block) {
+    EXPECT_EQ(pool.take(), block);
+    EXPECT_TRUE(pool.publish(block, hash_of(static_cast<std::uint64_t>(block))));
+  }
+  pool.release(1);
+  pool.release(0);
+  pool.forget_cached();
+  EXPECT_EQ(pool.n_cached(), 0u);
+  EXPECT_EQ(pool.n_free(), 3u);
+  EXPECT_EQ(pool.find(hash_of(0)), kNoBlock);
+  EXPECT_EQ(pool.find(hash_of(1)), kNoBlock);
+  EXPECT_EQ(pool.find(hash_of(2)), 2);  // still used
+  for (int i = 0; i < 3; ++i) EXPECT_NE(pool.take(), kNoBlock);
+  EXPECT_EQ(pool.take(), kNoBlock);
+  EXPECT_EQ(pool.n_evictions(), 0u);
+}
+
 TEST(BlockPool, CountsReferences) {
   BlockPool pool = make<BlockPool>(2);
   const BlockId block = pool.take();

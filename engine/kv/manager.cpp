@@ -252,6 +252,15 @@ Status KvManager::commit(SequenceId id, std::span<const TokenId> tokens) {
   return {};
 }
 
+Status KvManager::forget_all() {
+  if (n_sequences() != 0) {
+    return fail(Code::invalid_argument, "{} kv sequences are open; release them first", n_sequences());
+  }
+  for (BlockPool& pool : pools_) pool.forget_cached();
+  clear_copies();
+  return {};
+}
+
 Status KvManager::drop_out_of_window(SequenceId id, std::uint32_t next_position) {
   const SequenceTable::Sequence* sequence = sequences_.find(id);
   if (sequence == nullptr) return not_open(id);

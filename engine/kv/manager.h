@@ -51,8 +51,8 @@ class KvManager {
 
   // A sequence of no positions. Only sequences with the same salt share prefixes (see root_hash).
   Result<SequenceId> open(std::uint64_t salt);
-  // A sequence that holds all that `parent` holds; whichever writes first into a shared block gets a copy. Between
-  // steps only: positions that extend() has promised but no step has written cannot be shared.
+  // A sequence that holds all that `parent` holds; whichever writes first into a shared block gets a copy. Positions
+  // that extend() has promised but no step that runs before the child's has written cannot be shared.
   Result<SequenceId> fork(SequenceId parent);
   // Gives all blocks back; published ones stay findable until their memory is needed.
   Status release(SequenceId id);
@@ -74,6 +74,8 @@ class KvManager {
   // After a step: `tokens` are the sequence's, from position 0, as far as K and V are computed. Publishes the blocks
   // that became full; one whose content is already published stays private.
   Status commit(SequenceId id, std::span<const TokenId> tokens);
+  // The backend has lost its bytes: no prefix is to be found any more. Only while no sequence is open.
+  Status forget_all();
   // Drops the blocks that no query at `next_position` or later can see. A later truncate cannot go back far behind it,
   // so a speculating caller passes a position that is certain.
   Status drop_out_of_window(SequenceId id, std::uint32_t next_position);

@@ -55,6 +55,19 @@ TEST(KvManager, TakesBlocksOnDemand) {
   EXPECT_EQ(manager.n_positions(id), 65u);
 }
 
+TEST(KvManager, ForgetsEveryPrefixOnceAllSequencesAreReleased) {
+  KvManager manager = make({{}, {.window = 40}}, {8, 8});
+  const Tokens tokens = counting(70);
+  const SequenceId id = computed(manager, tokens);
+  EXPECT_EQ(manager.forget_all().error().code, Code::invalid_argument);
+  EXPECT_EQ(manager.match_prefix(tokens, 0), 64u);
+  ASSERT_TRUE(manager.release(id).has_value());
+  EXPECT_EQ(manager.match_prefix(tokens, 0), 64u);
+  ASSERT_TRUE(manager.forget_all().has_value());
+  EXPECT_EQ(manager.match_prefix(tokens, 0), 0u);
+  for (const std::uint32_t group : {0u, 1u}) EXPECT_EQ(manager.usage(group).n_free, 8u);
+}
+
 TEST(KvManager, ExtendsInAllGroupsOrInNone) {
   KvManager manager = make({{}, {}}, {4, 2});
   const SequenceId id = manager.open(0).value();
