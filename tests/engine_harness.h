@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "runtime/engine.h"
+#include "tests/fake_device.h"
 #include "tests/fake_executor.h"
 
 namespace wisp::test {
@@ -27,12 +28,12 @@ struct Heard {
   runtime::RequestStats stats;
 };
 
-// Makes `request` tell `heard`, which must outlive it.
-inline runtime::Request listen(runtime::Request request, Heard& heard) {
+// Makes `request` tell `heard`, which must outlive it; without logits, which a device would have to send.
+inline runtime::Request hear_tokens(runtime::Request request, Heard& heard) {
   request.on_token = [&heard](const runtime::TokenEvent& event) {
     heard.tokens.push_back(event.token);
-    heard.logits.emplace_back(event.logits.begin(), event.logits.end());
     heard.text += event.text;
+    if (!event.logits.empty()) heard.logits.emplace_back(event.logits.begin(), event.logits.end());
   };
   request.on_finish = [&heard](const runtime::FinishEvent& event) {
     heard.finishes += 1;
@@ -42,6 +43,10 @@ inline runtime::Request listen(runtime::Request request, Heard& heard) {
     heard.text += event.text;
   };
   return request;
+}
+inline runtime::Request listen(runtime::Request request, Heard& heard) {
+  request.token_logits = true;
+  return hear_tokens(std::move(request), heard);
 }
 inline runtime::Request listen_to_scores(runtime::Request request, Heard& heard) {
   request.on_logits = [&heard](std::uint32_t, std::span<const float> logits) {
@@ -77,6 +82,22 @@ struct FakeEngine {
     options.clock = fake_clock;
     engine = expect_value(runtime::Engine::create(gguf::File{}, model.graph(), context, std::move(options),
                                                   std::make_unique<FakeExecutor>(model, controls)));
+  }
+  runtime::Engine* operator->() const { return engine.get(); }
+};
+
+// The same over a device that runs by itself.
+struct DeviceEngine {
+  FakeModel model;
+  std::shared_ptr<FakeControls> controls = std::make_shared<FakeControls>();
+  std::shared_ptr<DeviceControls> device;
+  std::unique_ptr<runtime::Engine> engine;
+
+  DeviceEngine(FakeModel fake, std::uint32_t context, runtime::EngineOptions options, DeviceControls script = {})
+      : model(std::move(fake)), device(std::make_shared<DeviceControls>(std::move(script))) {
+    options.clock = fake_clock;
+    engine = expect_value(runtime::Engine::create(gguf::File{}, model.graph(), context, std::move(options),
+                                                  std::make_unique<FakeDevice>(model, controls, device)));
   }
   runtime::Engine* operator->() const { return engine.get(); }
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "sample/sampler.h"
+
 namespace wisp::test {
 namespace {
 
@@ -99,6 +101,21 @@ std::vector<TokenId> FakeModel::continue_greedily(std::vector<TokenId> tokens, s
   return made;
 }
 
+std::vector<TokenId> FakeModel::continue_text(std::vector<TokenId> tokens, std::uint32_t n,
+                                              const sample::SamplingParams& params) const {
+  std::vector<TokenId> made;
+  std::vector<std::uint64_t> states;
+  sample::SamplerScratch scratch(vocabulary_);
+  const sample::Sampler sampler = sample::Sampler::create(params, vocabulary_).value();
+  for (std::uint32_t i = 0; i < n; ++i) {
+    extend_states(tokens, states);
+    std::vector<float> row = logits_of(states.back());
+    made.push_back(sampler.sample(row, tokens, tokens.size(), scratch).value());
+    tokens.push_back(made.back());
+  }
+  return made;
+}
+
 // ---- the executor ----
 
 FakeExecutor::FakeExecutor(const FakeModel& model, std::shared_ptr<FakeControls> controls)
@@ -107,6 +124,10 @@ FakeExecutor::FakeExecutor(const FakeModel& model, std::shared_ptr<FakeControls>
 std::unexpected<Error> FakeExecutor::broken(std::string rule) const {
   if (!controls_->broken_rule) controls_->broken_rule = rule;
   return fail(Code::internal, "{}", rule);
+}
+
+void FakeExecutor::forget_cells() {
+  for (std::vector<Cell>& cells : cells_) std::ranges::fill(cells, Cell{});
 }
 
 Status FakeExecutor::load_weights(const graph::Graph&, gguf::File&, const graph::LoadProgress&) { return {}; }

@@ -13,6 +13,7 @@
 
 #include "base/token.h"
 #include "graph/executor.h"
+#include "sample/params.h"
 
 namespace wisp::test {
 
@@ -28,8 +29,10 @@ class FakeModel {
 
   // Logits after each of `tokens` [tokens, vocabulary].
   [[nodiscard]] std::vector<std::vector<float>> logits(const std::vector<TokenId>& tokens) const;
-  // The next `n` tokens that greedy choice makes.
+  // The next `n` tokens that greedy choice makes, or a sampler with these parameters.
   [[nodiscard]] std::vector<TokenId> continue_greedily(std::vector<TokenId> tokens, std::uint32_t n) const;
+  [[nodiscard]] std::vector<TokenId> continue_text(std::vector<TokenId> tokens, std::uint32_t n,
+                                                   const sample::SamplingParams& params) const;
 
   [[nodiscard]] std::uint32_t vocabulary() const { return vocabulary_; }
   [[nodiscard]] const std::vector<graph::KvGroup>& groups() const { return groups_; }
@@ -73,6 +76,13 @@ class FakeExecutor : public graph::Executor {
   [[nodiscard]] std::span<const graph::OpCounter> counters() const override { return counters_; }
   [[nodiscard]] std::vector<graph::MemoryUse> memory() const override;
 
+ protected:
+  [[nodiscard]] std::unexpected<Error> broken(std::string rule) const;
+  [[nodiscard]] bool records() const { return controls_->record; }
+  [[nodiscard]] std::uint32_t vocabulary() const { return model_.vocabulary(); }
+  // All that was ever written.
+  void forget_cells();
+
  private:
   static constexpr std::int32_t kUnwritten = -1;
   struct Cell {
@@ -82,7 +92,6 @@ class FakeExecutor : public graph::Executor {
     std::int32_t sequence = -1;  // ... and by which sequence of that step
   };
 
-  [[nodiscard]] std::unexpected<Error> broken(std::string rule) const;
   [[nodiscard]] Status check_shape(const graph::Plan& plan, const graph::StepInputs& step) const;
   // The cell of `position` in the row's sequence; an error when the tables name no block for it.
   Result<Cell*> cell(const graph::StepInputs& step, std::size_t group, std::int32_t sequence, std::int32_t position);

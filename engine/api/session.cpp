@@ -111,6 +111,7 @@ Status Session::begin(Prompt prompt) {
     const std::uint64_t rows = positions > logits_from_ ? positions - logits_from_ : 0;
     WISP_TRY(logits_, Buffer::allocate(rows * vocabulary() * sizeof(float), "the logits that were asked for"));
     request.logits_from = logits_from_;
+    request.token_logits = true;
     request.on_logits = [this](std::uint32_t position, std::span<const float> row) { keep_logits(position, row); };
   }
   const std::uint32_t prompt_tokens = static_cast<std::uint32_t>(prompt.ids.size());

@@ -24,8 +24,10 @@ const graph::StepInputs& Batch::fill(std::span<const Pick> picks, const kv::KvMa
     if (sequence.pending > 1) prompt_rows_ += n;
     for (std::uint32_t i = 0; i < n; ++i) {
       if (i + n_logits >= n) logit_rows_.push_back(static_cast<std::int32_t>(tokens_.size()));
-      tokens_.push_back(sequence.tokens[sequence.computed + i]);
-      positions_.push_back(static_cast<std::int32_t>(sequence.computed + i));
+      const std::uint32_t position = sequence.submitted + i;
+      tokens_.push_back(position < sequence.length() ? sequence.tokens[position]
+                                                     : -1 - static_cast<std::int32_t>(*sequence.slot));
+      positions_.push_back(static_cast<std::int32_t>(position));
       sequences_.push_back(static_cast<std::int32_t>(index));
     }
   }

@@ -15,8 +15,8 @@ class Batch {
  public:
   Batch(const SchedulerLimits& limits, std::uint32_t n_groups);
 
-  // The rows of all picks, which are Sequences that `kv` has made room for. The result is valid until the next call and
-  // as long as `kv` does not change.
+  // The rows of all picks, which are Sequences that `kv` has made room for; a token that only the device knows is named
+  // by the sequence's slot. The result is valid until the next call and as long as `kv` does not change.
   const graph::StepInputs& fill(std::span<const Pick> picks, const kv::KvManager& kv);
 
   [[nodiscard]] std::uint32_t rows() const { return static_cast<std::uint32_t>(tokens_.size()); }

@@ -19,10 +19,15 @@ struct Counters {
   std::uint64_t cached_tokens = 0;  // prompt tokens that a prefix hit made unnecessary
   std::uint64_t generated_tokens = 0;
   std::uint64_t preemptions = 0;
+  // Of a device that runs by itself.
+  std::uint32_t most_steps_in_flight = 0;  // at once: submitted, their tokens unread
+  std::uint64_t device_tokens = 0;         // asked of the device's sampler ...
+  std::uint64_t dropped_tokens = 0;        // ... that came after a stop, or were lost with what made them
+  std::uint64_t device_losses = 0;
   std::uint64_t requests_submitted = 0, requests_refused = 0, requests_finished = 0, requests_cancelled = 0,
                 requests_failed = 0;       // finished counts all of them, the last two are among it
-  std::uint64_t execute_ns = 0;            // inside Executor::execute
-  std::uint64_t step_ns = 0;               // begin_step and end_step together
+  std::uint64_t execute_ns = 0;            // inside Executor::execute, or, on a device, as step_ns
+  std::uint64_t step_ns = 0;               // from begin_step or the end of the step before to the end of end_step
   std::uint32_t running = 0, waiting = 0;  // now
 };
 

@@ -13,6 +13,7 @@ namespace {
 constexpr std::uint32_t kMostRows = 1u << 16;
 // Generated tokens that a sequence has room for from the start, so that making them allocates nothing.
 constexpr std::uint32_t kReservedTokens = 1u << 16;
+constexpr std::uint32_t kMostStepsAhead = 64;
 
 Status complete(EngineOptions& options) {
   if (options.row_budget == 0 || options.row_budget > kMostRows) {
@@ -22,8 +23,17 @@ Status complete(EngineOptions& options) {
     return fail(Code::invalid_argument, "{} sequences at once do not fit steps of {} rows: each needs one",
                 options.max_sequences, options.row_budget);
   }
+  if (options.steps_ahead == 0 || options.steps_ahead > kMostStepsAhead) {
+    return fail(Code::invalid_argument, "{} steps ahead are outside [1, {}]; 1 is none", options.steps_ahead,
+                kMostStepsAhead);
+  }
   options.max_logit_rows = std::clamp(options.max_logit_rows, options.max_sequences, options.row_budget);
   return {};
+}
+
+std::uint32_t steps_ahead(const EngineOptions& options, const graph::AsyncExecutor* device) {
+  if (device == nullptr) return 1;
+  return std::clamp(device->max_steps_in_flight(), 1u, options.steps_ahead);
 }
 
 SchedulerLimits limits_of(const EngineOptions& options) {
@@ -41,13 +51,22 @@ Engine::State::State(gguf::File model_file, std::shared_ptr<const graph::Graph> 
       options(std::move(chosen)),
       max_positions(longest),
       executor(std::move(backend)),
+      device(executor->async()),
       kv(std::move(blocks)),
       plans(graph, options.max_logit_rows),
       scheduler_(limits_of(options)),
       pace_(options.row_budget, options.inter_token_target_ns),
       batch_(limits_of(options), static_cast<std::uint32_t>(graph->kv.groups.size())),
+      flight_(steps_ahead(options, device), options.max_sequences),
       sampler_scratch_(graph->vocabulary),
-      row_(graph->vocabulary) {}
+      row_(graph->vocabulary) {
+  options.steps_ahead = steps_ahead(options, device);
+  if (device == nullptr) return;
+  samples_.reserve(options.max_sequences);
+  read_logits_.reserve(options.max_logit_rows);
+  losses_seen_ = device->losses();
+  for (std::uint32_t slot = std::min(device->slots(), options.max_sequences); slot-- > 0;) free_slots_.push_back(slot);
+}
 
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Engine::~Engine() = default;
@@ -76,6 +95,7 @@ Result<std::unique_ptr<Engine>> Engine::create(gguf::File file, graph::Graph gra
                                        std::move(kv), std::move(options), longest, std::move(executor));
   WISP_CHECK(state->executor->load_weights(*state->graph, state->file, progress));
   WISP_CHECK(state->executor->allocate_kv(state->graph->kv, state->options.kv_type, state->options.kv_blocks));
+  if (state->device != nullptr) WISP_CHECK(state->prepare_plans());
   return std::unique_ptr<Engine>(new Engine(std::move(state)));
 }
 
@@ -126,7 +146,9 @@ Result<std::unique_ptr<Sequence>> Engine::State::make_sequence(Request request, 
       std::min<std::size_t>(max_positions - tokens.size(), std::min(request.max_new_tokens, kReservedTokens));
   tokens.reserve(tokens.size() + room);
   TextStream text(options.tokenizer, request.show_special, std::move(stops));
-  auto sequence = std::make_unique<Sequence>(RequestId{next_id_++}, std::move(request), std::move(tokens),
+  const auto n = static_cast<std::uint32_t>(tokens.size());
+  const std::uint32_t longest = n + std::min(max_positions - n, request.max_new_tokens);
+  auto sequence = std::make_unique<Sequence>(RequestId{next_id_++}, std::move(request), std::move(tokens), longest,
                                              std::move(sampler), std::move(text));
   sequence->stats.submitted_ns = sequence->phase_begin_ns = options.clock();
   return sequence;
@@ -157,7 +179,7 @@ Status Engine::State::cancel(RequestId id) {
   Sequence* const sequence = find(id);
   if (sequence == nullptr)
     return fail(Code::not_found, "no request {} is running or waiting", static_cast<std::uint64_t>(id));
-  if (in_step_) {
+  if (mid_step()) {
     sequence->cancelled = any_cancelled_ = true;
   } else {
     finish(*sequence, FinishReason::cancelled);
@@ -166,7 +188,7 @@ Status Engine::State::cancel(RequestId id) {
 }
 
 Result<RequestId> Engine::State::fork(RequestId parent_id, Request request) {
-  if (in_step_) return fail(Code::invalid_argument, "a request can be forked between steps only");
+  if (mid_step()) return fail(Code::invalid_argument, "a request can be forked between steps only");
   Sequence* const parent = find(parent_id);
   if (parent == nullptr) {
     return fail(Code::not_found, "no request {} is running or waiting", static_cast<std::uint64_t>(parent_id));
@@ -175,7 +197,9 @@ Result<RequestId> Engine::State::fork(RequestId parent_id, Request request) {
   tokens.insert(tokens.end(), request.prompt.begin(), request.prompt.end());
   request.prompt.clear();
   request.salt = parent->request.salt;
-  const bool skips_scores = request.on_logits && request.logits_from < parent->computed;
+  // What is in flight counts as computed: the child's steps come after it.
+  const std::uint32_t shared = parent->certain();
+  const bool skips_scores = request.on_logits && request.logits_from < shared;
   const bool shares = parent->kv && scheduler_.has_room() && !skips_scores;
   if (!shares) WISP_CHECK(check_queue(tokens.size()));
   WISP_TRY(std::unique_ptr<Sequence> made, make_sequence(std::move(request), std::move(tokens)));
@@ -185,10 +209,15 @@ Result<RequestId> Engine::State::fork(RequestId parent_id, Request request) {
     return child.id;
   }
   WISP_TRY(const kv::SequenceId blocks, kv.fork(*parent->kv));
+  if (Status cut = kv.truncate(blocks, shared); !cut) {
+    static_cast<void>(kv.release(blocks));
+    return std::unexpected(std::move(cut).error());
+  }
   Sequence& child = keep(std::move(made));
   child.kv = blocks;
-  child.set_computed(parent->computed);
-  child.stats.cached_tokens = parent->computed;
+  take_slot(child);
+  child.start_at(shared);
+  child.stats.cached_tokens = shared;
   child.stats.admitted_ns = child.stats.submitted_ns;
   set_phase(child, child.pending == 1 ? "generate" : "prompt");
   scheduler_.start(child);
@@ -196,7 +225,7 @@ Result<RequestId> Engine::State::fork(RequestId parent_id, Request request) {
 }
 
 Status Engine::State::preempt(RequestId id) {
-  if (in_step_) return fail(Code::invalid_argument, "a request can be preempted between steps only");
+  if (mid_step()) return fail(Code::invalid_argument, "a request can be preempted between steps only");
   Sequence* const sequence = find(id);
   if (sequence == nullptr || !sequence->kv)
     return fail(Code::not_found, "no request {} is running", static_cast<std::uint64_t>(id));
@@ -220,16 +249,23 @@ Status Engine::preempt(RequestId id) { return state_->preempt(id); }
 
 // ---- the loop ----
 
+Result<bool> Engine::ready() { return state_->poll(); }
 Result<bool> Engine::begin_step() { return state_->begin_step(); }
+bool Engine::step_ready() { return state_->step_ready(); }
 Status Engine::end_step() { return state_->end_step(); }
+bool Engine::must_wait() const { return state_->must_wait; }
 
 Result<bool> Engine::step() {
+  if (state_->device != nullptr) return state_->step_device();
   WISP_TRY(const bool begun, begin_step());
   if (begun) WISP_CHECK(end_step());
   return begun;
 }
 
 Status Engine::run() {
+  if (state_->device != nullptr && !state_->device->can_wait()) {
+    return fail(Code::invalid_argument, "this device cannot be waited for; step, and let it move on in between");
+  }
   while (true) {
     WISP_TRY(const bool worked, step());
     if (!worked) return {};

@@ -5,9 +5,14 @@
 //   auto id = (*engine)->submit({.prompt = ids, .on_token = [](const TokenEvent& e) { ... }});
 //   while (*(*engine)->step()) {}
 //
+// A backend that runs by itself (graph/async_executor.h) gets several steps ahead: it chooses tokens itself and feeds
+// them to the next step, and the host reads them behind. A sequence whose next token the host has to choose, because
+// the device cannot, holds the next step back until it has. A lost device costs time only: what it held is computed
+// again once it is back, and every request goes on where it was.
+//
 // A request's tokens and logits are a function of the request alone: not of who else is served, chunk sizes, prefix
-// hits, forks or preemptions. One thread drives an engine; it is not thread-safe. Needs no clock or file but what it is
-// given.
+// hits, forks, preemptions, or how far the device is ahead. One thread drives an engine; it is not thread-safe. Needs
+// no clock or file but what it is given.
 #pragma once
 
 #include <cstdint>
@@ -42,6 +47,10 @@ struct EngineOptions {
   // first written.
   std::vector<std::uint32_t> kv_blocks = {};
   std::uint64_t kv_bytes = 0;  // budget of all groups together; 0: none
+
+  // Steps that a device may have in flight, at most as many as it takes; 1: the host reads each step's tokens before
+  // the next one begins. A backend that computes in the caller's time has one.
+  std::uint32_t steps_ahead = 4;
 
   std::vector<std::string> passes_off = {};  // fusion passes by name, or "all"
   bool prefix_cache = true;                  // reuse the KV of equal prompt starts
@@ -78,26 +87,39 @@ class Engine {
   // Queues a request. Code::limit when the queue is full (try later), or when the prompt could never fit the context or
   // the KV pool (says what it needs and what there is); Code::invalid_argument when it makes no sense.
   Result<RequestId> submit(Request request);
-  // Ends a request with FinishReason::cancelled: at once between steps (on_finish is called from here then), with the
-  // step's end during one. Code::not_found for one that is unknown or finished.
+  // Ends a request with FinishReason::cancelled: at once (on_finish is called from here then), but with the step's end
+  // from inside a callback, or while a step is begun and not ended on a backend that computes in the caller's time.
+  // Code::not_found for one that is unknown or finished.
   Status cancel(RequestId id);
   // A new request that continues from all tokens of a live one, sharing its blocks until either writes. Its prompt is
-  // the parent's tokens so far followed by `request.prompt`, which may be empty; the salt is the parent's. Between
-  // steps only.
+  // the parent's tokens so far followed by `request.prompt`, which may be empty; the salt is the parent's. Refused
+  // where cancel() would wait.
   Result<RequestId> fork(RequestId parent, Request request);
-  // Takes the KV of a running request away; it is recomputed when it is scheduled again. Between steps only.
+  // Takes the KV of a running request away; it is recomputed when it is scheduled again. Refused where cancel() would
+  // wait.
   Status preempt(RequestId id);
 
   // ---- the loop ----
 
-  // Picks rows, executes them. False: nothing to do. On a device that runs by itself this will only submit.
-  // A failure of the executor ends the requests that had rows in the step; the error here is misuse only.
+  // Whether the backend takes steps: on a device, whether it has compiled, tuned, and got over a loss; asking lets it
+  // move on. An error: it never will.
+  Result<bool> ready();
+  // Picks rows, and executes them or, on a device, submits them. False: nothing is to be computed, or nothing before a
+  // step in flight has ended or the device is ready. A failure of the executor ends the requests that had rows in the
+  // step; the error here is misuse only.
   Result<bool> begin_step();
-  // Samples, calls back, finishes. Only after a begin_step() that said true.
+  // The oldest step in flight can be ended without waiting. Asking lets a device move on.
+  [[nodiscard]] bool step_ready();
+  // Ends the oldest step in flight: samples what the device did not, calls back, finishes. Waits for a device where the
+  // backend can, and is misuse where it cannot and step_ready() is false. The step may have been lost with its device;
+  // nobody hears of that but the counters.
   Status end_step();
-  // Both. False when nothing was to do.
+  // Begins what can begin and ends one step. False when every request is finished. On a device that cannot be waited
+  // for it does what can be done at once; must_wait() then tells whether to return to the event loop.
   Result<bool> step();
-  // Steps until every request is finished.
+  // The last step() found nothing to do before the device moves on.
+  [[nodiscard]] bool must_wait() const;
+  // Steps until every request is finished. Not where the device cannot be waited for.
   Status run();
 
   // ---- what it is and did ----

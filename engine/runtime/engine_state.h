@@ -1,4 +1,4 @@
-// The insides of an Engine. Requests are handled in engine.cpp, steps in step.cpp.
+// The insides of an Engine. Requests are handled in engine.cpp, steps in step.cpp, what is the device's in device.cpp.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,7 @@
 
 #include "runtime/batch.h"
 #include "runtime/engine.h"
+#include "runtime/flight.h"
 #include "runtime/pace.h"
 #include "runtime/plans.h"
 #include "runtime/scheduler.h"
@@ -30,6 +31,14 @@ struct Engine::State : private JobMemory {
   Result<bool> begin_step();
   Status end_step();
 
+  // ---- the device (device.cpp) ----
+  // Prepares the plans of all row buckets, so that everything compiles before the first step.
+  Status prepare_plans();
+  // True at once where there is no device. Sees to what a loss took.
+  Result<bool> poll();
+  bool step_ready();
+  Result<bool> step_device();
+
   // ---- what is known ----
   [[nodiscard]] Counters counters() const;
   [[nodiscard]] std::uint64_t request_bytes() const;
@@ -42,11 +51,13 @@ struct Engine::State : private JobMemory {
   EngineOptions options;
   std::uint32_t max_positions;
   std::unique_ptr<graph::Executor> executor;
+  graph::AsyncExecutor* device;  // the executor where it runs by itself, else nullptr
   kv::KvManager kv;
   Plans plans;
   Counters totals;
   bool profiling = false;
   std::unique_ptr<Trace> trace;
+  bool must_wait = false;
 
  private:
   // Checks, and makes a sequence of `tokens` that is in no queue yet.
@@ -63,18 +74,43 @@ struct Engine::State : private JobMemory {
   void evict(Job& job) override;
   [[nodiscard]] bool has_blocks_for(const Sequence& sequence) const;
 
-  Status execute();
-  // `logits` [rows of this pick that want them, vocabulary].
-  void consume(Sequence& sequence, std::uint32_t rows, const float* logits);
+  // Callbacks run, or a step is being computed in the caller's time: requests must stay where they are.
+  [[nodiscard]] bool mid_step() const { return ending_ || (device == nullptr && !flight_.empty()); }
+  // Writes down what the step that begins does for each pick.
+  void note_picks(StepInFlight& step);
+  Status execute(StepInFlight& step);
+  [[nodiscard]] Status check_output(const StepInFlight& step) const;
+
+  void tell_picks(const StepInFlight& step);
+  // `logits` [pick.logit_rows, vocabulary]; `token`: the device's choice, where pick.samples.
+  void consume(Sequence& sequence, const PickInFlight& pick, const float* logits, const TokenId* token);
   void deliver_scores(Sequence& sequence, std::uint32_t rows, const float* logits);
-  void generate(Sequence& sequence, const float* logits);
+  // Chooses the next token from `row`, unless the device has `sampled` it.
+  void generate(Sequence& sequence, std::span<const float> row, const TokenId* sampled);
   Result<TokenId> sample(const Sequence& sequence, std::span<const float> logits);
   void finish(Sequence& sequence, FinishReason reason, Error error = {});
+  void finish_all(const Error& error);
   void finish_cancelled();
-  void note_admitted(Sequence& sequence);
+  void note_admitted(Sequence& sequence, std::uint64_t now);
   void note_preempted(Sequence& sequence);
   void set_phase(Sequence& sequence, std::string_view phase);
-  void trace_step(std::uint64_t sampling_begin_ns, std::uint64_t now);
+  void trace_step(const StepInFlight& step, std::uint64_t begin_ns, std::uint64_t sampling_begin_ns, std::uint64_t now);
+
+  // ---- the device (device.cpp) ----
+  enum class Device : std::uint8_t { takes_steps, busy, failed };
+  // Before a step begins. `failed`: a step was begun that ends every request.
+  Result<Device> see_to_device();
+  [[nodiscard]] bool may_run_ahead() const;
+  static bool is_loss(const Status& status) { return !status && status.error().code == Code::device; }
+  // Everything on the device is gone: nothing is in flight any more, and who was running waits to be computed again.
+  void recover();
+  // In place of all that is in flight, a step without rows that ends every request.
+  void fail_all(Error error);
+  void take_slot(Sequence& sequence);
+  // What the device shall choose in this step, and which logits the host wants to see, into samples_ and read_logits_.
+  void ask_device(StepInFlight& step);
+  [[nodiscard]] graph::DeviceSample device_sample(const Sequence& sequence) const;
+  [[nodiscard]] Result<TokenId> check_sampled(TokenId token) const;
 
   Scheduler scheduler_;
   Pace pace_;
@@ -82,13 +118,22 @@ struct Engine::State : private JobMemory {
   std::unordered_map<std::uint64_t, std::unique_ptr<Sequence>> live_;
   std::uint64_t next_id_ = 1;
 
-  // The step in flight.
-  bool in_step_ = false;
-  std::uint64_t step_begin_ns_ = 0;
-  std::span<const Pick> picks_;
-  std::span<const float> logits_;
-  Status executed_;
+  // The steps in flight.
+  Flight flight_;
+  std::span<const Pick> picks_;  // of the step that begins
+  bool ending_ = false;
+  std::uint64_t last_end_ns_ = 0;
   bool any_cancelled_ = false;
+  // Nothing begins until nothing is in flight: memory is short, and somebody can give way only then, or a step failed,
+  // and its requests end first.
+  bool drains_ = false;
+
+  // The device.
+  std::vector<graph::DeviceSample> samples_;  // of the step that begins
+  std::vector<std::uint32_t> read_logits_;
+  std::vector<std::uint32_t> free_slots_;
+  std::uint64_t losses_seen_ = 0;
+  std::uint32_t losses_in_a_row_ = 0;  // since the last step that came through
 
   // Scratch.
   sample::SamplerScratch sampler_scratch_;

@@ -51,9 +51,10 @@ struct RequestStats {
 struct TokenEvent {
   RequestId request;
   TokenId token;
-  std::uint32_t position;         // of this token in its sequence; the first after a prompt of n has n
-  std::string_view text;          // what became certain with it: whole characters, outside any stop string; often empty
-  std::span<const float> logits;  // [vocabulary], what it was chosen from; valid during the call
+  std::uint32_t position;  // of this token in its sequence; the first after a prompt of n has n
+  std::string_view text;   // what became certain with it: whole characters, outside any stop string; often empty
+  // [vocabulary], what it was chosen from, where Request::token_logits asks for it; valid during the call.
+  std::span<const float> logits;
 };
 
 struct FinishEvent {
@@ -80,6 +81,7 @@ struct Request {
   // index.
   std::function<void(std::uint32_t position, std::span<const float> logits)> on_logits = {};
   std::uint32_t logits_from = 0;
+  bool token_logits = false;  // fill TokenEvent::logits; a device then sends them with every token
   // Called inside end_step(). They may call submit() and cancel(), nothing else of the engine. Of one request: all
   // on_logits, then on_token in order, then on_finish exactly once, whatever happens (but the engine's own end).
   std::function<void(const TokenEvent&)> on_token = {};

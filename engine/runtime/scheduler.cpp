@@ -54,35 +54,43 @@ void Scheduler::remove(Job& job) {
 
 void Scheduler::preempt(Job& job, JobMemory& memory) {
   if (std::erase(running_, &job) == 0) return;
+  if (stalled_ == &job) stalled_ = nullptr;
   memory.evict(job);
   enqueue(job);
 }
 
 bool Scheduler::generating() const {
-  return std::any_of(running_.begin(), running_.end(), [](const Job* job) { return job->pending == 1; });
+  return std::any_of(running_.begin(), running_.end(), [](const Job* job) { return job->pending <= 1; });
 }
 
-std::span<const Pick> Scheduler::pick(PromptShare share, JobMemory& memory) {
+std::span<const Pick> Scheduler::pick(PromptShare share, JobMemory& memory, bool may_preempt) {
   picks_.clear();
   preempted_.clear();
   stalled_ = nullptr;
   short_of_memory_ = false;
   Budget budget{limits_.row_budget, limits_.max_logit_rows, share.total, share.chunk};
-  serve_running(budget, memory);
+  serve_running(budget, memory, may_preempt);
   // A step that had to take memory away must not hand it to newcomers, who would lose it to the same pressure.
   if (!short_of_memory_) admit_waiting(budget, memory);
   return picks_;
 }
 
-void Scheduler::serve_running(Budget& budget, JobMemory& memory) {
+void Scheduler::serve_running(Budget& budget, JobMemory& memory, bool may_preempt) {
   // extend_or_preempt() removes jobs behind i only.
   for (std::size_t i = 0; i < running_.size(); ++i) {
     Job& job = *running_[i];
+    if (job.pending == 0) continue;
     const auto promised = static_cast<std::uint32_t>(running_.size() - i - 1);
-    const std::uint32_t rows = extend_or_preempt(job, budget.offer(job, promised), memory);
-    if (rows == 0) {  // the last in order: it pauses while those before it go on
+    const std::uint32_t offered = budget.offer(job, promised);
+    std::uint32_t rows = offered;
+    if (may_preempt) {
+      rows = extend_or_preempt(job, offered, memory);
+    } else if (!memory.extend(job, offered)) {
+      rows = 0;
+    }
+    if (rows == 0) {  // it pauses while those before it go on; the last in order where jobs may be preempted
       short_of_memory_ = true;
-      if (picks_.empty()) stalled_ = &job;
+      if (may_preempt && picks_.empty()) stalled_ = &job;
       return;
     }
     budget.spend(job, rows);

@@ -16,7 +16,9 @@ namespace wisp::runtime {
 struct Job {
   std::uint64_t arrival = 0;  // unique; smaller came first
   int priority = 0;           // higher is served first
-  std::uint32_t pending = 0;  // tokens that are known and not computed; at least 1 between steps
+  // Tokens that are known, or will be before the next step needs them, and neither computed nor in flight. 0: nothing
+  // to compute before a step in flight has ended.
+  std::uint32_t pending = 0;
 
   // Logits: of the last pending row only, or, for a scoring job, of every row from pending row `unscored` on.
   bool scoring = false;
@@ -69,22 +71,24 @@ class Scheduler {
   void remove(Job& job);                      // wherever it is; its memory is the caller's business
   void preempt(Job& job, JobMemory& memory);  // a running job goes back to waiting
 
-  // The next step's rows; one pick a job. Valid until the next call. Empty when nothing runs or waits, or when
-  // stalled() names a job that found no memory for a single row with all others out of the way.
-  std::span<const Pick> pick(PromptShare share, JobMemory& memory);
+  // The next step's rows; one pick a job. Valid until the next call. Empty when nothing has pending rows, or when
+  // stalled() names a job that found no memory for a single row with all others out of the way. Without `may_preempt`
+  // nobody loses memory: the first job that finds none, and those behind it, get no rows, and short_of_memory() tells.
+  std::span<const Pick> pick(PromptShare share, JobMemory& memory, bool may_preempt = true);
   [[nodiscard]] Job* stalled() const { return stalled_; }
   [[nodiscard]] std::span<Job* const> preempted() const { return preempted_; }  // by the last pick()
+  [[nodiscard]] bool short_of_memory() const { return short_of_memory_; }       // in the last pick()
 
   [[nodiscard]] bool has_room() const { return running_.size() < limits_.max_sequences; }
   [[nodiscard]] bool idle() const { return running_.empty() && waiting_.empty(); }
   [[nodiscard]] std::span<Job* const> running() const { return running_; }
   [[nodiscard]] std::span<Job* const> waiting() const { return waiting_; }
-  // A running job is at its last pending row: somebody waits for a next token.
+  // A running job is at its last pending row or past it: somebody waits for a next token.
   [[nodiscard]] bool generating() const;
 
  private:
   struct Budget;
-  void serve_running(Budget& budget, JobMemory& memory);
+  void serve_running(Budget& budget, JobMemory& memory, bool may_preempt);
   void admit_waiting(Budget& budget, JobMemory& memory);
   // Extends by `rows`, preempting later jobs while that fails; the last job takes fewer rows rather than none. 0 if
   // none.
@@ -96,7 +100,7 @@ class Scheduler {
   std::vector<Pick> picks_;
   std::vector<Job*> preempted_;
   Job* stalled_ = nullptr;
-  bool short_of_memory_ = false;  // in the last pick()
+  bool short_of_memory_ = false;
 };
 
 }  // namespace wisp::runtime

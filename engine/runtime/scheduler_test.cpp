@@ -159,6 +159,37 @@ TEST_F(SchedulerTest, TheLastJobPausesRatherThanLosingItsMemory) {
   EXPECT_EQ(scheduler.running().size(), 2u);
 }
 
+TEST_F(SchedulerTest, PassesOverWhoHasNothingToCompute) {
+  Scheduler scheduler({8, 3, 8});
+  CountedMemory memory(100);
+  for (int i = 0; i < 3; ++i) scheduler.enqueue(job(1));
+  memory.finish_step(scheduler.pick(kAll, memory));
+  jobs_[1].pending = 0;  // its token is on its way
+  EXPECT_EQ(summary(scheduler.pick(kAll, memory)), (Picked{{1, 1}, {3, 1}}));
+  EXPECT_TRUE(scheduler.generating());
+  EXPECT_FALSE(scheduler.short_of_memory());
+  for (Job& each : jobs_) each.pending = 0;
+  EXPECT_TRUE(scheduler.pick(kAll, memory).empty());
+  EXPECT_EQ(scheduler.stalled(), nullptr);
+}
+
+TEST_F(SchedulerTest, NobodyLosesMemoryWhileItMayNot) {
+  Scheduler scheduler({100, 4, 100});
+  CountedMemory memory(31);
+  for (int i = 0; i < 3; ++i) scheduler.enqueue(job(10));
+  memory.finish_step(scheduler.pick(kAll, memory));
+  ASSERT_EQ(memory.free(), 1u);
+  EXPECT_EQ(summary(scheduler.pick(kAll, memory, false)), (Picked{{1, 1}}));
+  EXPECT_TRUE(scheduler.short_of_memory());
+  EXPECT_EQ(scheduler.stalled(), nullptr);
+  EXPECT_TRUE(scheduler.preempted().empty());
+  EXPECT_TRUE(scheduler.pick(kAll, memory, false).empty());
+  EXPECT_EQ(scheduler.stalled(), nullptr);
+  EXPECT_EQ(scheduler.running().size(), 3u);
+  EXPECT_EQ(summary(scheduler.pick(kAll, memory)), (Picked{{1, 1}, {2, 1}}));
+  EXPECT_EQ(scheduler.preempted().size(), 1u);
+}
+
 TEST_F(SchedulerTest, ALoneJobTakesWhatThereIsThenStalls) {
   Scheduler scheduler({100, 2, 100});
   CountedMemory memory(12);

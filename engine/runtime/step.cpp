@@ -1,4 +1,4 @@
-// One step: pick rows, execute them, sample, tell.
+// One step: pick rows, execute or submit them, sample, tell.
 #include <algorithm>
 #include <utility>
 
@@ -32,54 +32,97 @@ bool Engine::State::admit(Job& job, bool others_running) {
   sequence.kv = *opened;
   if (options.prefix_cache) {
     const Result<std::uint32_t> cached = kv.adopt_prefix(*opened, sequence.adoptable());
-    if (cached) sequence.set_computed(*cached);
+    if (cached) sequence.start_at(*cached);
   }
+  take_slot(sequence);
   return true;
 }
 
 bool Engine::State::extend(Job& job, std::uint32_t rows) {
   const auto& sequence = static_cast<const Sequence&>(job);
-  // Also frees what left the window, before more is taken.
-  return kv.drop_out_of_window(*sequence.kv, sequence.computed).has_value() &&
+  // Also frees what left the window, before more is taken; steps in flight have read it by the time it is written
+  // again.
+  return kv.drop_out_of_window(*sequence.kv, sequence.certain()).has_value() &&
          kv.extend(*sequence.kv, rows).has_value();
 }
 
 void Engine::State::evict(Job& job) {
   auto& sequence = static_cast<Sequence&>(job);
   static_cast<void>(kv.release(*std::exchange(sequence.kv, std::nullopt)));
-  sequence.set_computed(0);
+  if (sequence.slot) free_slots_.push_back(*std::exchange(sequence.slot, std::nullopt));
+  totals.dropped_tokens += sequence.unread;
+  sequence.evictions += 1;
+  sequence.start_at(0);
 }
 
 // ---- beginning ----
 
 Result<bool> Engine::State::begin_step() {
-  if (in_step_) return fail(Code::invalid_argument, "a step is in flight already; end it first");
+  if (ending_) return fail(Code::invalid_argument, "a step cannot begin inside a callback");
+  if (device == nullptr && !flight_.empty()) {
+    return fail(Code::invalid_argument, "a step is in flight already; end it first");
+  }
   if (scheduler_.idle()) return false;
-  in_step_ = true;
-  step_begin_ns_ = options.clock();
+  if (device != nullptr) {
+    WISP_TRY(const Device state, see_to_device());
+    if (state != Device::takes_steps) return state == Device::failed;
+  }
+  const std::uint64_t begin_ns = options.clock();
 
   const std::uint32_t everything = options.row_budget;
   const PromptShare share{
       .chunk = options.prompt_chunk != 0 ? options.prompt_chunk : everything,
       .total = options.prompt_chunk == 0 && scheduler_.generating() ? pace_.prompt_rows() : everything};
-  picks_ = scheduler_.pick(share, *this);
+  picks_ = scheduler_.pick(share, *this, flight_.empty());
+  drains_ = scheduler_.short_of_memory() && !flight_.empty();
   for (Job* job : scheduler_.preempted()) note_preempted(static_cast<Sequence&>(*job));
-  for (const Pick& pick : picks_) note_admitted(static_cast<Sequence&>(*pick.job));
-  logits_ = {};
-  executed_ = picks_.empty() ? Status{} : execute();
+  for (const Pick& pick : picks_) note_admitted(static_cast<Sequence&>(*pick.job), begin_ns);
+  if (picks_.empty() && !flight_.empty()) return false;
+
+  StepInFlight& step = flight_.push();
+  step.begin_ns = begin_ns;
+  note_picks(step);
+  if (!picks_.empty()) step.outcome = execute(step);
   kv.clear_copies();
+  if (device != nullptr && is_loss(step.outcome)) {
+    recover();
+    return false;
+  }
+  if (!step.outcome) drains_ = true;
+  step.done = !step.ticket;
+  for (std::size_t i = 0; i < picks_.size(); ++i) {
+    static_cast<Sequence&>(*picks_[i].job).submit_rows(picks_[i].rows, step.picks[i].samples);
+  }
+  totals.most_steps_in_flight = std::max(totals.most_steps_in_flight, flight_.size());
   return true;
 }
 
-Status Engine::State::execute() {
+void Engine::State::note_picks(StepInFlight& step) {
+  for (const Pick& pick : picks_) {
+    const auto& sequence = static_cast<const Sequence&>(*pick.job);
+    step.picks.push_back({.id = sequence.id,
+                          .evictions = sequence.evictions,
+                          .rows = pick.rows,
+                          .logit_rows = sequence.logit_rows(pick.rows),
+                          .scores = sequence.scoring,
+                          .is_last = pick.rows == sequence.pending});
+  }
+  if (device != nullptr) ask_device(step);
+}
+
+Status Engine::State::execute(StepInFlight& step) {
   const graph::StepInputs& inputs = batch_.fill(picks_, kv);
+  step.rows = batch_.rows();
+  step.prompt_rows = batch_.prompt_rows();
   WISP_TRY(const graph::Plan* const plan, plans.plan_for(batch_.rows(), *executor));
-  const std::uint64_t begin = options.clock();
-  WISP_TRY(logits_, executor->execute(*plan, inputs));
-  totals.execute_ns += options.clock() - begin;
-  if (logits_.size() < std::size_t{batch_.logit_rows()} * graph->vocabulary) {
-    return fail(Code::internal, "the backend gave {} logits for {} rows of {}", logits_.size(), batch_.logit_rows(),
-                graph->vocabulary);
+  if (device != nullptr) {
+    WISP_TRY(step.ticket, device->submit(*plan, inputs, samples_, read_logits_));
+    totals.device_tokens += samples_.size();
+  } else {
+    const std::uint64_t begin = options.clock();
+    WISP_TRY(step.output.logits, executor->execute(*plan, inputs));
+    totals.execute_ns += options.clock() - begin;
+    WISP_CHECK(check_output(step));
   }
   totals.steps += 1;
   totals.rows += batch_.rows();
@@ -87,12 +130,25 @@ Status Engine::State::execute() {
   return {};
 }
 
-void Engine::State::note_admitted(Sequence& sequence) {
+Status Engine::State::check_output(const StepInFlight& step) const {
+  std::size_t rows = 0, tokens = 0;
+  for (const PickInFlight& pick : step.picks) {
+    rows += pick.logit_rows;
+    tokens += pick.samples ? 1 : 0;
+  }
+  if (step.output.logits.size() < rows * graph->vocabulary || step.output.tokens.size() < tokens) {
+    return fail(Code::internal, "the backend gave {} logits for {} rows of {}, and {} tokens for {} samples",
+                step.output.logits.size(), rows, graph->vocabulary, step.output.tokens.size(), tokens);
+  }
+  return {};
+}
+
+void Engine::State::note_admitted(Sequence& sequence, std::uint64_t now) {
   if (sequence.phase != "queued" && sequence.phase != "preempted") return;
   if (sequence.phase == "queued") {
-    sequence.stats.admitted_ns = step_begin_ns_;
-    sequence.stats.cached_tokens = sequence.computed;
-    totals.cached_tokens += sequence.computed;
+    sequence.stats.admitted_ns = now;
+    sequence.stats.cached_tokens = sequence.submitted;
+    totals.cached_tokens += sequence.submitted;
   }
   set_phase(sequence, "prompt");
 }
@@ -113,56 +169,80 @@ void Engine::State::set_phase(Sequence& sequence, std::string_view phase) {
 // ---- ending ----
 
 Status Engine::State::end_step() {
-  if (!in_step_) return fail(Code::invalid_argument, "no step is in flight; begin one first");
-  const std::uint64_t sampling_begin_ns = options.clock();
-  const float* logits = logits_.data();
-  for (const Pick& pick : picks_) {
-    auto& sequence = static_cast<Sequence&>(*pick.job);
-    if (!executed_) {
-      finish(sequence, FinishReason::error, executed_.error());
-      continue;
-    }
-    const std::uint32_t n_logits = sequence.logit_rows(pick.rows);
-    consume(sequence, pick.rows, logits);
-    logits += std::size_t{n_logits} * graph->vocabulary;
+  if (ending_) return fail(Code::invalid_argument, "a step cannot end inside a callback");
+  if (flight_.empty()) {
+    if (device != nullptr) return {};  // it was lost after the caller had heard of it
+    return fail(Code::invalid_argument, "no step is in flight; begin one first");
   }
+  while (!step_ready()) {
+    if (flight_.empty()) return {};
+    if (!device->can_wait()) return fail(Code::invalid_argument, "the step is not ready, and cannot be waited for");
+    WISP_CHECK(device->wait());
+  }
+  ending_ = true;
+  const std::uint64_t sampling_begin_ns = options.clock();
+  const StepInFlight& step = flight_.oldest();
+  if (step.fails_all) finish_all(step.outcome.error());
+  tell_picks(step);
   // Alone and still without memory: as far as this sequence can ever get.
   if (Job* const stalled = scheduler_.stalled()) finish(static_cast<Sequence&>(*stalled), FinishReason::context);
   if (any_cancelled_) finish_cancelled();
 
   const std::uint64_t now = options.clock();
-  totals.step_ns += now - step_begin_ns_;
-  if (!picks_.empty()) {
-    pace_.observe(batch_.prompt_rows(), now - step_begin_ns_);
-    if (trace) trace_step(sampling_begin_ns, now);
+  const std::uint64_t begin_ns = std::max(step.begin_ns, last_end_ns_);  // steps in flight overlap
+  totals.step_ns += now - begin_ns;
+  if (step.ticket) totals.execute_ns += now - begin_ns;
+  if (!step.picks.empty()) {
+    pace_.observe(step.prompt_rows, now - begin_ns);
+    if (trace) trace_step(step, begin_ns, sampling_begin_ns, now);
   }
-  picks_ = {};
-  in_step_ = false;
+  last_end_ns_ = now;
+  flight_.pop();
+  ending_ = false;
   return {};
 }
 
-void Engine::State::trace_step(std::uint64_t sampling_begin_ns, std::uint64_t now) {
+void Engine::State::tell_picks(const StepInFlight& step) {
+  const float* logits = step.output.logits.data();
+  const TokenId* token = step.output.tokens.data();
+  for (const PickInFlight& pick : step.picks) {
+    Sequence* const sequence = find(pick.id);
+    const bool concerned = sequence != nullptr && sequence->evictions == pick.evictions;
+    if (concerned && !step.outcome) {
+      finish(*sequence, FinishReason::error, step.outcome.error());
+    } else if (concerned) {
+      consume(*sequence, pick, logits, token);
+    }
+    if (!step.outcome) continue;
+    logits += std::size_t{pick.logit_rows} * graph->vocabulary;
+    if (pick.samples) ++token;
+  }
+}
+
+void Engine::State::trace_step(const StepInFlight& step, std::uint64_t begin_ns, std::uint64_t sampling_begin_ns,
+                               std::uint64_t now) {
   std::uint32_t used = 0;
   for (const kv::LayerGroup& group : kv.groups()) used += kv.pool(static_cast<std::uint32_t>(group.index)).n_used();
-  trace->step(totals.steps, batch_.rows(), batch_.sequences(), step_begin_ns_, now);
+  trace->step(totals.steps, step.rows, static_cast<std::uint32_t>(step.picks.size()), begin_ns, now);
   trace->sampling(sampling_begin_ns, now);
   trace->queue(now, static_cast<std::uint32_t>(scheduler_.running().size()),
                static_cast<std::uint32_t>(scheduler_.waiting().size()), used);
 }
 
-void Engine::State::consume(Sequence& sequence, std::uint32_t rows, const float* logits) {
-  const std::uint32_t n_logits = sequence.logit_rows(rows);
-  if (n_logits != 0 && sequence.scoring) deliver_scores(sequence, n_logits, logits);
-  const std::uint32_t prompt_end = std::min(sequence.computed + rows, sequence.stats.prompt_tokens);
+void Engine::State::consume(Sequence& sequence, const PickInFlight& pick, const float* logits, const TokenId* token) {
+  if (pick.scores) deliver_scores(sequence, pick.logit_rows, logits);
+  const std::uint32_t prompt_end = std::min(sequence.computed + pick.rows, sequence.stats.prompt_tokens);
   if (prompt_end > sequence.computed) totals.prompt_tokens += prompt_end - sequence.computed;
-  sequence.set_computed(sequence.computed + rows);
+  sequence.computed += pick.rows;
   if (options.prefix_cache) {
     const std::span<const TokenId> tokens = sequence.tokens;
     const Status committed = kv.commit(*sequence.kv, tokens.first(sequence.computed));
     if (!committed) return finish(sequence, FinishReason::error, committed.error());
   }
-  if (sequence.cancelled || sequence.pending > 0) return;
-  generate(sequence, logits + std::size_t{n_logits - 1} * graph->vocabulary);
+  if (sequence.cancelled || !pick.is_last) return;
+  const std::size_t before_last = pick.logit_rows == 0 ? 0 : std::size_t{pick.logit_rows - 1} * graph->vocabulary;
+  const std::span<const float> row(logits + before_last, pick.logit_rows == 0 ? 0 : graph->vocabulary);
+  generate(sequence, row, pick.samples ? token : nullptr);
 }
 
 void Engine::State::deliver_scores(Sequence& sequence, std::uint32_t n, const float* logits) {
@@ -173,20 +253,19 @@ void Engine::State::deliver_scores(Sequence& sequence, std::uint32_t n, const fl
 }
 
 // All tokens are computed: the next one, or the end.
-void Engine::State::generate(Sequence& sequence, const float* logits) {
+void Engine::State::generate(Sequence& sequence, std::span<const float> row, const TokenId* sampled) {
   RequestStats& stats = sequence.stats;
   if (stats.generated_tokens >= sequence.request.max_new_tokens) return finish(sequence, FinishReason::length);
   if (sequence.length() >= max_positions) return finish(sequence, FinishReason::context);
 
-  const std::span<const float> row(logits, graph->vocabulary);
-  const Result<TokenId> chosen = sample(sequence, row);
+  if (sampled != nullptr) sequence.unread -= 1;
+  const Result<TokenId> chosen = sampled != nullptr ? check_sampled(*sampled) : sample(sequence, row);
   if (!chosen) return finish(sequence, FinishReason::error, chosen.error());
   const bool is_end = options.tokenizer != nullptr && options.tokenizer->vocabulary().is_end(*chosen);
   if (is_end && !sequence.request.ignore_end) return finish(sequence, FinishReason::end_token);
 
   const std::uint32_t position = sequence.length();
-  sequence.tokens.push_back(*chosen);
-  sequence.set_computed(sequence.computed);
+  sequence.append(*chosen);
   if (stats.generated_tokens == 0) stats.first_token_ns = options.clock();
   if (sequence.phase != "generate") set_phase(sequence, "generate");
   stats.generated_tokens += 1;
@@ -194,7 +273,10 @@ void Engine::State::generate(Sequence& sequence, const float* logits) {
 
   text_.clear();
   const bool stopped = sequence.text.push(*chosen, text_);
-  if (sequence.request.on_token) sequence.request.on_token({sequence.id, *chosen, position, text_, row});
+  if (sequence.request.on_token) {
+    if (!sequence.request.token_logits) row = {};
+    sequence.request.on_token({sequence.id, *chosen, position, text_, row});
+  }
   if (stopped) return finish(sequence, FinishReason::stop_string);
   // Found out now rather than after computing a row that nobody needs.
   if (stats.generated_tokens >= sequence.request.max_new_tokens) return finish(sequence, FinishReason::length);
@@ -221,6 +303,13 @@ void Engine::State::finish(Sequence& sequence, FinishReason reason, Error error)
   if (sequence.request.on_finish) {
     sequence.request.on_finish({sequence.id, reason, rest, std::move(error), sequence.stats});
   }
+}
+
+void Engine::State::finish_all(const Error& error) {
+  std::vector<Sequence*> ending;
+  for (const auto& [id, sequence] : live_) ending.push_back(sequence.get());
+  std::ranges::sort(ending, {}, &Sequence::arrival);
+  for (Sequence* sequence : ending) finish(*sequence, FinishReason::error, error);
 }
 
 void Engine::State::finish_cancelled() {
