@@ -35,6 +35,7 @@ void FakeDevice::tick() {
 
 void FakeDevice::lose() {
   losses_ += 1;
+  device_->lost += 1;
   ready_ = false;
   polls_until_ready_ = device_->polls_to_recover;
   in_flight_.clear();

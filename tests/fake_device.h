@@ -37,7 +37,7 @@ struct DeviceControls {
   std::optional<Error> refuse_submit = {};                          // once
   std::function<bool(const graph::DeviceSample&)> can_sample = {};  // empty: all
 
-  std::uint64_t submitted = 0, collected = 0;
+  std::uint64_t submitted = 0, collected = 0, lost = 0;
   std::uint64_t waits = 0;
   std::uint64_t logit_rows_read = 0;
   std::uint64_t slot_tokens = 0;                  // rows whose token came from a slot

@@ -1,4 +1,5 @@
-// What a request hears as text: the shipped model's vocabulary over the fake backend.
+// What a request hears as text: the shipped model's vocabulary over the fake backends, the one that computes in the
+// caller's time and the one that is ahead.
 #include <gtest/gtest.h>
 
 #include "gguf/reader.h"
@@ -12,20 +13,22 @@ namespace {
 using test::expect_value;
 using test::Heard;
 
-class EngineTextTest : public testing::Test {
+class EngineTextTest : public testing::TestWithParam<bool> {  // on a device
  protected:
   EngineTextTest() {
     const auto path = test::source_dir() / "models/wisp-stories.gguf";
     const gguf::File file = expect_value(gguf::open_model(path.string()));
     tokenizer_ = expect_value(text::Tokenizer::create(expect_value(text::read_vocabulary(file.metadata))));
-    engine_.emplace(test::FakeModel(vocabulary(), {graph::KvGroup{}}), 256,
-                    EngineOptions{.tokenizer = tokenizer_.get()});
+    test::FakeModel model(vocabulary(), {graph::KvGroup{}});
+    const EngineOptions options{.tokenizer = tokenizer_.get()};
+    engine_ =
+        GetParam() ? test::DeviceEngine(model, 256, options).engine : test::FakeEngine(model, 256, options).engine;
   }
   [[nodiscard]] std::uint32_t vocabulary() const { return static_cast<std::uint32_t>(tokenizer_->vocabulary().size()); }
   Heard hear(Request request) {
     Heard heard;
-    EXPECT_TRUE((*engine_)->submit(test::listen(std::move(request), heard)));
-    EXPECT_TRUE((*engine_)->run());
+    EXPECT_TRUE(engine_->submit(test::listen(std::move(request), heard)));
+    EXPECT_TRUE(engine_->run());
     return heard;
   }
   static Request forty(std::vector<std::string> stop = {}) {
@@ -37,10 +40,10 @@ class EngineTextTest : public testing::Test {
   }
 
   std::unique_ptr<text::Tokenizer> tokenizer_;
-  std::optional<test::FakeEngine> engine_;
+  std::unique_ptr<Engine> engine_;
 };
 
-TEST_F(EngineTextTest, TextIsTheTokensDecoded) {
+TEST_P(EngineTextTest, TextIsTheTokensDecoded) {
   const Heard heard = hear(forty());
   text::StreamDecoder decoder(*tokenizer_, false);
   std::string expected;
@@ -50,7 +53,7 @@ TEST_F(EngineTextTest, TextIsTheTokensDecoded) {
   EXPECT_GT(heard.text.size(), 20u);
 }
 
-TEST_F(EngineTextTest, AStopStringEndsTheTextBeforeIt) {
+TEST_P(EngineTextTest, AStopStringEndsTheTextBeforeIt) {
   const std::string whole = hear(forty()).text;
   for (const std::size_t at : {5u, 17u, 30u}) {
     // Where a character starts; long enough to lie across tokens and to stand nowhere else.
@@ -63,11 +66,12 @@ TEST_F(EngineTextTest, AStopStringEndsTheTextBeforeIt) {
     EXPECT_EQ(heard.text, whole.substr(0, begin));
     EXPECT_LT(heard.tokens.size(), 40u);
   }
+  EXPECT_EQ(engine_->counters().dropped_tokens > 0, GetParam());
   // Held back while it may become the stop string, told when it did not.
   EXPECT_EQ(hear(forty({whole.substr(whole.size() - 6) + "x"})).text, whole);
 }
 
-TEST_F(EngineTextTest, AnEndTokenEndsUnlessItIsIgnored) {
+TEST_P(EngineTextTest, AnEndTokenEndsUnlessItIsIgnored) {
   const TokenId end = tokenizer_->vocabulary().end_of_generation.front();
   Request request = forty();
   request.ignore_end = false;
@@ -75,12 +79,15 @@ TEST_F(EngineTextTest, AnEndTokenEndsUnlessItIsIgnored) {
   const Heard ended = hear(request);
   EXPECT_EQ(ended.reason, FinishReason::end_token);
   EXPECT_TRUE(ended.tokens.empty());
+  EXPECT_EQ(engine_->counters().dropped_tokens, GetParam() ? 3u : 0u);
   EXPECT_EQ(ended.text, "");
   request.ignore_end = true;
   const Heard passed = hear(request);
   EXPECT_EQ(passed.reason, FinishReason::length);
   EXPECT_EQ(passed.tokens, std::vector<TokenId>(40, end));
 }
+
+INSTANTIATE_TEST_SUITE_P(Backends, EngineTextTest, testing::Bool());
 
 }  // namespace
 }  // namespace wisp::runtime
