@@ -109,6 +109,25 @@ TEST(EngineAheadTest, TheDeviceDecidesHowFarAtMost) {
   }
 }
 
+TEST(EngineAheadTest, EveryPlanIsPreparedBeforeTheFirstStep) {
+  const test::FakeModel model = test::full_attention_fake();
+  const auto controls = std::make_shared<test::FakeControls>();
+  controls->refuse_prepare = true;
+  EXPECT_EQ(Engine::create(gguf::File{}, model.graph(), 64, {},
+                           std::make_unique<test::FakeDevice>(model, controls, std::make_shared<DeviceControls>()))
+                .error()
+                .code,
+            Code::out_of_memory);
+  DeviceEngine engine(test::full_attention_fake(), 256, {.row_budget = 48});
+  engine.controls->refuse_prepare = true;
+  Heard heard;
+  ASSERT_TRUE(
+      engine->submit(hear_tokens({.prompt = random_tokens(100, 1), .sampling = greedy(), .max_new_tokens = 5}, heard)));
+  ASSERT_TRUE(engine->run());
+  EXPECT_EQ(heard.reason, FinishReason::length) << heard.error.message;
+  expect_clean(engine);
+}
+
 TEST(EngineAheadTest, LogitsComeOnlyToWhomAsksAndKeepNobodyBack) {
   DeviceEngine engine(test::mixed_fake(), 512, {.max_sequences = 3});
   const std::vector<TokenId> prompt = random_tokens(50, 1);
@@ -170,6 +189,18 @@ TEST(EngineAheadTest, WithoutASlotTheHostChooses) {
   }
   EXPECT_GT(engine->counters().device_tokens, 0u);
   EXPECT_GT(engine.device->logit_rows_read, 0u);
+  expect_clean(engine);
+}
+
+TEST(EngineAheadTest, SlotsAreGivenBack) {
+  DeviceEngine engine(test::full_attention_fake(), 512, {.max_sequences = 2}, {.slots = 2});
+  for (int i = 0; i < 7; ++i) {
+    const RequestId id = expect_value(engine->submit({.prompt = {1}, .sampling = greedy(), .max_new_tokens = 5}));
+    ASSERT_TRUE(engine->step());
+    if (i % 2 == 0) EXPECT_TRUE(engine->preempt(id));
+    ASSERT_TRUE(engine->run());
+  }
+  EXPECT_EQ(engine.device->logit_rows_read, 0u);
   expect_clean(engine);
 }
 
@@ -294,6 +325,30 @@ TEST(EngineAheadTest, ForksContinueFromWhatIsKnownWhileTheParentIsAhead) {
   expect_clean(engine);
 }
 
+// Blocks that leave the window are dropped by what is certain, not by what is ahead: a child starts behind that.
+TEST(EngineAheadTest, ForksFindTheWindowOfWhereTheyStart) {
+  DeviceEngine engine(test::windowed_fake(40, 0), 512, {}, {.polls_a_step = 2});
+  const std::vector<TokenId> prompt = random_tokens(50, 6);
+  Heard parent;
+  const RequestId id =
+      expect_value(engine->submit(hear_tokens({.prompt = prompt, .sampling = greedy(), .max_new_tokens = 80}, parent)));
+  for (int i = 0; i < 70; ++i) {
+    ASSERT_TRUE(engine->step());
+    std::vector<TokenId> start = prompt;
+    start.insert(start.end(), parent.tokens.begin(), parent.tokens.end());
+    Heard child;
+    ASSERT_TRUE(engine->fork(id, hear_tokens({.sampling = greedy(), .max_new_tokens = 1}, child)));
+    while (child.finishes == 0) {
+      ASSERT_TRUE(engine->step());
+    }
+    EXPECT_EQ(child.tokens, engine.model.continue_greedily(start, 1));
+    if (parent.finishes == 1) break;
+  }
+  ASSERT_TRUE(engine->run());
+  EXPECT_EQ(parent.tokens, engine.model.continue_greedily(prompt, 80));
+  expect_clean(engine);
+}
+
 TEST(EngineAheadTest, PrefixesAreFoundAsSoonAsTheirTokensAreKnown) {
   DeviceEngine engine(test::mixed_fake(), 512, {}, {.polls_a_step = 2});
   const std::vector<TokenId> prompt = random_tokens(100, 3);
@@ -323,6 +378,24 @@ TEST(EngineAheadTest, ScarceMemoryIsGivenWayWithNothingInFlight) {
   EXPECT_GT(engine->counters().preemptions, 0u);
   EXPECT_EQ(engine->counters().dropped_tokens, 0u);
   EXPECT_EQ(engine->counters().most_steps_in_flight, 4u);
+  expect_clean(engine);
+}
+
+// The second text is short of a block that the third has; the first could go on for long without another.
+TEST(EngineAheadTest, WhoIsAheadDoesNotKeepOthersFromTheirMemory) {
+  DeviceEngine engine(test::full_attention_fake(), 512, {.kv_blocks = {5}});
+  std::vector<Heard> heard(3);
+  const std::vector<std::uint32_t> prompts = {1, 20, 20};
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    ASSERT_TRUE(engine->submit(
+        hear_tokens({.prompt = random_tokens(prompts[i], i), .sampling = greedy(), .max_new_tokens = 100}, heard[i])));
+  }
+  while (heard[0].tokens.size() < 60) {
+    ASSERT_TRUE(engine->step());
+  }
+  EXPECT_GT(engine->counters().preemptions, 0u);
+  EXPECT_GE(heard[1].tokens.size(), 55u);
+  ASSERT_TRUE(engine->run());
   expect_clean(engine);
 }
 
@@ -381,7 +454,7 @@ TEST(EngineAheadTest, ANumberThatIsNoneIsAnErrorOfItsRequest) {
   ASSERT_TRUE(engine->submit(hear_tokens({.prompt = {1, 2}, .sampling = never_seven, .max_new_tokens = 20}, good)));
   ASSERT_TRUE(engine->run());
   EXPECT_EQ(bad.reason, FinishReason::error);
-  EXPECT_FALSE(bad.error.message.empty());
+  EXPECT_EQ(bad.error.code, Code::invalid_file);
   EXPECT_EQ(good.reason, FinishReason::length);
   EXPECT_EQ(good.tokens, engine.model.continue_text({1, 2}, 20, never_seven));
   expect_clean(engine);

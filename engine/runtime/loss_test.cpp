@@ -96,6 +96,26 @@ TEST(EngineDeviceLossTest, AStepThatWasThereIsLostWithTheDeviceAndNobodyMinds) {
   EXPECT_EQ(engine.controls->broken_rule, std::nullopt);
 }
 
+TEST(EngineDeviceLossTest, AStepThatWasRefusedForALossNeedsNoEnd) {
+  DeviceControls script;
+  script.losses[0] = LossShows::in_submit;
+  script.losses[1] = LossShows::in_poll;
+  DeviceEngine engine(test::full_attention_fake(), 256, {}, script);
+  Heard heard;
+  ASSERT_TRUE(engine->submit(hear_tokens({.prompt = {1, 2}, .sampling = greedy(), .max_new_tokens = 9}, heard)));
+  EXPECT_FALSE(expect_value(engine->begin_step()));
+  EXPECT_TRUE(engine->end_step());
+  EXPECT_EQ(heard.finishes, 0);
+  while (!expect_value(engine->begin_step())) {
+  }
+  EXPECT_TRUE(engine->end_step());  // lost while it was waited for
+  EXPECT_EQ(engine->counters().device_losses, 2u);
+  EXPECT_EQ(heard.finishes, 0);
+  ASSERT_TRUE(engine->run());
+  EXPECT_EQ(heard.tokens, engine.model.continue_greedily({1, 2}, 9));
+  EXPECT_EQ(engine.controls->broken_rule, std::nullopt);
+}
+
 TEST(EngineDeviceLossTest, CancelsForksAndSubmitsWhileItIsGone) {
   DeviceEngine engine(test::full_attention_fake(), 256, {.max_sequences = 4},
                       {.can_wait = false, .polls_to_recover = 50});

@@ -65,7 +65,9 @@ class EngineRandomLoadTest : public testing::TestWithParam<std::uint32_t> {
     device.polls_a_step = 1 + roll(6);
     const std::uint32_t by_host = roll(2) == 0 ? 1000 : 5;
     device.can_sample = [by_host](const graph::DeviceSample& sample) { return sample.seed % by_host != 0; };
-    for (std::uint32_t i = roll(12); i > 0; --i) device.losses[roll(400)] = static_cast<test::LossShows>(roll(3));
+    // Never so often that the engine gives the device up.
+    for (std::uint32_t i = roll(12); i > 0; --i)
+      device.losses[40 * i + roll(30)] = static_cast<test::LossShows>(roll(3));
     return device;
   }
 

@@ -10,6 +10,31 @@
 namespace wisp::runtime {
 namespace {
 
+// A device that takes everything and chooses token 1, and allocates nothing itself.
+class InstantDevice final : public test::FakeExecutor, public graph::AsyncExecutor {
+ public:
+  explicit InstantDevice(const test::FakeModel& model)
+      : FakeExecutor(model, std::make_shared<test::FakeControls>()), tokens_(8, 1) {}
+  [[nodiscard]] graph::AsyncExecutor* async() override { return this; }
+  Result<bool> poll() override { return true; }
+  [[nodiscard]] bool can_wait() const override { return true; }
+  Status wait() override { return {}; }
+  [[nodiscard]] std::uint64_t losses() const override { return 0; }
+  [[nodiscard]] std::uint32_t slots() const override { return 8; }
+  [[nodiscard]] std::uint32_t max_steps_in_flight() const override { return 4; }
+  [[nodiscard]] bool can_sample(const graph::DeviceSample&) const override { return true; }
+  Result<graph::StepTicket> submit(const graph::Plan&, const graph::StepInputs&, std::span<const graph::DeviceSample>,
+                                   std::span<const std::uint32_t>) override {
+    return graph::StepTicket{0};
+  }
+  Result<std::optional<graph::StepOutput>> collect(graph::StepTicket) override {
+    return graph::StepOutput{tokens_, {}};
+  }
+
+ private:
+  std::vector<TokenId> tokens_;
+};
+
 // Eight sequences decode for `steps` steps after ten of warm-up, while blocks fill and windows move.
 void expect_no_allocations(Engine& engine, int steps) {
   std::uint64_t tokens = 0;
@@ -38,6 +63,15 @@ TEST(EngineSteadyStateTest, DecodingAllocatesNothing) {
   test::FakeEngine engine(test::mixed_fake(), 2048, {.max_sequences = 8});
   engine.controls->record = false;
   expect_no_allocations(*engine.engine, 200);
+}
+
+TEST(EngineSteadyStateTest, BeingAheadAllocatesNothing) {
+  if (!test::kCountsAllocations) GTEST_SKIP() << "sanitizers bring their own allocator";
+  const test::FakeModel model = test::mixed_fake();
+  const std::unique_ptr<Engine> engine = test::expect_value(
+      Engine::create(gguf::File{}, model.graph(), 2048, {.max_sequences = 8}, std::make_unique<InstantDevice>(model)));
+  expect_no_allocations(*engine, 200);
+  EXPECT_EQ(engine->counters().most_steps_in_flight, 4u);
 }
 
 TEST(EngineSteadyStateTest, DecodingTheShippedModelAllocatesNothing) {
