@@ -202,6 +202,7 @@ Result<std::optional<graph::StepOutput>> FakeDevice::collect(graph::StepTicket t
   output_tokens_ = std::move(step.chosen);
   output_logits_ = std::move(step.logits);
   in_flight_.pop_front();
+  if (device_->corrupt) device_->corrupt(output_tokens_, output_logits_);
   return graph::StepOutput{output_tokens_, output_logits_};
 }
 

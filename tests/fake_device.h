@@ -32,10 +32,11 @@ struct DeviceControls {
   std::uint32_t polls_to_start = 0, polls_to_recover = 3, polls_a_step = 1;
   // The step submitted as number so and so, counted from 0, takes the device with it.
   std::map<std::uint64_t, LossShows> losses = {};
-  bool lose_now = false;                                            // with the next poll
-  std::optional<Error> gone = {};                                   // poll() says so from now on
-  std::optional<Error> refuse_submit = {};                          // once
-  std::function<bool(const graph::DeviceSample&)> can_sample = {};  // empty: all
+  bool lose_now = false;                                                         // with the next poll
+  std::optional<Error> gone = {};                                                // poll() says so from now on
+  std::optional<Error> refuse_submit = {};                                       // once
+  std::function<bool(const graph::DeviceSample&)> can_sample = {};               // empty: all
+  std::function<void(std::vector<TokenId>&, std::vector<float>&)> corrupt = {};  // what collect() gives
 
   std::uint64_t submitted = 0, collected = 0, lost = 0;
   std::uint64_t waits = 0;

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -197,7 +199,9 @@ TEST(EngineAheadTest, SlotsAreGivenBack) {
   for (int i = 0; i < 7; ++i) {
     const RequestId id = expect_value(engine->submit({.prompt = {1}, .sampling = greedy(), .max_new_tokens = 5}));
     ASSERT_TRUE(engine->step());
-    if (i % 2 == 0) EXPECT_TRUE(engine->preempt(id));
+    if (i % 2 == 0) {
+      EXPECT_TRUE(engine->preempt(id));
+    }
     ASSERT_TRUE(engine->run());
   }
   EXPECT_EQ(engine.device->logit_rows_read, 0u);
@@ -238,7 +242,9 @@ TEST(EngineAheadTest, WhatCameAfterACancelIsDroppedAndNeverShared) {
   std::optional<RequestId> id;
   request.on_token = [&](const TokenEvent& event) {
     heard.tokens.push_back(event.token);
-    if (heard.tokens.size() == 8) EXPECT_TRUE(engine->cancel(*id));
+    if (heard.tokens.size() == 8) {
+      EXPECT_TRUE(engine->cancel(*id));
+    }
   };
   id = expect_value(engine->submit(std::move(request)));
   ASSERT_TRUE(engine->run());
@@ -287,7 +293,9 @@ TEST(EngineAheadTest, PreemptionDropsWhatIsAheadAndChangesNoToken) {
   }
   for (int i = 0; i < 30; ++i) {
     ASSERT_TRUE(engine->step());
-    if (i % 10 == 5) EXPECT_TRUE(engine->preempt(ids[1]));
+    if (i % 10 == 5) {
+      EXPECT_TRUE(engine->preempt(ids[1]));
+    }
   }
   ASSERT_TRUE(engine->run());
   for (std::uint32_t i = 0; i < 2; ++i) {
@@ -475,6 +483,39 @@ TEST(EngineAheadTest, AStepThatIsRefusedEndsItsRequestsAndNoOthers) {
   EXPECT_EQ(refused.error.code, Code::out_of_memory);
   EXPECT_EQ(later.tokens, engine.model.continue_greedily({2}, 9));
   expect_clean(engine);
+}
+
+// Whatever the device says, it ends the requests it says it of, and nothing else.
+TEST(EngineHostileDeviceTest, NonsenseFromADeviceIsAnErrorOfTheRequest) {
+  using Nonsense = std::function<void(std::vector<TokenId>&, std::vector<float>&)>;
+  const std::vector<Nonsense> nonsense = {
+      [](std::vector<TokenId>& tokens, std::vector<float>&) { tokens.assign(tokens.size(), 50); },
+      [](std::vector<TokenId>& tokens, std::vector<float>&) {
+        tokens.assign(tokens.size(), std::numeric_limits<TokenId>::min());
+      },
+      [](std::vector<TokenId>& tokens, std::vector<float>&) {
+        tokens.assign(tokens.size(), std::numeric_limits<TokenId>::max());
+      },
+      [](std::vector<TokenId>& tokens, std::vector<float>&) { tokens.clear(); },
+      [](std::vector<TokenId>&, std::vector<float>& logits) { logits.resize(49); },
+      [](std::vector<TokenId>&, std::vector<float>& logits) { logits.clear(); },
+  };
+  for (std::size_t i = 0; i < nonsense.size(); ++i) {
+    DeviceEngine engine(test::full_attention_fake(), 256, {.max_sequences = 1});
+    Heard heard, later;
+    ASSERT_TRUE(engine->submit(listen({.prompt = {1}, .sampling = greedy(), .max_new_tokens = 20}, heard)));
+    ASSERT_TRUE(engine->submit(hear_tokens({.prompt = {2}, .sampling = greedy(), .max_new_tokens = 5}, later)));
+    ASSERT_TRUE(engine->step());
+    engine.device->corrupt = nonsense[i];
+    ASSERT_TRUE(engine->step());
+    engine.device->corrupt = nullptr;
+    EXPECT_EQ(heard.reason, FinishReason::error) << i;
+    EXPECT_EQ(heard.finishes, 1) << i;
+    EXPECT_EQ(heard.tokens.size(), 1u) << i;
+    ASSERT_TRUE(engine->run());
+    EXPECT_EQ(later.tokens, engine.model.continue_greedily({2}, 5)) << i;
+    expect_clean(engine);
+  }
 }
 
 // As in a page: nothing ever waits, and the event loop lets the device move on.

@@ -182,7 +182,7 @@ TEST_P(EngineRandomLoadTest, NobodysTextChanges) {
   run(engine);
 }
 
-TEST_P(EngineRandomLoadTest, NobodysTextChangesOnADeviceThatIsAheadAndGetsLost) {
+TEST_P(EngineRandomLoadTest, NobodysTextChangesOnAHostileDevice) {
   DeviceEngine engine(test::mixed_fake(), 240, random_options(), random_device());
   run(engine);
   EXPECT_LE(engine->counters().most_steps_in_flight, engine->options().steps_ahead);
