@@ -63,6 +63,7 @@ runtime::EngineOptions complete_options(const gguf::File& file, const ModelOptio
   engine.context = {.context = options.context, .window = options.window, .sinks = options.sinks};
   engine.kv_type = options.kv;
   engine.passes_off = options.no_fuse;
+  engine.steps_ahead = options.ahead;
   engine.row_budget = std::max(engine.row_budget, engine.max_sequences);
   const std::uint64_t row_bytes = sizeof(float) * vocabulary_of(file);
   const std::uint64_t most_rows = std::max<std::uint64_t>(1, kLogitBytes / row_bytes);

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "arguments.h"
+#include "base/format.h"
 #include "graph/passes.h"
 
 namespace wisp::cli {
@@ -90,6 +91,14 @@ void add_model_options(CLI::App& command, ModelOptions& options, graph::KvType d
   add_parsed_option(command, "--memory-limit", options.memory_limit,
                     "Refuse to use more than SIZE for weights, keys and values [what is available]", parse_bytes)
       ->type_name("SIZE")
+      ->group(machine);
+  command
+      .add_option("--ahead", options.ahead,
+                  fmt::format("Steps that a device that runs by itself has in flight, 1: it waits for the host after "
+                              "each; changes no token [{}]",
+                              options.ahead))
+      ->check(CLI::Range(1u, 64u))
+      ->type_name("N")
       ->group(machine);
   command.add_option("--trace", options.trace, "Write where the time goes to FILE; https://ui.perfetto.dev opens it")
       ->type_name("FILE")

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "runtime/engine.h"
 
 namespace wisp::cli {
 
@@ -27,7 +28,8 @@ struct ModelOptions {
   bool no_repack = false;
   Device device = Device::cpu;
   std::uint64_t memory_limit = 0;  // bytes; 0: none
-  std::string trace;               // a path, or ""
+  std::uint32_t ahead = runtime::EngineOptions().steps_ahead;
+  std::string trace;  // a path, or ""
   bool quiet = false;
 };
 

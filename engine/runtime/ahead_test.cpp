@@ -272,11 +272,16 @@ TEST(EngineAheadTest, CancelBetweenStepsIsAtOnce) {
     ASSERT_TRUE(engine->step());
   }
   ASSERT_TRUE(expect_value(engine->begin_step()));
+  EXPECT_EQ(engine->steps_in_flight(), 4u);
   ASSERT_TRUE(engine->cancel(id));
   EXPECT_EQ(gone.finishes, 1);
   EXPECT_EQ(gone.reason, FinishReason::cancelled);
   EXPECT_EQ(gone.tokens.size(), 5u);
+  EXPECT_EQ(engine->steps_in_flight(), 4u);
   ASSERT_TRUE(engine->run());
+  while (engine->steps_in_flight() > 0) {
+    ASSERT_TRUE(engine->end_step());
+  }
   EXPECT_EQ(gone.tokens.size(), 5u);
   EXPECT_EQ(stays.tokens, engine.model.continue_greedily({3}, 30));
   EXPECT_EQ(engine->counters().dropped_tokens, 4u);

@@ -253,6 +253,7 @@ Result<bool> Engine::ready() { return state_->poll(); }
 Result<bool> Engine::begin_step() { return state_->begin_step(); }
 bool Engine::step_ready() { return state_->step_ready(); }
 Status Engine::end_step() { return state_->end_step(); }
+std::uint32_t Engine::steps_in_flight() const { return state_->steps_in_flight(); }
 bool Engine::must_wait() const { return state_->must_wait; }
 
 Result<bool> Engine::step() {

@@ -117,6 +117,8 @@ class Engine {
   // Begins what can begin and ends one step. False when every request is finished. On a device that cannot be waited
   // for it does what can be done at once; must_wait() then tells whether to return to the event loop.
   Result<bool> step();
+  // Begun and not ended; some may be of requests that are finished.
+  [[nodiscard]] std::uint32_t steps_in_flight() const;
   // The last step() found nothing to do before the device moves on.
   [[nodiscard]] bool must_wait() const;
   // Steps until every request is finished. Not where the device cannot be waited for.

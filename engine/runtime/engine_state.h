@@ -30,6 +30,7 @@ struct Engine::State : private JobMemory {
   // ---- the loop (step.cpp) ----
   Result<bool> begin_step();
   Status end_step();
+  [[nodiscard]] std::uint32_t steps_in_flight() const { return flight_.size(); }
 
   // ---- the device (device.cpp) ----
   // Prepares the plans of all row buckets, so that everything compiles before the first step.
