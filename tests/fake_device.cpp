@@ -17,6 +17,10 @@ FakeDevice::FakeDevice(const FakeModel& model, std::shared_ptr<FakeControls> con
 // ---- time ----
 
 void FakeDevice::tick() {
+  if (device_->polls_to_tell_room > 0) {
+    device_->polls_to_tell_room -= 1;
+    return;
+  }
   if (!ready_) {
     ready_ = polls_until_ready_ == 0 || --polls_until_ready_ == 0;
     return;
@@ -47,12 +51,21 @@ Result<bool> FakeDevice::poll() {
   if (device_->gone) return std::unexpected(*device_->gone);
   if (std::exchange(device_->lose_now, false)) lose();
   tick();
-  return ready_;
+  return ready_ && device_->polls_to_tell_room == 0;
+}
+
+std::optional<std::uint64_t> FakeDevice::kv_room(std::uint64_t wanted) {
+  if (device_->polls_to_tell_room > 0) return std::nullopt;
+  return FakeExecutor::kv_room(wanted);
 }
 
 Status FakeDevice::wait() {
   device_->waits += 1;
   if (!device_->can_wait) return broken("wait: not on this device");
+  if (device_->polls_to_tell_room > 0) {
+    while (device_->polls_to_tell_room > 0) tick();
+    return {};
+  }
   if (ready_ && in_flight_.empty()) return broken("wait: for nothing");
   if (!in_flight_.empty() && in_flight_.front().done) return broken("wait: what is waited for is there");
   const bool was_ready = ready_;

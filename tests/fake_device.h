@@ -29,6 +29,7 @@ struct DeviceControls {
   std::uint32_t max_steps_in_flight = 8;
   // In polls (a wait is as many as it takes): until the device is ready after its start or a loss, and until a step is
   // done after the one before it.
+  std::uint32_t polls_to_tell_room = 0;  // before kv_room() knows
   std::uint32_t polls_to_start = 0, polls_to_recover = 3, polls_a_step = 1;
   // The step submitted as number so and so, counted from 0, takes the device with it.
   std::map<std::uint64_t, LossShows> losses = {};
@@ -52,6 +53,7 @@ class FakeDevice final : public FakeExecutor, public graph::AsyncExecutor {
   [[nodiscard]] std::string describe() const override { return "fake device"; }
   [[nodiscard]] graph::AsyncExecutor* async() override { return this; }
 
+  std::optional<std::uint64_t> kv_room(std::uint64_t wanted) override;
   Result<bool> poll() override;
   [[nodiscard]] bool can_wait() const override { return device_->can_wait; }
   Status wait() override;

@@ -40,7 +40,7 @@ std::uint64_t fake_clock() { return clock_ns; }
 graph::Graph FakeModel::graph() const {
   graph::Graph graph;
   graph.vocabulary = vocabulary_;
-  graph.weights.push_back({.name = "token_embd.weight", .columns = 8, .rows = vocabulary_, .use = {}});
+  graph.weights.push_back({.name = "token_embd.weight", .columns = 8, .rows = vocabulary_, .use = {.matrix = true}});
   graph.values = {{"embedding", 8, graph::RowSet::step},
                   {"selected", 8, graph::RowSet::logits},
                   {"logits", vocabulary_, graph::RowSet::logits}};
@@ -130,9 +130,18 @@ void FakeExecutor::forget_cells() {
   for (std::vector<Cell>& cells : cells_) std::ranges::fill(cells, Cell{});
 }
 
-Status FakeExecutor::load_weights(const graph::Graph&, gguf::File&, const graph::LoadProgress&) { return {}; }
+Status FakeExecutor::load_weights(const graph::Graph&, gguf::File&, const graph::LoadProgress&) {
+  controls_->loaded = true;
+  return {};
+}
 
-Status FakeExecutor::allocate_kv(const graph::KvLayout& layout, graph::KvType, std::span<const std::uint32_t> blocks) {
+std::optional<std::uint64_t> FakeExecutor::kv_room(std::uint64_t wanted) {
+  return std::min(wanted, controls_->kv_room);
+}
+
+Status FakeExecutor::allocate_kv(const graph::KvLayout& layout, graph::KvType type,
+                                 std::span<const std::uint32_t> blocks) {
+  controls_->kv_type = type;
   if (!cells_.empty() || blocks.size() != layout.groups.size()) return broken("allocate_kv: twice, or wrong groups");
   for (const std::uint32_t n : blocks) cells_.emplace_back(std::size_t{n} * graph::kKvBlock);
   return {};
@@ -261,7 +270,7 @@ void FakeExecutor::set_profiling(bool on, std::function<void(int, std::uint64_t,
 std::vector<graph::MemoryUse> FakeExecutor::memory() const {
   std::uint64_t bytes = 0;
   for (const std::vector<Cell>& cells : cells_) bytes += cells.size() * sizeof(Cell);
-  return {{"kv", bytes}};
+  return {{"weights", controls_->weight_bytes}, {"kv", bytes}};
 }
 
 }  // namespace wisp::test

@@ -56,6 +56,10 @@ struct FakeControls {
   std::optional<std::uint64_t> fail_at_step;  // that step, counted from 0, fails with Code::device
   std::optional<TokenId> nan_token;           // rows that hold it have no number in their logits
   bool refuse_prepare = false;
+  std::uint64_t kv_room = ~std::uint64_t{0};  // bytes
+  std::uint64_t weight_bytes = 0;             // as memory() tells them
+  bool loaded = false;
+  std::optional<graph::KvType> kv_type;  // that memory was allocated for
   // Each step advances the fake clock by this much a row.
   std::uint64_t ns_per_row = 1000;
 };
@@ -69,6 +73,7 @@ class FakeExecutor : public graph::Executor {
 
   [[nodiscard]] std::string describe() const override { return "fake"; }
   Status load_weights(const graph::Graph& graph, gguf::File& file, const graph::LoadProgress& progress) override;
+  std::optional<std::uint64_t> kv_room(std::uint64_t wanted) override;
   Status allocate_kv(const graph::KvLayout& layout, graph::KvType type, std::span<const std::uint32_t> blocks) override;
   Status prepare(const graph::Plan& plan) override;
   Result<std::span<const float>> execute(const graph::Plan& plan, const graph::StepInputs& step) override;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -62,7 +63,12 @@ class Executor {
   // must outlive the executor (tables may be read in place).
   virtual Status load_weights(const Graph& graph, gguf::File& file, const LoadProgress& progress) = 0;
 
-  // Room for `blocks[g]` KV blocks per group. Called once, after load_weights.
+  // How many of `wanted` bytes allocate_kv() can have, asked once the weights are loaded: what a device really gives,
+  // tried out, with a tenth of it left free. Nothing while that is being found out: poll (async_executor.h) and ask
+  // again. Memory of the system is the caller's to judge.
+  [[nodiscard]] virtual std::optional<std::uint64_t> kv_room(std::uint64_t wanted) { return wanted; }
+
+  // Room for `blocks[g]` KV blocks per group. Called once, after load_weights, before the first prepare().
   virtual Status allocate_kv(const KvLayout& layout, KvType type, std::span<const std::uint32_t> blocks) = 0;
 
   // Makes room for the plan's arena and scratch, once per plan; execute() then allocates nothing.

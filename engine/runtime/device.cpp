@@ -13,19 +13,17 @@ constexpr std::uint32_t kMostLossesInARow = 3;
 
 }  // namespace
 
-Status Engine::State::prepare_plans() {
-  for (std::uint32_t rows = 1; rows <= graph::row_bucket(options.row_budget); rows *= 2) {
-    WISP_CHECK(plans.plan_for(rows, *executor));
-  }
-  return {};
-}
-
 // ---- how it is ----
 
 Result<bool> Engine::State::poll() {
   if (device == nullptr) return true;
   Result<bool> is_ready = device->poll();
   if (device->losses() != losses_seen_) recover();
+  if (is_ready && !set_up_) {
+    WISP_TRY(const bool done, set_up());
+    if (!done) return false;
+    is_ready = device->poll();  // what has just been prepared may have to be compiled
+  }
   if (is_ready && losses_in_a_row_ >= kMostLossesInARow) {
     return fail(Code::device, "{} was lost {} times before it finished a step: its driver or its memory fails",
                 executor->describe(), losses_in_a_row_);

@@ -45,7 +45,8 @@ SchedulerLimits limits_of(const EngineOptions& options) {
 // ---- making one ----
 
 Engine::State::State(gguf::File model_file, std::shared_ptr<const graph::Graph> fused, kv::KvManager blocks,
-                     EngineOptions chosen, std::uint32_t longest, std::unique_ptr<graph::Executor> backend)
+                     EngineOptions chosen, std::uint32_t longest, bool blocks_given,
+                     std::unique_ptr<graph::Executor> backend)
     : file(std::move(model_file)),
       graph(std::move(fused)),
       options(std::move(chosen)),
@@ -58,6 +59,7 @@ Engine::State::State(gguf::File model_file, std::shared_ptr<const graph::Graph> 
       pace_(options.row_budget, options.inter_token_target_ns),
       batch_(limits_of(options), static_cast<std::uint32_t>(graph->kv.groups.size())),
       flight_(steps_ahead(options, device), options.max_sequences),
+      blocks_given_(blocks_given),
       sampler_scratch_(graph->vocabulary),
       row_(graph->vocabulary) {
   options.steps_ahead = steps_ahead(options, device);
@@ -88,14 +90,13 @@ Result<std::unique_ptr<Engine>> Engine::create(gguf::File file, graph::Graph gra
   WISP_CHECK(graph::fuse(graph, options.passes_off));
   const std::uint32_t longest = options.context.window ? kEndlessPositions : context;
   WISP_TRY(kv::KvConfig config, make_kv_config(graph.kv, longest, options));
+  const bool blocks_given = !options.kv_blocks.empty();
   options.kv_blocks = config.n_blocks;
   WISP_TRY(kv::KvManager kv, kv::KvManager::create(std::move(config)));
 
   auto state = std::make_unique<State>(std::move(file), std::make_shared<const graph::Graph>(std::move(graph)),
-                                       std::move(kv), std::move(options), longest, std::move(executor));
-  WISP_CHECK(state->executor->load_weights(*state->graph, state->file, progress));
-  WISP_CHECK(state->executor->allocate_kv(state->graph->kv, state->options.kv_type, state->options.kv_blocks));
-  if (state->device != nullptr) WISP_CHECK(state->prepare_plans());
+                                       std::move(kv), std::move(options), longest, blocks_given, std::move(executor));
+  WISP_CHECK(state->load(progress));
   return std::unique_ptr<Engine>(new Engine(std::move(state)));
 }
 

@@ -47,6 +47,12 @@ struct EngineOptions {
   // first written.
   std::vector<std::uint32_t> kv_blocks = {};
   std::uint64_t kv_bytes = 0;  // budget of all groups together; 0: none
+  // A backend may have less memory than that: the pools are then cut to what it gives, with a remark. With
+  // kv_may_narrow q8_0 takes the place of a wider kv_type before texts have to be shorter.
+  bool kv_may_narrow = false;
+  // What weights, activations, keys and values may take together on the backend, a tenth of which stays free; 0: what
+  // it gives.
+  std::uint64_t memory_limit = 0;
 
   // Steps that a device may have in flight, at most as many as it takes; 1: the host reads each step's tokens before
   // the next one begins. A backend that computes in the caller's time has one.
@@ -101,8 +107,8 @@ class Engine {
 
   // ---- the loop ----
 
-  // Whether the backend takes steps: on a device, whether it has compiled, tuned, and got over a loss; asking lets it
-  // move on. An error: it never will.
+  // Whether the backend takes steps: on a device, whether it has told its memory, compiled, tuned, and got over a loss;
+  // asking lets it move on. An error: it never will.
   Result<bool> ready();
   // Picks rows, and executes them or, on a device, submits them. False: nothing is to be computed, or nothing before a
   // step in flight has ended or the device is ready. A failure of the executor ends the requests that had rows in the
@@ -133,7 +139,8 @@ class Engine {
   [[nodiscard]] std::uint32_t vocabulary() const;
   // Positions a sequence may have: the context, or practically without end when a window was imposed.
   [[nodiscard]] std::uint32_t max_positions() const;
-  [[nodiscard]] const EngineOptions& options() const;  // as given, with defaults filled in
+  // As given, with defaults filled in, and what the backend has memory for once it is ready().
+  [[nodiscard]] const EngineOptions& options() const;
   [[nodiscard]] const graph::Executor& executor() const;
 
   [[nodiscard]] Counters counters() const;

@@ -1,4 +1,5 @@
-// The insides of an Engine. Requests are handled in engine.cpp, steps in step.cpp, what is the device's in device.cpp.
+// The insides of an Engine. It is set up in set_up.cpp; requests are handled in engine.cpp, steps in step.cpp, and
+// what is a device's in device.cpp.
 #pragma once
 
 #include <memory>
@@ -19,7 +20,10 @@ namespace wisp::runtime {
 
 struct Engine::State : private JobMemory {
   State(gguf::File model_file, std::shared_ptr<const graph::Graph> fused, kv::KvManager blocks, EngineOptions chosen,
-        std::uint32_t longest, std::unique_ptr<graph::Executor> backend);
+        std::uint32_t longest, bool blocks_given, std::unique_ptr<graph::Executor> backend);
+
+  // ---- before the first step (set_up.cpp) ----
+  Status load(const graph::LoadProgress& progress);
 
   // ---- requests (engine.cpp) ----
   Result<RequestId> submit(Request request);
@@ -33,8 +37,6 @@ struct Engine::State : private JobMemory {
   [[nodiscard]] std::uint32_t steps_in_flight() const { return flight_.size(); }
 
   // ---- the device (device.cpp) ----
-  // Prepares the plans of all row buckets, so that everything compiles before the first step.
-  Status prepare_plans();
   // True at once where there is no device. Sees to what a loss took.
   Result<bool> poll();
   bool step_ready();
@@ -61,6 +63,17 @@ struct Engine::State : private JobMemory {
   bool must_wait = false;
 
  private:
+  // ---- before the first step (set_up.cpp) ----
+  // The KV pools, once the backend can tell its memory, and on a device all plans. False: not yet.
+  Result<bool> set_up();
+  [[nodiscard]] Status check_limit(std::uint64_t taken) const;
+  // What the memory limit leaves of `room` for keys and values.
+  [[nodiscard]] Result<std::uint64_t> within_limit(std::uint64_t room) const;
+  // Pools of `room` bytes in place of the `wanted` ones.
+  Status settle_for(std::uint64_t room, std::uint64_t wanted);
+  // Those of all row buckets, so that everything compiles before the first step.
+  Status prepare_plans();
+
   // Checks, and makes a sequence of `tokens` that is in no queue yet.
   Result<std::unique_ptr<Sequence>> make_sequence(Request request, std::vector<TokenId> tokens);
   [[nodiscard]] Status check_prompt(std::span<const TokenId> tokens) const;
@@ -128,6 +141,9 @@ struct Engine::State : private JobMemory {
   // Nothing begins until nothing is in flight: memory is short, and somebody can give way only then, or a step failed,
   // and its requests end first.
   bool drains_ = false;
+
+  bool set_up_ = false;
+  bool blocks_given_;  // EngineOptions::kv_blocks by the caller
 
   // The device.
   std::vector<graph::DeviceSample> samples_;  // of the step that begins

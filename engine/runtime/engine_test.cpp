@@ -356,7 +356,7 @@ TEST(EngineTest, CountersAddUp) {
   ASSERT_EQ(times.size(), engine->graph().ops.size());
   for (const OpTime& time : times) op_rows += time.counter.rows;
   EXPECT_EQ(op_rows, 44u * times.size());
-  EXPECT_EQ(engine->memory().front().owner, "kv");
+  EXPECT_EQ(engine->memory().front().owner, "weights");
 
   ASSERT_TRUE(engine->submit({.prompt = {1}, .sampling = greedy(), .max_new_tokens = 3}));
   ASSERT_TRUE(engine->run());

@@ -104,6 +104,34 @@ Result<kv::KvConfig> make_kv_config(const graph::KvLayout& layout, std::uint32_t
               format_bytes(options.kv_bytes), given ? "the blocks asked for" : "a block");
 }
 
+std::uint64_t kv_pool_bytes(const graph::KvLayout& layout, const kv::KvConfig& config, graph::KvType type) {
+  std::uint64_t bytes = 0;
+  for (std::size_t g = 0; g < config.n_blocks.size(); ++g) {
+    bytes += config.n_blocks[g] * kv_block_bytes(layout, static_cast<int>(g), type);
+  }
+  return bytes;
+}
+
+Result<KvFit> fit_kv(const graph::KvLayout& layout, std::uint32_t max_positions, const EngineOptions& options,
+                     std::uint64_t room) {
+  EngineOptions tried = options;
+  const auto all_of = [&](graph::KvType type) -> Result<std::optional<KvFit>> {
+    tried.kv_type = type;
+    WISP_TRY(kv::KvConfig config, make_kv_config(layout, max_positions, tried));
+    if (kv_pool_bytes(layout, config, type) > room) return std::nullopt;
+    return KvFit{type, std::move(config)};
+  };
+  WISP_TRY(std::optional<KvFit> wanted, all_of(options.kv_type));
+  if (wanted) return std::move(*wanted);
+  if (options.kv_may_narrow) {
+    WISP_TRY(std::optional<KvFit> narrow, all_of(graph::KvType::q8_0));
+    if (narrow) return std::move(*narrow);
+  }
+  tried.kv_bytes = std::max<std::uint64_t>(options.kv_bytes == 0 ? room : std::min(options.kv_bytes, room), 1);
+  WISP_TRY(kv::KvConfig config, make_kv_config(layout, max_positions, tried));
+  return KvFit{tried.kv_type, std::move(config)};
+}
+
 std::uint64_t cache_salt(const graph::Graph& graph, graph::KvType type, std::uint64_t request_salt) {
   std::uint64_t hash = mix(request_salt, static_cast<std::uint64_t>(type));
   for (const graph::KvGroup& group : graph.kv.groups) {
