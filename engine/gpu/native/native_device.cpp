@@ -163,13 +163,15 @@ NativeDevice::~NativeDevice() {
   if (device_ == nullptr) return;
   compiler_.reset();
   if (lost().empty()) api_.DevicePoll(device_, 1, nullptr);  // reads and signals that are under way still call back
-  staging_.reset();
+  staging_->abandon();
   for (Resource& resource : resources_) release(resource);
   api_.QueueRelease(queue_);
-  api_.DeviceRelease(device_);
+  api_.DeviceRelease(device_);  // calls back for what a loss left under way: the staging goes after it
+  staging_.reset();
 }
 
 void NativeDevice::destroy() {
+  staging_->abandon();
   api_.DeviceDestroy(device_);
   note_lost("the device was destroyed on purpose");
 }

@@ -58,7 +58,12 @@ void Staging::map(const Read& read) {
 
 void Staging::finish_read(const Pending& pending, bool ok, std::string message) {
   const Read& read = pending.read;
-  if (ok) {
+  bool wanted;
+  {
+    const std::lock_guard lock(mutex_);
+    wanted = !abandoned_;
+  }
+  if (ok && wanted) {
     const void* bytes = api_.BufferGetConstMappedRange(read.buffer, 0, align_size(read.target.size()));
     ok = bytes != nullptr;
     if (ok) std::memcpy(read.target.data(), bytes, read.target.size());
@@ -81,6 +86,11 @@ void Staging::signal(WGPUQueue queue, Ticket ticket) {
   };
   callback.userdata1 = pending.release();
   api_.QueueOnSubmittedWorkDone(queue, callback);
+}
+
+void Staging::abandon() {
+  const std::lock_guard lock(mutex_);
+  abandoned_ = true;
 }
 
 std::vector<Staging::Finished> Staging::take() {

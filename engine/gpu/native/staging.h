@@ -38,6 +38,9 @@ class Staging {
   // Finishes with all work submitted so far.
   void signal(WGPUQueue queue, Ticket ticket);
   std::vector<Finished> take();
+  // From now on nothing is read: the device is being destroyed, and the library ends the process when a buffer of it is
+  // looked at, though it says that mapping it went well.
+  void abandon();
 
  private:
   struct Idle {
@@ -57,6 +60,7 @@ class Staging {
   const WebGpu& api_;
   WGPUDevice device_;
   std::mutex mutex_;
+  bool abandoned_ = false;
   std::vector<Idle> idle_;
   std::vector<Idle> lent_;
   std::vector<Finished> finished_;
