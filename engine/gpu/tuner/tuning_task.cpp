@@ -24,9 +24,9 @@ Status fits(const Kernel& kernel, const Limits& limits) {
                 limits.max_workgroup_bytes);
   }
   // The step and the arena are two more.
-  const auto storage = 2 + std::ranges::count_if(kernel.bindings, [](BindingKind kind) {
-                         return kind == BindingKind::storage_read || kind == BindingKind::storage_read_write;
-                       });
+  const std::int64_t storage = 2 + std::ranges::count_if(kernel.bindings, [](BindingKind kind) {
+                                 return kind == BindingKind::storage_read || kind == BindingKind::storage_read_write;
+                               });
   if (storage > limits.max_storage_buffers) {
     return fail(Code::device, "{} storage buffers are past the device's {}", storage, limits.max_storage_buffers);
   }
