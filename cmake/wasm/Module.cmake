@@ -2,7 +2,7 @@
 # Functions are exported by their own attribute (export_name); the memory comes from the page, so that threads share it.
 function(add_wisp_module name)
   set(api ${PROJECT_SOURCE_DIR}/engine/api)
-  add_executable(${name} ${ARGN} ${api}/wasm_memory.cpp ${api}/wasm_support.cpp)
+  add_executable(${name} ${ARGN} ${api}/wasm_gpu.cpp ${api}/wasm_memory.cpp ${api}/wasm_support.cpp)
   target_link_libraries(${name} PRIVATE wisp)
   target_link_options(${name} PRIVATE -Wl,--entry=_initialize -Wl,--import-memory -Wl,--gc-sections -Wl,--strip-all
     -Wl,--stack-first -Wl,-z,stack-size=1048576)
@@ -18,4 +18,8 @@ endfunction()
 
 add_wisp_module(wisp-module ${PROJECT_SOURCE_DIR}/engine/api/wasm_exports.cpp)
 set_target_properties(wisp-module PROPERTIES OUTPUT_NAME wisp-${WISP_WASM_VARIANT})
-add_wisp_module(wisp-checks ${PROJECT_SOURCE_DIR}/web/harness/checks.cpp)
+# The checks of the GPU's devices are those of the native tests.
+add_wisp_module(wisp-checks ${PROJECT_SOURCE_DIR}/web/harness/checks.cpp ${PROJECT_SOURCE_DIR}/web/harness/gpu_checks.cpp
+  ${PROJECT_SOURCE_DIR}/tests/gpu_device_checks.cpp)
+target_include_directories(wisp-checks PRIVATE ${PROJECT_SOURCE_DIR})
+target_compile_options(wisp-checks PRIVATE -fno-exceptions -fno-rtti)

@@ -99,7 +99,7 @@ export async function runChecks(host) {
         const skip = missingFor(variant, host) || (await run({ host, variant }));
         if (skip) Object.assign(result, { status: 'skipped', reason: skip });
       } catch (error) {
-        Object.assign(result, { status: 'failed', reason: error.stack ?? String(error) });
+        Object.assign(result, { status: 'failed', reason: `${error}\n${error.stack ?? ''}` });
       }
       result.seconds = (performance.now() - start) / 1000;
       results.push(result);

@@ -1,5 +1,6 @@
 // The checks in a browser. This is a worker: a page's own thread may not wait on shared memory.
 import { runChecks } from './checks.mjs';
+import { runGpuChecks } from './gpu_checks.mjs';
 
 async function get(path) {
   const answer = await fetch(path);
@@ -8,10 +9,11 @@ async function get(path) {
 }
 
 const host = {
-  name: navigator.userAgent.match(/Chrome\/\d+/)?.[0].replace('/', ' ') ?? 'browser',
+  name: navigator.userAgent.match(/(Chrome|Firefox)\/\d+/)?.[0].replace('/', ' ') ?? 'browser',
   load: async name => WebAssembly.compileStreaming(await get(`/build/wasm/${name}.wasm`)),
   read: async path => new Uint8Array(await (await get(`/${path}`)).arrayBuffer()),
   readData: path => host.read(`data/${path}`),
+  gpu: navigator.gpu,
   startThread(data) {
     const worker = new Worker(new URL('thread.web.mjs', import.meta.url), { type: 'module' });
     const ready = new Promise((resolve, reject) => {
@@ -23,4 +25,5 @@ const host = {
   },
 };
 
-self.onmessage = async ({ data }) => self.postMessage(await runChecks({ ...host, hasData: data.hasData }));
+self.onmessage = async ({ data: { suite, hasData } }) =>
+  self.postMessage(await (suite === 'gpu' ? runGpuChecks : runChecks)({ ...host, hasData }));

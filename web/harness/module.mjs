@@ -6,6 +6,7 @@
 //   host.hasData           -> whether there is reference data (WISP_TEST_DATA)
 //   host.readData(path)    -> Promise<Uint8Array>: a file of the reference data
 //   host.startThread(data) -> {ready: Promise, stop()}: a worker that calls runThread(data, ready)
+import { GpuHost } from '../gpu/host.mjs';
 
 const MAX_PAGES = 65536; // 4 GiB, what the threaded modules were linked for (--max-memory)
 const THREAD_STACK_BYTES = 1 << 20;
@@ -55,11 +56,11 @@ function wasiStubs(memory) {
   return new Proxy(known, { get: (functions, name) => functions[name] ?? (() => ENOSYS) });
 }
 
-function importsFor(module, memory) {
+function importsFor(module, memory, gpu) {
   const stubs = wasiStubs(memory);
-  const imports = { env: { memory } };
+  const imports = { env: { memory }, wisp_gpu: gpu.imports };
   for (const { module: space, name, kind } of WebAssembly.Module.imports(module)) {
-    if (kind !== 'function') continue;
+    if (kind !== 'function' || space === 'wisp_gpu') continue;
     if (space !== 'wasi_snapshot_preview1') throw new Error(`the module imports ${space}.${name}, which nobody provides`);
     (imports[space] ??= {})[name] = stubs[name];
   }
@@ -71,14 +72,17 @@ export async function openModule(host, name, variant) {
   const shared = variant !== 'single';
   const module = await host.load(`${name}-${variant}`);
   const memory = new WebAssembly.Memory({ initial: 64, maximum: MAX_PAGES, shared });
-  const instance = await WebAssembly.instantiate(module, importsFor(module, memory));
+  const gpu = new GpuHost();
+  const instance = await WebAssembly.instantiate(module, importsFor(module, memory, gpu));
   instance.exports._initialize();
   const { exports } = instance;
+  gpu.attach(exports, memory);
 
   return {
     variant,
     exports,
     memory,
+    gpu,
     // Copies bytes into the module's memory; the caller frees them with exports.wisp_free().
     put(bytes) {
       const at = exports.wisp_alloc(bytes.length);
@@ -105,7 +109,7 @@ export async function openModule(host, name, variant) {
 // The life of a thread, in its own worker: the same module on the same memory, with a stack and a thread-local block of
 // its own. Constructors and data segments were run by the first instance, so _initialize is not called again.
 export function runThread({ module, memory, stackTop, tls, entry, argument, worker }, ready) {
-  const { exports } = new WebAssembly.Instance(module, importsFor(module, memory));
+  const { exports } = new WebAssembly.Instance(module, importsFor(module, memory, new GpuHost()));
   exports.__stack_pointer.value = stackTop;
   exports.__wasm_init_tls(tls);
   ready();
