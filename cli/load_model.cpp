@@ -4,6 +4,8 @@
 #include <cstdio>
 
 #include "cpu/executor.h"
+#include "gpu/executor.h"
+#include "gpu/native/native_device.h"
 #include "graph/scalar_executor.h"
 #include "interrupt.h"
 #include "memory_grant.h"
@@ -55,6 +57,11 @@ runtime::EngineOptions one_scored_sequence(std::uint32_t rows) {
 
 Result<std::unique_ptr<graph::Executor>> make_executor(const ModelOptions& options) {
   if (options.device == Device::reference) return graph::make_scalar_executor(graph::Arithmetic::exact);
+  if (options.device == Device::gpu) {
+    return gpu::make_gpu_executor(
+        {.make_device = [adapter = options.gpu] { return gpu::make_native_device({.adapter = adapter}); },
+         .deterministic = options.deterministic});
+  }
   return cpu::make_cpu_executor({.threads = options.threads, .isa = {}, .repack = !options.no_repack});
 }
 

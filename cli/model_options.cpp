@@ -36,6 +36,39 @@ CLI::Option* add_choice(CLI::App& command, const std::string& name, Enum& value,
       ->type_name(names);
 }
 
+// "gpu:NAME" names a device and the adapter.
+std::string set_device(const std::string& text, ModelOptions& options) {
+  const std::string_view name = std::string_view(text).substr(0, text.find(':'));
+  const bool has_adapter = name.size() < text.size();
+  if (name == "gpu") {
+    options.device = Device::gpu;
+    options.gpu = has_adapter ? text.substr(name.size() + 1) : "";
+  } else if (!has_adapter && (name == "cpu" || name == "reference")) {
+    options.device = name == "cpu" ? Device::cpu : Device::reference;
+  } else {
+    return text + " is none of cpu, gpu, gpu:NAME, reference";
+  }
+  return {};
+}
+
+void add_device_option(CLI::App& command, ModelOptions& options, const std::string& group) {
+  command
+      .add_option_function<std::string>(
+          "--device", [&options](const std::string& text) { set_device(text, options); },
+          "What computes [cpu]; gpu is WebGPU on the best adapter, or on the one whose name holds NAME (wisp doctor "
+          "lists them); reference is slow scalar code")
+      ->check([](const std::string& text) {
+        ModelOptions unused;
+        return set_device(text, unused);
+      })
+      ->type_name("cpu|gpu[:NAME]|reference")
+      ->group(group);
+  command
+      .add_flag("--deterministic", options.deterministic,
+                "On a GPU: the same tokens whatever shares the step (always so on a CPU)")
+      ->group(group);
+}
+
 }  // namespace
 
 std::string kv_name(graph::KvType type) {
@@ -79,9 +112,7 @@ void add_shape_options(CLI::App& command, ModelOptions& options, graph::KvType d
       ->allow_extra_args(false)
       ->type_name("NAME")
       ->group(machine);
-  static const std::map<std::string, Device> devices = {{"cpu", Device::cpu}, {"reference", Device::reference}};
-  add_choice(command, "--device", options.device, devices, "What computes [cpu]; reference is slow scalar code")
-      ->group(machine);
+  add_device_option(command, options, machine);
 }
 
 void add_model_options(CLI::App& command, ModelOptions& options, graph::KvType default_kv) {

@@ -15,6 +15,7 @@ namespace wisp::cli {
 enum class Device : std::uint8_t {
   cpu,
   reference,  // graph/scalar_executor.h: slow, for finding out which of two answers is right
+  gpu,        // WebGPU; never replaced by another where it is asked for
 };
 
 struct ModelOptions {
@@ -27,6 +28,8 @@ struct ModelOptions {
   std::uint32_t sinks = 0;
   bool no_repack = false;
   Device device = Device::cpu;
+  std::string gpu;                 // part of the adapter's name; "": the best
+  bool deterministic = false;      // on a GPU: one kernel per weight whatever the rows
   std::uint64_t memory_limit = 0;  // bytes; 0: none
   std::uint32_t ahead = runtime::EngineOptions().steps_ahead;
   std::string trace;  // a path, or ""

@@ -82,6 +82,9 @@ class Executor {
   [[nodiscard]] virtual std::span<const OpCounter> counters() const = 0;  // by op; empty before the first plan
   [[nodiscard]] virtual std::vector<MemoryUse> memory() const = 0;
 
+  // Kernels launched on a device so far; 0 where there is none.
+  [[nodiscard]] virtual std::uint64_t dispatches() const { return 0; }
+
   // The same backend as one that works by itself (async_executor.h); nullptr where it computes in the caller's time.
   [[nodiscard]] virtual AsyncExecutor* async() { return nullptr; }
 };

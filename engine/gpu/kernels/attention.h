@@ -57,9 +57,10 @@ struct AttentionConstants {
   float scale = 1.0f, softcap = 0.0f;
   std::uint32_t window = 0, sinks = 0;
   std::uint32_t sink_rope = 0;  // a table of the step buffer
+  std::uint32_t first_row = 0;  // of this dispatch; its partials start with it
 };
 struct AttentionJoinConstants {
-  std::uint32_t partials = 0, splits = 0, out = 0;
+  std::uint32_t partials = 0, splits = 0, out = 0, first_row = 0;
 };
 Result<Kernel> attention_kernel(const AttentionSpec& spec, const DeviceInfo& info);
 Grid attention_grid(const AttentionSpec& spec);

@@ -1,5 +1,5 @@
-// The matrix kernels against the scalar arithmetic that each implements, on the software drivers. Random shapes and types; x
-// is followed by NaN in the arena, so that a read past a row's end shows.
+// The matrix kernels against the scalar arithmetic that each implements, on the software drivers. Random shapes and
+// types; x is followed by NaN in the arena, so that a read past a row's end shows.
 #include "gpu/kernels/matmul.h"
 
 #include <gtest/gtest.h>
@@ -159,8 +159,8 @@ class GpuMatMul : public testing::TestWithParam<test::GpuDriver> {
   Device* device_ = nullptr;
 };
 
-// Summing in another order costs a few units in the last place; where a value is rounded to int8 at a tie, a unit of the
-// rounding in one of the products.
+// Summing in another order costs a few units in the last place; where a value is rounded to int8 at a tie, a unit of
+// the rounding in one of the products.
 constexpr double kTolerance = 3e-5;
 constexpr double kInt8Tolerance = 2e-3;
 
@@ -215,7 +215,8 @@ TEST_P(GpuMatMul, WhatComesBeforeAndAfter) {
       for (const std::uint32_t rows : {1u, 8u}) {
         for (const MatVecShape& shape : matvec_shapes(one->spec, rows, device_->info())) {
           EXPECT_LE(error_of(*device_, *one, false, shape, seed), tolerance)
-              << "int8 " << int8 << ", rows " << rows << ", slices " << shape.slices << ", columns " << one->spec.columns;
+              << "int8 " << int8 << ", rows " << rows << ", slices " << shape.slices << ", columns "
+              << one->spec.columns;
         }
       }
       if (one->spec.norm) continue;

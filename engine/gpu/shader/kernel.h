@@ -44,12 +44,13 @@ class OpConstants {
   std::array<std::uint32_t, kOpBytes / 4> words = {};
 };
 
-// Workgroups of a dispatch along one dimension: a constant, or what the step has: rows, rows with logits, splits of its
-// longest text need.
+// Workgroups of a dispatch along one dimension: a constant, or what the step at hand needs.
 struct Extent {
   enum class Of : std::uint8_t { constant, rows, logit_rows, splits } of = Of::constant;
-  std::uint32_t count = 1;  // constant: workgroups. Otherwise workgroups for each `per` items
-  std::uint32_t per = 1;
+  std::uint32_t count = 1;  // constant: workgroups
+  std::uint32_t per = 1;    // otherwise: items a workgroup serves,
+  std::uint32_t first = 0;  // not counting the first ones,
+  std::uint32_t most = 0;   // and of the rest at most so many; 0: all
 };
 using Grid = std::array<Extent, 3>;
 

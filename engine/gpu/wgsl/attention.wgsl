@@ -13,6 +13,7 @@ struct Op {
   window: u32,    // 0: none
   sinks: u32,
   sink_rope: u32,
+  first_row: u32,  // of this dispatch; its partials start with it
 }
 #include "step.wgsl"
 @group(1) @binding(0) var<storage, read> keys: array<u32>;
@@ -54,7 +55,7 @@ fn sum_of_lanes(lane: u32, value: f32) -> f32 {
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let row = group.y;
+  let row = group.y + op.first_row;
   let split = group.z;
   if (row >= step_rows()) { return; }
   let position = step_position(row);
@@ -68,7 +69,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let last = min(first + ${SPLIT}u, position + 1u);
   let sinks_end = min(op.sinks, begin);
 #for h in 0..QUERIES
-  let partial_${h} = op.partials + ((row * ${KV_HEADS * QUERIES}u + kv_head * ${QUERIES}u + ${h}u) * op.splits + split) * ${HEAD_DIM + 2}u;
+  let partial_${h} = op.partials + ((group.y * ${KV_HEADS * QUERIES}u + kv_head * ${QUERIES}u + ${h}u) * op.splits + split) * ${HEAD_DIM + 2}u;
 #end
   if (last <= begin && first >= sinks_end) {
     if (lane == 0u) {

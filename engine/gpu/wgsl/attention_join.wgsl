@@ -3,16 +3,18 @@ struct Op {
   partials: u32,
   splits: u32,
   out: u32,
+  first_row: u32,
 }
 #include "step.wgsl"
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let row = group.y;
+  let row = group.y + op.first_row;
   if (row >= step_rows()) { return; }
   let head = row * ${HEADS}u + group.x;
+  let place = group.y * ${HEADS}u + group.x;
   let splits = step_position(row) / ${SPLIT}u + 1u;
-  let first = op.partials + head * op.splits * ${HEAD_DIM + 2}u;
+  let first = op.partials + place * op.splits * ${HEAD_DIM + 2}u;
   var most = -3.4e38;
   for (var s = 0u; s < splits; s++) { most = max(most, load(first + s * ${HEAD_DIM + 2}u)); }
   var whole = 0.0;

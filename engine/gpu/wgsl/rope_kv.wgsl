@@ -73,15 +73,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let row = group.y;
   if (row >= step_rows()) { return; }
   let number = group.x;
-  var from = op.q + (row * ${HEADS}u + number) * ${HEAD_DIM}u;
+  var source = op.q + (row * ${HEADS}u + number) * ${HEAD_DIM}u;
 #if KV_HEADS > 0
   if (number >= ${HEADS + KV_HEADS}u) {
-    from = op.v + (row * ${KV_HEADS}u + number - ${HEADS + KV_HEADS}u) * ${HEAD_DIM}u;
+    source = op.v + (row * ${KV_HEADS}u + number - ${HEADS + KV_HEADS}u) * ${HEAD_DIM}u;
   } else if (number >= ${HEADS}u) {
-    from = op.k + (row * ${KV_HEADS}u + number - ${HEADS}u) * ${HEAD_DIM}u;
+    source = op.k + (row * ${KV_HEADS}u + number - ${HEADS}u) * ${HEAD_DIM}u;
   }
 #endif
-  for (var i = lane; i < ${HEAD_DIM}u; i += 32u) { head[i] = load(from + i); }
+  for (var i = lane; i < ${HEAD_DIM}u; i += 32u) { head[i] = load(source + i); }
   workgroupBarrier();
   if (number < ${HEADS}u) {
 #if Q_NORM

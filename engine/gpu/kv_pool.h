@@ -1,0 +1,37 @@
+// The blocks of keys and values on the device (kv_layout.h).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "gpu/kv_layout.h"
+#include "gpu/slabs.h"
+#include "graph/executor.h"
+
+namespace wisp::gpu {
+
+class KvPool {
+ public:
+  explicit KvPool(Device& device) : slabs_(device, "wisp kv") {}
+
+  Status allocate(const graph::KvLayout& layout, graph::KvType type, std::span<const std::uint32_t> blocks);
+
+  [[nodiscard]] Binding keys(int layer) const { return slabs_[2 * static_cast<std::size_t>(layer)]; }
+  [[nodiscard]] Binding values(int layer) const { return slabs_[2 * static_cast<std::size_t>(layer) + 1]; }
+  // Records the copy of a whole block, all layers of its group.
+  void copy(const graph::BlockCopy& copy, Commands& commands) const;
+
+  [[nodiscard]] graph::KvType type() const { return type_; }
+  [[nodiscard]] std::span<const std::uint32_t> blocks() const { return blocks_; }  // by group
+  [[nodiscard]] std::uint64_t bytes() const { return slabs_.bytes(); }
+
+ private:
+  Slabs slabs_;  // per layer: keys, values
+  graph::KvLayout layout_;
+  graph::KvType type_ = graph::KvType::f16;
+  std::vector<std::uint32_t> blocks_;
+};
+
+}  // namespace wisp::gpu

@@ -1,0 +1,444 @@
+#include "gpu/lower.h"
+
+#include <algorithm>
+
+#include "gpu/kernels/attention.h"
+#include "gpu/kernels/matmul.h"
+#include "gpu/kernels/row_ops.h"
+#include "gpu/weights/plane_layout.h"
+
+namespace wisp::gpu {
+namespace {
+
+using graph::Combine;
+using graph::MatMulOp;
+using graph::Projection;
+using graph::ValueId;
+using graph::WeightId;
+
+// Up to so many rows the matvec kernel is used, beyond them the tiled one.
+constexpr std::uint32_t kMatVecRows = 8;
+// Partial results of attention at a time; beyond, rows take turns.
+constexpr std::uint64_t kPartialWords = (std::uint64_t{32} << 20) / 4;
+
+class Lowering {
+ public:
+  Lowering(const graph::Plan& plan, const LowerContext& context)
+      : plan_(plan), graph_(*plan.graph), context_(context), info_(context.device.info()) {
+    values_at_ = align_up(static_cast<std::uint32_t>(context.weights.vectors().size()), 64u);
+    scratch_at_ = values_at_ + plan.arena_bytes / 4;
+    most_scratch_ = scratch_at_;
+  }
+
+  Result<Program> run() {
+    for (op_ = 0; op_ < static_cast<int>(graph_.ops.size()); ++op_) {
+      next_scratch_ = scratch_at_;  // nothing lives in scratch from one op to the next
+      WISP_CHECK(std::visit([&](const auto& op) { return lower(op); }, graph_.ops[static_cast<std::size_t>(op_)]));
+    }
+    const std::uint64_t bytes = most_scratch_ * 4;
+    if (bytes > info_.limits.max_binding_bytes || most_scratch_ > ~0u) {
+      return fail(Code::limit,
+                  "activations for {} rows take {} bytes; {} binds {} at once: fewer rows a step would fit",
+                  plan_.max_rows, bytes, info_.name, info_.limits.max_binding_bytes);
+    }
+    program_.arena_words = static_cast<std::uint32_t>(most_scratch_);
+    return std::move(program_);
+  }
+
+ private:
+  // ---- places ----
+  const graph::Value& value_of(ValueId id) const { return graph_.values[static_cast<std::size_t>(id)]; }
+  std::uint32_t width(ValueId id) const { return value_of(id).width; }
+  std::uint32_t at(ValueId id) const {
+    return static_cast<std::uint32_t>(values_at_ + plan_.offsets[static_cast<std::size_t>(id)] / 4);
+  }
+  std::uint32_t vector(WeightId id) const { return id == graph::kNoWeight ? 0 : context_.weights.vector(id); }
+  const graph::Weight& weight(WeightId id) const { return graph_.weights[static_cast<std::size_t>(id)]; }
+  Extent::Of rows_of(ValueId id) const {
+    return value_of(id).rows == graph::RowSet::step ? Extent::Of::rows : Extent::Of::logit_rows;
+  }
+  static std::uint32_t row_set(Extent::Of of) { return of == Extent::Of::logit_rows ? 1 : 0; }
+  std::uint32_t most_rows(Extent::Of of) const {
+    return of == Extent::Of::logit_rows ? plan_.max_logit_rows : plan_.max_rows;
+  }
+  std::uint32_t scratch(std::uint64_t words) {
+    const std::uint64_t begin = next_scratch_;
+    next_scratch_ = align_up<std::uint64_t>(begin + words, 64);
+    most_scratch_ = std::max(most_scratch_, next_scratch_);
+    return static_cast<std::uint32_t>(begin);
+  }
+
+  // ---- dispatches ----
+  template <class Constants>
+  Status add(Result<Kernel> kernel, const Grid& grid, const Constants& constants, const std::vector<Binding>& bindings,
+             Extent::Of of = Extent::Of::constant, std::uint32_t least = 0, std::uint32_t most = ~0u) {
+    if (!kernel) return std::unexpected(std::move(kernel).error());
+    const Pipeline pipeline = context_.pipelines.get(*kernel);
+    program_.dispatches.push_back({.op = op_,
+                                   .pipeline = pipeline.id,
+                                   .group = context_.pipelines.group(pipeline, bindings, kernel->label),
+                                   .slot = static_cast<std::uint32_t>(program_.constants.size()),
+                                   .grid = grid,
+                                   .of = of,
+                                   .least = least,
+                                   .most = most});
+    program_.constants.push_back(OpConstants::of(constants));
+    return {};
+  }
+
+  Status add_elementwise(Elementwise function, ElementwiseConstants constants, Extent::Of of) {
+    constants.row_set = row_set(of);
+    return add(elementwise_kernel(function, info_), elementwise_grid(constants.width, of), constants, {});
+  }
+
+  // ---- plain ops ----
+  Status lower(const graph::EmbedOp& op) {
+    const graph::Weight& table = weight(op.table);
+    for (const MatrixPart& part : context_.weights.parts(op.table)) {
+      std::vector<Binding> bindings = {part.quants};
+      if (!is_float_type(table.type)) bindings.push_back(part.scales);
+      bindings.push_back(context_.sampled);
+      WISP_CHECK(add(embed_kernel(table.type, table.columns, info_), embed_grid(),
+                     EmbedConstants{at(op.out), part.first_row, part.rows}, bindings));
+    }
+    return {};
+  }
+  Status lower(const graph::ScaleOp& op) {
+    return add_elementwise(Elementwise::scale,
+                           {.a = at(op.in), .out = at(op.out), .width = width(op.in), .factor = op.factor},
+                           rows_of(op.in));
+  }
+  Status lower(const graph::AddBiasOp& op) {
+    return add_elementwise(Elementwise::add_bias,
+                           {.a = at(op.in), .b = vector(op.bias), .out = at(op.out), .width = width(op.in)},
+                           rows_of(op.in));
+  }
+  Status lower(const graph::AddOp& op) {
+    return add_elementwise(Elementwise::add, {.a = at(op.a), .b = at(op.b), .out = at(op.out), .width = width(op.a)},
+                           rows_of(op.a));
+  }
+  Status lower(const graph::MulOp& op) {
+    return add_elementwise(Elementwise::mul, {.a = at(op.a), .b = at(op.b), .out = at(op.out), .width = width(op.a)},
+                           rows_of(op.a));
+  }
+  Status lower(const graph::ActivationOp& op) {
+    if (op.function == graph::Activation::none) {
+      return add_elementwise(Elementwise::scale,
+                             {.a = at(op.in), .out = at(op.out), .width = width(op.in), .factor = 1.0f},
+                             rows_of(op.in));
+    }
+    return add_elementwise(op.function == graph::Activation::silu ? Elementwise::silu : Elementwise::gelu_tanh,
+                           {.a = at(op.in), .out = at(op.out), .width = width(op.in)}, rows_of(op.in));
+  }
+  Status lower(const graph::SoftcapOp& op) {
+    return add_elementwise(Elementwise::softcap,
+                           {.a = at(op.in), .out = at(op.out), .width = width(op.in), .factor = op.cap},
+                           rows_of(op.in));
+  }
+  Status lower(const graph::SelectRowsOp& op) {
+    return add_elementwise(Elementwise::select_rows, {.a = at(op.in), .out = at(op.out), .width = width(op.in)},
+                           Extent::Of::logit_rows);
+  }
+  Status add_norm(const graph::NormSpec& norm, std::uint32_t in, std::uint32_t out, std::uint32_t columns,
+                  Extent::Of of, std::uint32_t least = 0, std::uint32_t most = ~0u) {
+    const NormConstants constants{
+        .x = in, .out = out, .weight = vector(norm.weight), .eps = norm.eps, .row_set = row_set(of)};
+    return add(norm_kernel(columns, norm.group, false, info_), norm_grid(columns, norm.group, of), constants, {}, of,
+               least, most);
+  }
+  Status lower(const graph::NormOp& op) {
+    return add_norm(op.norm, at(op.in), at(op.out), width(op.in), rows_of(op.in));
+  }
+
+  // ---- heads: RoPE and the KV store ----
+  void set_rope(HeadSpec& spec, int rope) const {
+    if (rope < 0) return;
+    const graph::RopeSpec& turned = graph_.ropes[static_cast<std::size_t>(rope)];
+    spec.pairs = static_cast<std::uint32_t>(turned.inverse_frequency.size());
+    spec.pairing = turned.pairing;
+  }
+  Status lower(const graph::RopeOp& op) {
+    HeadSpec spec{.heads = width(op.in) / op.head_dim, .head_dim = op.head_dim, .q_rope = true};
+    set_rope(spec, op.rope);
+    return add(head_kernel(spec, info_), head_grid(spec),
+               HeadConstants{.q = at(op.in), .q_out = at(op.out), .rope = static_cast<std::uint32_t>(op.rope)}, {});
+  }
+  HeadConstants kv_constants(int layer) const {
+    const int group = graph_.kv.layers[static_cast<std::size_t>(layer)].group;
+    return {.group = static_cast<std::uint32_t>(group),
+            .blocks = context_.kv.blocks()[static_cast<std::size_t>(group)]};
+  }
+  Status lower(const graph::KvWriteOp& op) {
+    const graph::KvLayer& layer = graph_.kv.layers[static_cast<std::size_t>(op.layer)];
+    const HeadSpec spec{.kv_heads = layer.kv_heads, .head_dim = layer.head_dim, .kv_type = context_.kv.type()};
+    HeadConstants constants = kv_constants(op.layer);
+    constants.k = at(op.k);
+    constants.v = at(op.v);
+    return add(head_kernel(spec, info_), head_grid(spec), constants,
+               {context_.kv.keys(op.layer), context_.kv.values(op.layer)});
+  }
+
+  // ---- attention ----
+  Status lower(const graph::AttentionOp& op) {
+    const graph::KvLayer& layer = graph_.kv.layers[static_cast<std::size_t>(op.layer)];
+    const graph::KvGroup& group = graph_.kv.groups[static_cast<std::size_t>(layer.group)];
+    AttentionSpec spec{.kv_heads = layer.kv_heads,
+                       .queries = op.heads / layer.kv_heads,
+                       .head_dim = layer.head_dim,
+                       .kv_type = context_.kv.type(),
+                       .softcap = op.softcap != 0.0f,
+                       .sinks = group.sinks > 0};
+    AttentionConstants constants{.q = at(op.q),
+                                 .group = static_cast<std::uint32_t>(layer.group),
+                                 .blocks = context_.kv.blocks()[static_cast<std::size_t>(layer.group)],
+                                 .scale = op.scale,
+                                 .softcap = op.softcap,
+                                 .window = group.window.value_or(0),
+                                 .sinks = group.sinks};
+    if (spec.sinks && op.rope >= 0) {
+      const graph::RopeSpec& turned = graph_.ropes[static_cast<std::size_t>(op.rope)];
+      spec.pairs = static_cast<std::uint32_t>(turned.inverse_frequency.size());
+      spec.pairing = turned.pairing;
+      constants.sink_rope = context_.step.sink_table(layer.group, op.rope);
+    }
+    // The longest text that the pool can hold decides how many splits a row may have.
+    const std::uint64_t positions = std::uint64_t{constants.blocks} * graph::kKvBlock;
+    constants.splits = static_cast<std::uint32_t>(div_up<std::uint64_t>(positions, kSplit));
+    const std::uint64_t row_words = std::uint64_t{op.heads} * constants.splits * (layer.head_dim + 2);
+    const auto rows = static_cast<std::uint32_t>(
+        std::clamp<std::uint64_t>(kPartialWords / std::max<std::uint64_t>(row_words, 1), 1, plan_.max_rows));
+    constants.partials = scratch(rows * row_words);
+    for (std::uint32_t first = 0; first < plan_.max_rows; first += rows) {
+      const auto turn = [&](Grid grid) {
+        grid[1].first = first;
+        grid[1].most = rows;
+        return grid;
+      };
+      constants.first_row = first;
+      WISP_CHECK(add(attention_kernel(spec, info_), turn(attention_grid(spec)), constants,
+                     {context_.kv.keys(op.layer), context_.kv.values(op.layer)}, Extent::Of::rows, first + 1));
+      WISP_CHECK(add(attention_join_kernel(spec, info_), turn(attention_join_grid(spec)),
+                     AttentionJoinConstants{constants.partials, constants.splits, at(op.out), first}, {},
+                     Extent::Of::rows, first + 1));
+    }
+    return {};
+  }
+
+  // ---- matmul ----
+
+  // One matrix of a matmul and where its product goes.
+  struct Product {
+    WeightId weight;
+    WeightId bias;
+    std::uint32_t out;  // [rows, weight.rows]
+  };
+
+  bool int8_for(std::span<const Product> products) const {
+    if (!context_.int8 || !info_.features.packed_dot) return false;
+    return std::ranges::all_of(products, [&](const Product& one) { return !is_float_type(weight(one.weight).type); });
+  }
+
+  struct Before {
+    std::uint32_t x;  // [rows, columns]
+    Extent::Of of;
+    const graph::NormSpec* norm;  // nullptr: none
+    std::uint32_t normed;         // scratch for many rows
+  };
+
+  // A run of parts that share a dispatch.
+  struct Piece {
+    const Product* product;
+    const MatrixPart* part;
+  };
+
+  Status multiply(const Before& before, std::span<const Piece> pieces, bool gated, bool int8,
+                  graph::Activation activation, std::uint32_t residual, bool has_residual) {
+    MatMulSpec spec{.matrices = {},
+                    .columns = weight(pieces.front().product->weight).columns,
+                    .gated = gated,
+                    .residual = has_residual,
+                    .activation = activation,
+                    .int8 = int8};
+    MatMulConstants constants{.x = before.x, .residual = residual, .row_set = row_set(before.of)};
+    std::vector<Binding> bindings;
+    for (std::size_t p = 0; p < pieces.size(); ++p) {
+      const Product& product = *pieces[p].product;
+      const MatrixPart& part = *pieces[p].part;
+      const graph::Weight& matrix = weight(product.weight);
+      spec.matrices.push_back({matrix.type, part.rows, product.bias != graph::kNoWeight});
+      bindings.push_back(part.quants);
+      if (!is_float_type(matrix.type)) bindings.push_back(part.scales);
+      constants.out[p] = product.out + part.first_row;
+      constants.width[p] = matrix.rows;
+      constants.rows[p] = part.rows;
+      constants.bias[p] = vector(product.bias) + part.first_row;
+    }
+    if (has_residual) constants.residual += pieces.front().part->first_row;
+
+    const std::uint32_t most = most_rows(before.of);
+    // Few rows: one pipeline for a single row, one for up to 8 at a time.
+    const std::uint32_t few = context_.deterministic ? ~0u : kMatVecRows;
+    spec.norm = before.norm != nullptr;
+    if (spec.norm) {
+      constants.norm = vector(before.norm->weight);
+      constants.eps = before.norm->eps;
+    }
+    const auto add_few = [&](std::uint32_t rows, std::uint32_t least, std::uint32_t last) {
+      const std::vector<MatVecShape> shapes = matvec_shapes(spec, rows, info_);
+      const MatVecShape shape = shapes.empty() ? MatVecShape{rows, 4} : shapes.front();
+      return add(matvec_kernel(spec, shape, info_), matvec_grid(spec, shape, before.of), constants, bindings, before.of,
+                 least, last);
+    };
+    WISP_CHECK(add_few(1, 1, 1));
+    if (most > 1) WISP_CHECK(add_few(kMatVecRows, 2, few));
+    if (most <= few) return {};
+    if (spec.norm) {
+      spec.norm = false;
+      constants.x = before.normed;
+    }
+    return add(matmul_kernel(spec, info_), matmul_grid(spec, before.of), constants, bindings, before.of, few + 1);
+  }
+
+  // Every product, in as few dispatches as bindings allow.
+  Status multiply_each(const Before& before, std::span<const Product> products, graph::Activation activation,
+                       std::uint32_t residual, bool has_residual) {
+    std::vector<Piece> pieces;
+    const auto flush = [&]() -> Status {
+      if (pieces.empty()) return {};
+      std::vector<Product> used;
+      for (const Piece& piece : pieces) used.push_back(*piece.product);
+      const Status status = multiply(before, pieces, false, int8_for(used), activation, residual, has_residual);
+      pieces.clear();
+      return status;
+    };
+    for (const Product& product : products) {
+      for (const MatrixPart& part : context_.weights.parts(product.weight)) {
+        pieces.push_back({&product, &part});
+        if (pieces.size() == kMostMatrices || has_residual) WISP_CHECK(flush());
+      }
+    }
+    return flush();
+  }
+
+  Status multiply_gated(const Before& before, std::span<const Product> products, graph::Activation activation,
+                        std::uint32_t out, std::uint32_t columns) {
+    const auto& gate = context_.weights.parts(products[0].weight);
+    const auto& up = context_.weights.parts(products[1].weight);
+    const bool both =
+        gate.size() == up.size() && std::ranges::equal(gate, up, {}, &MatrixPart::rows, &MatrixPart::rows);
+    if (both) {
+      for (std::size_t i = 0; i < gate.size(); ++i) {
+        const std::array pieces = {Piece{&products[0], &gate[i]}, Piece{&products[1], &up[i]}};
+        WISP_CHECK(multiply(before, pieces, true, int8_for(products), activation, 0, false));
+      }
+      return {};
+    }
+    // Cut in different places: each alone, joined afterwards.
+    WISP_CHECK(multiply_each(before, products.first(1), activation, 0, false));
+    WISP_CHECK(multiply_each(before, products.last(1), graph::Activation::none, 0, false));
+    return add_elementwise(Elementwise::mul, {.a = products[0].out, .b = products[1].out, .out = out, .width = columns},
+                           before.of);
+  }
+
+  Status lower(const MatMulOp& op) {
+    const Extent::Of of = rows_of(op.in);
+    Before before{at(op.in), of, op.norm ? &*op.norm : nullptr, 0};
+    const std::uint32_t columns = width(op.in);
+    // Norms of groups are not the matvec's: they go before.
+    const bool whole_rows = op.norm && op.norm->group == columns;
+    if (op.norm && (!whole_rows || (!context_.deterministic && most_rows(of) > kMatVecRows))) {
+      before.normed = scratch(std::uint64_t{most_rows(of)} * columns);
+      WISP_CHECK(add_norm(*op.norm, before.x, before.normed, columns, of, whole_rows ? kMatVecRows + 1 : 0));
+      if (!whole_rows) before = {before.normed, of, nullptr, 0};
+    }
+
+    std::vector<Product> products;
+    for (const Projection& projection : op.projections) {
+      const bool own = projection.out != graph::kNoValue;
+      products.push_back({projection.weight, projection.bias, own ? at(projection.out) : 0});
+    }
+    if (op.combine == Combine::gated) {
+      const std::uint32_t rows = weight(op.projections[0].weight).rows;
+      const auto& gate = context_.weights.parts(products[0].weight);
+      const auto& up = context_.weights.parts(products[1].weight);
+      const bool both =
+          gate.size() == up.size() && std::ranges::equal(gate, up, {}, &MatrixPart::rows, &MatrixPart::rows);
+      for (Product& product : products) {
+        product.out = both ? at(op.out) : scratch(std::uint64_t{most_rows(of)} * rows);
+      }
+      return multiply_gated(before, products, op.activation, at(op.out), width(op.out));
+    }
+    for (std::size_t i = 0; i < products.size(); ++i) {
+      if (op.projections[i].out != graph::kNoValue) continue;
+      products[i].out = scratch(std::uint64_t{most_rows(of)} * weight(op.projections[i].weight).rows);
+    }
+    const bool has_residual = op.residual != graph::kNoValue;
+    WISP_CHECK(multiply_each(before, products, op.activation, has_residual ? at(op.residual) : 0, has_residual));
+    return op.combine == Combine::qkv ? finish_qkv(op, products) : finish_heads(op, products);
+  }
+
+  // Query, key and value behind their projections, in one dispatch.
+  Status finish_qkv(const MatMulOp& op, std::span<const Product> products) {
+    const Projection& q = op.projections[0];
+    const Projection& k = op.projections[1];
+    const graph::KvLayer& layer = graph_.kv.layers[static_cast<std::size_t>(op.kv_layer)];
+    HeadSpec spec{.heads = weight(q.weight).rows / layer.head_dim,
+                  .kv_heads = layer.kv_heads,
+                  .head_dim = layer.head_dim,
+                  .q_norm = q.head_norm.has_value(),
+                  .k_norm = k.head_norm.has_value(),
+                  .q_rope = q.rope >= 0,
+                  .k_rope = k.rope >= 0,
+                  .kv_type = context_.kv.type()};
+    set_rope(spec, std::max(q.rope, k.rope));
+    HeadConstants constants = kv_constants(op.kv_layer);
+    constants.q = products[0].out;
+    constants.k = products[1].out;
+    constants.v = products[2].out;
+    constants.q_out = products[0].out;
+    set_norm(q, constants.q_norm, constants.q_eps);
+    set_norm(k, constants.k_norm, constants.k_eps);
+    constants.rope = static_cast<std::uint32_t>(std::max({q.rope, k.rope, 0}));
+    return add(head_kernel(spec, info_), head_grid(spec), constants,
+               {context_.kv.keys(op.kv_layer), context_.kv.values(op.kv_layer)});
+  }
+
+  void set_norm(const Projection& projection, std::uint32_t& at_word, float& eps) const {
+    if (!projection.head_norm) return;
+    at_word = vector(projection.head_norm->weight);
+    eps = projection.head_norm->eps;
+  }
+
+  // Head norm and RoPE of projections that keep their values, in place.
+  Status finish_heads(const MatMulOp& op, std::span<const Product> products) {
+    for (std::size_t i = 0; i < products.size(); ++i) {
+      const Projection& projection = op.projections[i];
+      if (!projection.head_norm && projection.rope < 0) continue;
+      HeadSpec spec{.heads = weight(projection.weight).rows / projection.head_dim,
+                    .head_dim = projection.head_dim,
+                    .q_norm = projection.head_norm.has_value(),
+                    .q_rope = projection.rope >= 0};
+      set_rope(spec, projection.rope);
+      HeadConstants constants{.q = products[i].out,
+                              .q_out = products[i].out,
+                              .rope = static_cast<std::uint32_t>(std::max(projection.rope, 0))};
+      set_norm(projection, constants.q_norm, constants.q_eps);
+      WISP_CHECK(add(head_kernel(spec, info_), head_grid(spec), constants, {}));
+    }
+    return {};
+  }
+
+  const graph::Plan& plan_;
+  const graph::Graph& graph_;
+  const LowerContext& context_;
+  const DeviceInfo& info_;
+  Program program_;
+  int op_ = 0;
+  std::uint64_t values_at_ = 0, scratch_at_ = 0, next_scratch_ = 0, most_scratch_ = 0;  // words
+};
+
+}  // namespace
+
+Result<Program> lower(const graph::Plan& plan, const LowerContext& context) { return Lowering(plan, context).run(); }
+
+}  // namespace wisp::gpu

@@ -1,0 +1,87 @@
+#include "gpu/pipelines.h"
+
+#include <array>
+
+#include "base/clock.h"
+
+namespace wisp::gpu {
+
+Pipelines::Pipelines(Device& device) : device_(device), shared_layout_(device.new_layout()) {
+  constexpr std::array kShared = {BindingKind::storage_read, BindingKind::storage_read_write,
+                                  BindingKind::uniform_dynamic};
+  commands_.create_layout(shared_layout_, kShared, "wisp group 0");
+  device_.run(commands_);
+}
+
+LayoutId Pipelines::layout(const std::vector<BindingKind>& kinds) {
+  if (kinds.empty()) return LayoutId::none;
+  LayoutId& known = layouts_[kinds];
+  if (known == LayoutId::none) {
+    known = device_.new_layout();
+    commands_.create_layout(known, kinds, "wisp group 1");
+  }
+  return known;
+}
+
+Pipeline Pipelines::get(const Kernel& kernel) {
+  const auto known = by_text_.find(kernel.wgsl);
+  if (known != by_text_.end()) return known->second;
+  commands_.clear();
+  const Pipeline pipeline = {device_.new_pipeline(), layout(kernel.bindings)};
+  const Ticket ticket = device_.new_ticket();
+  const std::array layouts = {shared_layout_, pipeline.layout};
+  commands_.create_pipeline(pipeline.id, ticket, kernel.wgsl,
+                            std::span(layouts).first(pipeline.layout == LayoutId::none ? 1 : 2), kernel.label);
+  if (compiling_.empty()) began_ns_ = now_ns();
+  device_.run(commands_);
+  compiling_.push_back({ticket, kernel.label});
+  by_text_.emplace(kernel.wgsl, pipeline);
+  return pipeline;
+}
+
+BindGroupId Pipelines::group(const Pipeline& pipeline, const std::vector<Binding>& bindings, std::string_view label) {
+  if (pipeline.layout == LayoutId::none) return BindGroupId::none;
+  std::vector<std::uint64_t> key = {static_cast<std::uint64_t>(pipeline.layout)};
+  for (const Binding& binding : bindings) {
+    key.insert(key.end(), {static_cast<std::uint64_t>(binding.buffer), binding.offset, binding.bytes});
+  }
+  BindGroupId& known = groups_[key];
+  if (known == BindGroupId::none) {
+    known = device_.new_bind_group();
+    commands_.clear();
+    commands_.create_bind_group(known, pipeline.layout, bindings, label);
+    device_.run(commands_);
+  }
+  return known;
+}
+
+Result<bool> Pipelines::poll() {
+  device_.poll();
+  if (!device_.lost().empty()) return fail(Code::device, "the device was lost: {}", device_.lost());
+  for (std::size_t i = 0; i < compiling_.size();) {
+    const std::optional<Event> event = device_.take(compiling_[i].ticket);
+    if (!event) {
+      ++i;
+      continue;
+    }
+    if (!event->ok) {
+      return fail(Code::internal, "the kernel '{}' does not compile on {}: {}", compiling_[i].label,
+                  device_.info().name, event->message);
+    }
+    ++compiled_;
+    compiling_[i] = compiling_.back();
+    compiling_.pop_back();
+    if (compiling_.empty()) compile_ns_ += now_ns() - began_ns_;
+  }
+  return compiling_.empty();
+}
+
+Status Pipelines::wait() {
+  while (true) {
+    WISP_TRY(const bool done, poll());
+    if (done) return {};
+    device_.wait(compiling_.front().ticket);
+  }
+}
+
+}  // namespace wisp::gpu

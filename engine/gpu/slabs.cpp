@@ -1,0 +1,58 @@
+#include "gpu/slabs.h"
+
+#include <algorithm>
+
+#include "base/checked.h"
+
+namespace wisp::gpu {
+namespace {
+
+// Large enough that even a large model has few, small enough that a fragmented device memory holds them.
+constexpr std::uint64_t kSlabBytes = std::uint64_t{1} << 30;
+
+}  // namespace
+
+Result<std::size_t> Slabs::reserve(std::uint64_t bytes) {
+  const Limits& limits = device_->info().limits;
+  if (bytes > limits.max_binding_bytes || bytes > limits.max_buffer_bytes) {
+    return fail(Code::limit, "{}: {} bytes are past the {} that {} binds at once", label_, bytes,
+                limits.max_binding_bytes, device_->info().name);
+  }
+  const std::uint64_t alignment = limits.storage_alignment;
+  const std::uint64_t most = std::min(kSlabBytes, limits.max_buffer_bytes);
+  std::uint64_t offset = slabs_.empty() ? 0 : align_up(slabs_.back().bytes, alignment);
+  if (slabs_.empty() || offset + bytes > most) {
+    slabs_.push_back({});
+    offset = 0;
+  }
+  slabs_.back().bytes = offset + std::max<std::uint64_t>(align_up<std::uint64_t>(bytes, 4), 4);
+  ranges_.push_back({slabs_.size() - 1, offset, bytes});
+  return ranges_.size() - 1;
+}
+
+Status Slabs::allocate() {
+  Commands commands;
+  const Ticket scope = device_->new_ticket();
+  commands.push_error_scope(true);
+  for (Slab& slab : slabs_) {
+    slab.buffer = device_->new_buffer();
+    commands.create_buffer(slab.buffer, kStorage, slab.bytes, label_);
+    bytes_ += slab.bytes;
+  }
+  commands.pop_error_scope(scope);
+  device_->run(commands);
+  if (!device_->can_wait()) return {};  // a refusal comes as an uncaptured error then
+  if (!device_->wait(scope)) return fail(Code::device, "the device was lost: {}", device_->lost());
+  const Event verdict = *device_->take(scope);
+  if (!verdict.ok)
+    return fail(Code::out_of_memory, "{}: {} gave no {} bytes: {}", label_, device_->info().name, bytes_,
+                verdict.message);
+  return {};
+}
+
+Binding Slabs::operator[](std::size_t range) const {
+  const Range& one = ranges_[range];
+  return {slabs_[one.slab].buffer, one.offset, std::max<std::uint64_t>(align_up<std::uint64_t>(one.bytes, 4), 4)};
+}
+
+}  // namespace wisp::gpu

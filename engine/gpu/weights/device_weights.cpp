@@ -1,0 +1,128 @@
+#include "gpu/weights/device_weights.h"
+
+#include <algorithm>
+
+#include "base/checked.h"
+#include "gpu/weights/plane_layout.h"
+#include "gpu/weights/repack.h"
+#include "graph/weight_stream.h"
+#include "quant/block_format.h"
+
+namespace wisp::gpu {
+namespace {
+
+constexpr std::uint64_t kWaitAfterBytes = std::uint64_t{64} << 20;
+
+// The most rows of a weight, in whole tiles, whose planes can be bound.
+Result<std::uint32_t> rows_of_part(const graph::Weight& weight, const Limits& limits) {
+  const std::uint64_t most = std::min(limits.max_binding_bytes, limits.max_buffer_bytes);
+  WISP_TRY(const PlaneBytes tile, plane_bytes(weight.type, weight.columns, kTileRows));
+  const std::uint64_t tiles = most / std::max(tile.quants, tile.scales);
+  if (tiles == 0) {
+    return fail(Code::limit, "8 rows of {} take {} bytes; the device binds {} at once", weight.name,
+                std::max(tile.quants, tile.scales), most);
+  }
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(tiles * kTileRows, align_up(weight.rows, kTileRows)));
+}
+
+}  // namespace
+
+Status DeviceWeights::place_matrix(const graph::Weight& weight, std::size_t index) {
+  WISP_TRY(const std::uint32_t most, rows_of_part(weight, device_.info().limits));
+  for (std::uint32_t first = 0; first < weight.rows; first += most) {
+    MatrixPart part{.first_row = first, .rows = std::min(most, weight.rows - first), .quants = {}, .scales = {}};
+    WISP_TRY(const PlaneBytes bytes, plane_bytes(weight.type, weight.columns, part.rows));
+    PartRanges ranges;
+    WISP_TRY(ranges.quants, slabs_.reserve(bytes.quants));
+    if (bytes.scales > 0) {
+      WISP_TRY(ranges.scales, slabs_.reserve(bytes.scales));
+    }
+    matrices_[index].push_back(part);
+    ranges_[index].push_back(ranges);
+  }
+  return {};
+}
+
+Status DeviceWeights::place(const graph::Graph& graph) {
+  const std::size_t count = graph.weights.size();
+  matrices_.resize(count);
+  ranges_.resize(count);
+  vector_offsets_.resize(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const graph::Weight& weight = graph.weights[i];
+    if (weight.use.matrix || weight.use.table) WISP_CHECK(place_matrix(weight, i));
+    if (weight.use.vector) {
+      vector_offsets_[i] = static_cast<std::uint32_t>(vectors_.size());
+      vectors_.resize(vectors_.size() + std::size_t{weight.columns} * weight.rows);
+    }
+  }
+  WISP_CHECK(slabs_.allocate());
+  for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t p = 0; p < matrices_[i].size(); ++p) {
+      MatrixPart& part = matrices_[i][p];
+      part.quants = slabs_[ranges_[i][p].quants];
+      if (!is_float_type(graph.weights[i].type)) part.scales = slabs_[ranges_[i][p].scales];
+    }
+  }
+  return {};
+}
+
+Status DeviceWeights::load(const graph::Graph& graph, const gguf::File& file, const graph::LoadProgress& progress) {
+  WISP_CHECK(place(graph));
+  // Tables are wanted like matrices.
+  graph::Graph all;
+  all.weights = graph.weights;
+  for (graph::Weight& weight : all.weights) weight.use.matrix |= weight.use.table;
+  return graph::for_each_weight_chunk(all, file, progress, [&](const graph::WeightChunk& chunk) -> Status {
+    const auto index = static_cast<std::size_t>(chunk.weight);
+    const graph::Weight& weight = all.weights[index];
+    if (weight.use.vector) WISP_CHECK(take_vector(weight, index, chunk.first_row, chunk.rows, chunk.bytes));
+    if (weight.use.matrix) WISP_CHECK(take_matrix(weight, index, chunk.first_row, chunk.rows, chunk.bytes));
+    return {};
+  });
+}
+
+Status DeviceWeights::take_vector(const graph::Weight& weight, std::size_t index, std::uint32_t first_row,
+                                  std::uint32_t rows, std::span<const std::byte> bytes) {
+  const std::span<float> out(vectors_.data() + vector_offsets_[index] + std::size_t{first_row} * weight.columns,
+                             std::size_t{rows} * weight.columns);
+  return quant::decode(weight.type, bytes, out);
+}
+
+Status DeviceWeights::take_matrix(const graph::Weight& weight, std::size_t index, std::uint32_t first_row,
+                                  std::uint32_t rows, std::span<const std::byte> bytes) {
+  const std::size_t row_bytes = bytes.size() / rows;
+  WISP_TRY(const PlaneBytes tile, plane_bytes(weight.type, weight.columns, kTileRows));
+  for (const MatrixPart& part : matrices_[index]) {
+    const std::uint32_t begin = std::max(first_row, part.first_row);
+    const std::uint32_t end = std::min(first_row + rows, part.first_row + part.rows);
+    if (begin >= end) continue;
+    WISP_TRY(const PlaneBytes piece, plane_bytes(weight.type, weight.columns, end - begin));
+    quants_.resize(piece.quants / 4);
+    scales_.resize(piece.scales / 4);
+    WISP_CHECK(repack(weight.type, weight.columns, end - begin,
+                      bytes.subspan((begin - first_row) * row_bytes, (end - begin) * row_bytes), quants_, scales_));
+    const std::uint64_t tiles = (begin - part.first_row) / kTileRows;
+    WISP_CHECK(write(part.quants, tiles * tile.quants, quants_));
+    if (piece.scales > 0) WISP_CHECK(write(part.scales, tiles * tile.scales, scales_));
+  }
+  return {};
+}
+
+Status DeviceWeights::write(const Binding& binding, std::uint64_t offset, std::span<const std::uint32_t> words) {
+  commands_.clear();
+  commands_.write_buffer(binding.buffer, binding.offset + offset, std::as_bytes(words));
+  written_ += words.size_bytes();
+  Ticket done = Ticket::none;
+  if (written_ >= kWaitAfterBytes && device_.can_wait()) {
+    done = device_.new_ticket();
+    commands_.signal(done);
+    written_ = 0;
+  }
+  device_.run(commands_);
+  if (done != Ticket::none && device_.wait(done)) static_cast<void>(device_.take(done));
+  if (!device_.lost().empty()) return fail(Code::device, "the device was lost while it was loaded: {}", device_.lost());
+  return {};
+}
+
+}  // namespace wisp::gpu

@@ -1,0 +1,64 @@
+// The weights of a graph on the device: matrices and tables as planes in slabs, vectors as f32 for the arena.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/result.h"
+#include "gguf/reader.h"
+#include "gpu/slabs.h"
+#include "graph/executor.h"
+#include "graph/graph.h"
+
+namespace wisp::gpu {
+
+// A run of a matrix' rows that the device can bind at once; most matrices are one part.
+struct MatrixPart {
+  std::uint32_t first_row = 0, rows = 0;
+  Binding quants;
+  Binding scales;  // nothing for float types
+};
+
+class DeviceWeights {
+ public:
+  explicit DeviceWeights(Device& device) : device_(device), slabs_(device, "wisp weights") {}
+
+  // Reads what the graph uses, tables included, and repacks it on the way; never more than a few pieces at a time lie
+  // on the host.
+  Status load(const graph::Graph& graph, const gguf::File& file, const graph::LoadProgress& progress);
+
+  // Of a matrix or a table.
+  [[nodiscard]] const std::vector<MatrixPart>& parts(graph::WeightId id) const {
+    return matrices_[static_cast<std::size_t>(id)];
+  }
+  // All vectors one after another, and where one starts, in words.
+  [[nodiscard]] const std::vector<float>& vectors() const { return vectors_; }
+  [[nodiscard]] std::uint32_t vector(graph::WeightId id) const { return vector_offsets_[static_cast<std::size_t>(id)]; }
+  [[nodiscard]] std::uint64_t bytes() const { return slabs_.bytes() + vectors_.size() * sizeof(float); }
+
+ private:
+  struct PartRanges {
+    std::size_t quants = 0, scales = 0;
+  };
+  Status place(const graph::Graph& graph);
+  Status place_matrix(const graph::Weight& weight, std::size_t index);
+  Status take_matrix(const graph::Weight& weight, std::size_t index, std::uint32_t first_row, std::uint32_t rows,
+                     std::span<const std::byte> bytes);
+  Status take_vector(const graph::Weight& weight, std::size_t index, std::uint32_t first_row, std::uint32_t rows,
+                     std::span<const std::byte> bytes);
+  // Writes, and waits for the device when much was written, so that the driver's own copies do not pile up.
+  Status write(const Binding& binding, std::uint64_t offset, std::span<const std::uint32_t> words);
+
+  Device& device_;
+  Slabs slabs_;
+  std::vector<std::vector<MatrixPart>> matrices_;  // by weight
+  std::vector<std::vector<PartRanges>> ranges_;    // by weight, until the slabs are allocated
+  std::vector<float> vectors_;
+  std::vector<std::uint32_t> vector_offsets_;   // by weight
+  std::vector<std::uint32_t> quants_, scales_;  // scratch of a piece
+  Commands commands_;
+  std::uint64_t written_ = 0;  // since the device was last waited for
+};
+
+}  // namespace wisp::gpu
