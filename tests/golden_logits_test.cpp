@@ -1,8 +1,8 @@
 // Logits and greedy text of the reference models, on every executor. What is compared with what, and how closely:
 //   F32 files:        |difference| <= 1e-3 of the largest |logit|, the same argmax
 //   quantised files, exact arithmetic: the same, against `logits_exact`
-//   quantised files, int8 arithmetic:  RMS distance to `logits_exact` at most 1.25 times the reference's own
-//   greedy ids:       equal up to the first step whose margin is below 0.02 (F32, exact) or 0.3 (int8)
+//   quantised files, int8 arithmetic:  RMS distance to `logits_exact` at most 1.25 times the reference's own, on a
+//   GPU 1.5 greedy ids:       equal up to the first step whose margin is below 0.02 (F32, exact) or 0.3 (int8)
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -15,6 +15,9 @@
 #include "tests/executors.h"
 #include "tests/model_runner.h"
 #include "tests/test_data.h"
+#ifndef WISP_CPU_TESTS_ONLY
+#include "tests/gpu_devices.h"
+#endif
 
 namespace wisp {
 namespace {
@@ -91,7 +94,15 @@ std::vector<Case> cases() {
     if (!kArchitectures.contains(golden.at("arch").get<std::string>())) continue;
     const auto file = gguf::open_model((*data / golden.at("model").get<std::string>()).string());
     if (!file || !is_runnable(*file)) continue;
-    for (const test::ExecutorKind& kind : test::executor_kinds()) {
+    std::vector<test::ExecutorKind> kinds = test::executor_kinds();
+#ifndef WISP_CPU_TESTS_ONLY
+    // Software drivers are slow: each quantised case has one of them, unless all are asked for.
+    for (const test::ExecutorKind& kind : test::gpu_executor_kinds()) {
+      const bool its_turn = std::hash<std::string>{}(entry.path().stem().string()) % 2 == kind.name.size() % 2;
+      if (test::full_run() || !golden.contains("logits_q8act") || its_turn) kinds.push_back(kind);
+    }
+#endif
+    for (const test::ExecutorKind& kind : kinds) {
       const bool quantised = golden.contains("logits_q8act");
       // On F32 files both arithmetics are one.
       if (!quantised && kind.name == "scalar_int8") continue;
@@ -122,7 +133,9 @@ TEST_P(GoldenLogits, MatchTheReference) {
   test::RunnerOptions options;
   options.context.context = golden.at("n_ctx").get<std::uint32_t>();
   options.max_positions = options.context.context;
-  test::ModelRunner runner(file, GetParam().executor.make(), options);
+  std::unique_ptr<graph::Executor> executor = GetParam().executor.make();
+  if (executor == nullptr) GTEST_SKIP() << GetParam().executor.name << " is not here";
+  test::ModelRunner runner(file, std::move(executor), options);
   const auto tokens = golden.at("tokens").get<std::vector<std::int32_t>>();
   const std::size_t vocabulary = runner.vocabulary();
   const std::vector<float> logits = runner.feed(tokens);
@@ -134,7 +147,7 @@ TEST_P(GoldenLogits, MatchTheReference) {
     ASSERT_EQ(got.size(), want.logits.size());
     ASSERT_EQ(reference.positions, want.positions);
     const double own = rms(reference.logits, want.logits);
-    EXPECT_LE(rms(got, want.logits), 1.25 * own);
+    EXPECT_LE(rms(got, want.logits), GetParam().executor.rms_factor * own);
     RecordProperty("rms_to_reference_percent", static_cast<int>(100 * rms(got, want.logits) / own));
   } else {
     expect_close(got, want.logits, vocabulary);

@@ -4,6 +4,8 @@
 #include <map>
 #include <mutex>
 
+#include "gpu/executor.h"
+
 namespace wisp::test {
 namespace {
 
@@ -57,6 +59,20 @@ Result<std::unique_ptr<gpu::Device>> make_gpu_device(const GpuDriver& driver, gp
 gpu::Device* gpu_device(const GpuDriver& driver) { return made(driver).device.get(); }
 
 std::string no_gpu(const GpuDriver& driver) { return driver.name + " is not here: " + made(driver).why_not; }
+
+std::vector<ExecutorKind> gpu_executor_kinds() {
+  std::vector<ExecutorKind> kinds;
+  for (const GpuDriver& driver : gpu_drivers()) {
+    kinds.push_back({"gpu_" + driver.name, graph::Arithmetic::int8_activations,
+                     [driver]() -> std::unique_ptr<graph::Executor> {
+                       auto made_one =
+                           gpu::make_gpu_executor({.make_device = [driver] { return make_gpu_device(driver); }});
+                       return made_one ? std::move(*made_one) : nullptr;
+                     },
+                     1.5});
+  }
+  return kinds;
+}
 
 testing::AssertionResult run_on_gpu(gpu::Device& device, GpuRun& run) {
   using namespace gpu;

@@ -18,6 +18,7 @@
 #include "gpu/device/commands.h"
 #include "gpu/native/native_device.h"
 #include "gpu/shader/kernel.h"
+#include "tests/executors.h"
 
 namespace wisp::test {
 
@@ -34,6 +35,9 @@ std::string gpu_driver_name(const testing::TestParamInfo<GpuDriver>& info);
 gpu::Device* gpu_device(const GpuDriver& driver);
 Result<std::unique_ptr<gpu::Device>> make_gpu_device(const GpuDriver& driver, gpu::NativeOptions options = {});
 std::string no_gpu(const GpuDriver& driver);
+
+// The GPU backend on each driver, for tests over executors.
+std::vector<ExecutorKind> gpu_executor_kinds();
 
 // One dispatch of one kernel over host data, for tests: uploads, compiles, runs, reads the arena back. Waits.
 struct GpuRun {

@@ -1,6 +1,8 @@
 #include "gpu/lower.h"
 
 #include <algorithm>
+#include <bit>
+#include <optional>
 
 #include "gpu/kernels/attention.h"
 #include "gpu/kernels/matmul.h"
@@ -16,7 +18,7 @@ using graph::Projection;
 using graph::ValueId;
 using graph::WeightId;
 
-// Up to so many rows the matvec kernel is used, beyond them the tiled one.
+// Plans of up to so many rows use the matvec kernel, larger ones the tiled one.
 constexpr std::uint32_t kMatVecRows = 8;
 // Partial results of attention at a time; beyond, rows take turns.
 constexpr std::uint64_t kPartialWords = (std::uint64_t{32} << 20) / 4;
@@ -33,6 +35,13 @@ class Lowering {
   Result<Program> run() {
     for (op_ = 0; op_ < static_cast<int>(graph_.ops.size()); ++op_) {
       next_scratch_ = scratch_at_;  // nothing lives in scratch from one op to the next
+      if (const graph::AddOp* sum = sum_behind_norm()) {
+        const auto& norm = std::get<graph::NormOp>(graph_.ops[static_cast<std::size_t>(op_)]);
+        WISP_CHECK(add_norm(norm.norm, at(norm.in), at(sum->out), width(norm.in), rows_of(norm.in),
+                            at(sum->a == norm.out ? sum->b : sum->a)));
+        ++op_;
+        continue;
+      }
       WISP_CHECK(std::visit([&](const auto& op) { return lower(op); }, graph_.ops[static_cast<std::size_t>(op_)]));
     }
     const std::uint64_t bytes = most_scratch_ * 4;
@@ -66,6 +75,23 @@ class Lowering {
     next_scratch_ = align_up<std::uint64_t>(begin + words, 64);
     most_scratch_ = std::max(most_scratch_, next_scratch_);
     return static_cast<std::uint32_t>(begin);
+  }
+
+  // The addition that follows this op, where this is a norm that nothing else reads (behind the sublayers of Gemma), so
+  // that both are one dispatch.
+  const graph::AddOp* sum_behind_norm() const {
+    const auto here = static_cast<std::size_t>(op_);
+    const auto* norm = std::get_if<graph::NormOp>(&graph_.ops[here]);
+    if (norm == nullptr || here + 1 == graph_.ops.size()) return nullptr;
+    const auto* sum = std::get_if<graph::AddOp>(&graph_.ops[here + 1]);
+    if (sum == nullptr || (sum->a == norm->out) == (sum->b == norm->out)) return nullptr;
+    for (std::size_t i = here + 2; i < graph_.ops.size(); ++i) {
+      if (std::ranges::count(graph::op_inputs(graph_.ops[i]), norm->out) > 0) return nullptr;
+    }
+    // The plan may have given the sum bytes of what the norm reads: all of them in the same order, or none.
+    const std::uint64_t size = std::uint64_t{width(norm->in)} * most_rows(rows_of(norm->in));
+    const std::uint64_t in = at(norm->in), out = at(sum->out);
+    return in == out || in + size <= out || out + size <= in ? sum : nullptr;
   }
 
   // ---- dispatches ----
@@ -140,11 +166,15 @@ class Lowering {
                            Extent::Of::logit_rows);
   }
   Status add_norm(const graph::NormSpec& norm, std::uint32_t in, std::uint32_t out, std::uint32_t columns,
-                  Extent::Of of, std::uint32_t least = 0, std::uint32_t most = ~0u) {
-    const NormConstants constants{
-        .x = in, .out = out, .weight = vector(norm.weight), .eps = norm.eps, .row_set = row_set(of)};
-    return add(norm_kernel(columns, norm.group, false, info_), norm_grid(columns, norm.group, of), constants, {}, of,
-               least, most);
+                  Extent::Of of, std::optional<std::uint32_t> residual = {}) {
+    const NormConstants constants{.x = in,
+                                  .out = out,
+                                  .weight = vector(norm.weight),
+                                  .residual = residual.value_or(0),
+                                  .eps = norm.eps,
+                                  .row_set = row_set(of)};
+    return add(norm_kernel(columns, norm.group, residual.has_value(), info_), norm_grid(columns, norm.group, of),
+               constants, {});
   }
   Status lower(const graph::NormOp& op) {
     return add_norm(op.norm, at(op.in), at(op.out), width(op.in), rows_of(op.in));
@@ -275,9 +305,6 @@ class Lowering {
     }
     if (has_residual) constants.residual += pieces.front().part->first_row;
 
-    const std::uint32_t most = most_rows(before.of);
-    // Few rows: one pipeline for a single row, one for up to 8 at a time.
-    const std::uint32_t few = context_.deterministic ? ~0u : kMatVecRows;
     spec.norm = before.norm != nullptr;
     if (spec.norm) {
       constants.norm = vector(before.norm->weight);
@@ -289,14 +316,19 @@ class Lowering {
       return add(matvec_kernel(spec, shape, info_), matvec_grid(spec, shape, before.of), constants, bindings, before.of,
                  least, last);
     };
-    WISP_CHECK(add_few(1, 1, 1));
-    if (most > 1) WISP_CHECK(add_few(kMatVecRows, 2, few));
-    if (most <= few) return {};
+    // A step is about as large as its plan, so one kernel does; of the rows with logits there may be one or many.
+    const std::uint32_t most = most_rows(before.of);
+    const bool varies = before.of == Extent::Of::logit_rows && most > 1;
+    if (varies) WISP_CHECK(add_few(1, 1, 1));
+    const std::uint32_t least = varies ? 2 : 1;
+    if (context_.deterministic || most <= kMatVecRows) {
+      return add_few(std::bit_ceil(std::min(most, matvec_rows(info_))), least, ~0u);
+    }
     if (spec.norm) {
       spec.norm = false;
       constants.x = before.normed;
     }
-    return add(matmul_kernel(spec, info_), matmul_grid(spec, before.of), constants, bindings, before.of, few + 1);
+    return add(matmul_kernel(spec, info_), matmul_grid(spec, before.of), constants, bindings, before.of, least);
   }
 
   // Every product, in as few dispatches as bindings allow.
@@ -348,7 +380,7 @@ class Lowering {
     const bool whole_rows = op.norm && op.norm->group == columns;
     if (op.norm && (!whole_rows || (!context_.deterministic && most_rows(of) > kMatVecRows))) {
       before.normed = scratch(std::uint64_t{most_rows(of)} * columns);
-      WISP_CHECK(add_norm(*op.norm, before.x, before.normed, columns, of, whole_rows ? kMatVecRows + 1 : 0));
+      WISP_CHECK(add_norm(*op.norm, before.x, before.normed, columns, of));
       if (!whole_rows) before = {before.normed, of, nullptr, 0};
     }
 

@@ -171,7 +171,8 @@ TEST(Vocabulary, HostileVocabularies) {
     const auto tokenizer = Tokenizer::create(std::move(*vocabulary)).value();
     std::string input;
     for (auto n = below(20); n > 0; --n) input += text();
-    for (const TokenId id : tokenizer->encode(input, {.add_special = true, .parse_special = true}).value()) {
+    const auto ids = tokenizer->encode(input, {.add_special = true, .parse_special = true}).value();
+    for (const TokenId id : ids) {
       ASSERT_TRUE(id >= 0 && id < tokenizer->vocabulary().size());
     }
     ++made;

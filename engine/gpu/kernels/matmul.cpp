@@ -66,7 +66,7 @@ std::uint32_t chunk_of(const MatMulSpec& spec, const MatVecShape& shape) {
 
 std::uint32_t matvec_bytes(const MatMulSpec& spec, const MatVecShape& shape) {
   const std::uint32_t block = spec.int8 ? kInt8BlockBytes : kFloatBlockBytes;
-  return shape.rows * chunk_of(spec, shape) * block + 8 * shape.slices * 4;
+  return shape.rows * chunk_of(spec, shape) * block + (8 * shape.slices + shape.rows) * 4;
 }
 
 }  // namespace
@@ -83,6 +83,8 @@ Result<Kernel> matvec_kernel(const MatMulSpec& spec, const MatVecShape& shape, c
 Grid matvec_grid(const MatMulSpec& spec, const MatVecShape& shape, Extent::Of rows) {
   return {Extent{.count = units_of(spec, kTileRows)}, Extent{.of = rows, .per = shape.rows}, Extent{}};
 }
+
+std::uint32_t matvec_rows(const DeviceInfo& info) { return info.type == AdapterType::software ? 2 : 8; }
 
 std::vector<MatVecShape> matvec_shapes(const MatMulSpec& spec, std::uint32_t rows, const DeviceInfo& info) {
   const std::uint32_t blocks = div_up(spec.columns, kBlockColumns);

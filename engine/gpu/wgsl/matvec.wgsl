@@ -21,6 +21,7 @@ var<workgroup> x_meta: array<vec4<f32>, ${ROWS * CHUNK}>;  // scale; sums of bot
 var<workgroup> x_values: array<vec4<f32>, ${ROWS * CHUNK * 9}>;
 var<workgroup> x_sums: array<vec2<f32>, ${ROWS * CHUNK}>;  // of both halves
 #endif
+var<workgroup> x_scale: array<f32, ${ROWS}>;  // of the norm
 var<workgroup> partial: array<f32, ${8 * SLICES}>;
 
 // 4 columns of a row of x, from column k on.
@@ -69,22 +70,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   if (first_row >= count) { return; }
   let r = lane & 7u;
   let slice = lane >> 3u;
-  // Rows past the end are computed from the last one and not stored.
-#for row in 0..ROWS
-  let row_${row} = min(first_row + ${row}u, count - 1u);
-  var scale_${row} = 1.0;
-#end
 #if NORM
-#for row in 0..ROWS
-  {
+  for (var row = 0u; row < ${ROWS}u; row++) {
+    let x_row = op.x + min(first_row + row, count - 1u) * ${K}u;
     var squares = 0.0;
     for (var k = lane; k < ${K}u; k += LANES) {
-      let x = load(op.x + row_${row} * ${K}u + k);
+      let x = load(x_row + k);
       squares = fma(x, x, squares);
     }
-    scale_${row} = inverseSqrt(sum_lanes(lane, squares) / ${K}.0 + op.eps);
+    let sum = sum_lanes(lane, squares);
+    if (lane == 0u) { x_scale[row] = inverseSqrt(sum / ${K}.0 + op.eps); }
   }
-#end
 #endif
 #for p in 0..ACCUMULATORS
 #for row in 0..ROWS
@@ -94,11 +90,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   for (var first = 0u; first < ${KB}u; first += ${CHUNK}u) {
     let blocks = min(${CHUNK}u, ${KB}u - first);
     workgroupBarrier();
-#for row in 0..ROWS
+    // Rows past the end are computed from the last one and not stored.
 #if INT8
-    for (var b = lane; b < blocks; b += LANES) {
+    for (var at = lane; at < ${ROWS * CHUNK}u; at += LANES) {
+      let row = at / ${CHUNK}u;
+      let b = at % ${CHUNK}u;
+      if (b >= blocks) { continue; }
 #for j in 0..8
-      let x${j} = x_quad(row_${row}, (first + b) * 32u + ${4 * j}u, scale_${row});
+      let x${j} = x_quad(min(first_row + row, count - 1u), (first + b) * 32u + ${4 * j}u, x_scale[row]);
 #end
       let most = max(max(max(largest(x0), largest(x1)), max(largest(x2), largest(x3))),
                      max(max(largest(x4), largest(x5)), max(largest(x6), largest(x7))));
@@ -106,18 +105,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 #for j in 0..8
       let q${j} = round(x${j} * inverse);
 #end
-      let at = ${row * CHUNK}u + b;
       x_quants[at * 3u] = vec4<u32>(pack4(q0), pack4(q1), pack4(q2), pack4(q3));
       x_quants[at * 3u + 1u] = vec4<u32>(pack4(q4), pack4(q5), pack4(q6), pack4(q7));
       x_meta[at] = vec4<f32>(most / 127.0, sum4((q0 + q1) + (q2 + q3)), sum4((q4 + q5) + (q6 + q7)), 0.0);
     }
 #else
-    for (var i = lane; i < blocks * 8u; i += LANES) {
-      x_values[(${row * CHUNK}u + (i >> 3u)) * 9u + (i & 7u)] =
-          x_quad(row_${row}, first * 32u + i * 4u, scale_${row});
+    for (var i = lane; i < ${ROWS * CHUNK * 8}u; i += LANES) {
+      let at = i >> 3u;
+      let row = at / ${CHUNK}u;
+      let b = at % ${CHUNK}u;
+      if (b >= blocks) { continue; }
+      x_values[at * 9u + (i & 7u)] =
+          x_quad(min(first_row + row, count - 1u), (first + b) * 32u + (i & 7u) * 4u, x_scale[row]);
     }
 #endif
-#end
     workgroupBarrier();
 #if !INT8 && QUANTS
     for (var i = lane; i < ${ROWS * CHUNK}u; i += LANES) {
@@ -215,7 +216,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 #if BIAS_1
         up += load(op.bias[1] + at_0);
 #endif
-        store(op.out[0] + row_${row} * op.width[0] + at_0, ${ACT}(gate) * up);
+        store(op.out[0] + (first_row + ${row}u) * op.width[0] + at_0, ${ACT}(gate) * up);
       }
 #else
 #for p in 0..MATRICES
@@ -232,9 +233,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 #endif
           y = ${ACT}(y);
 #if RESIDUAL
-          y += load(op.residual + row_${row} * op.width[${p}] + at);
+          y += load(op.residual + (first_row + ${row}u) * op.width[${p}] + at);
 #endif
-          store(op.out[${p}] + row_${row} * op.width[${p}] + at, y);
+          store(op.out[${p}] + (first_row + ${row}u) * op.width[${p}] + at, y);
         }
       }
 #end
