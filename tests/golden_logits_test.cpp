@@ -96,10 +96,10 @@ std::vector<Case> cases() {
     if (!file || !is_runnable(*file)) continue;
     std::vector<test::ExecutorKind> kinds = test::executor_kinds();
 #ifndef WISP_CPU_TESTS_ONLY
-    // Software drivers are slow: each quantised case has one of them, unless all are asked for.
-    for (const test::ExecutorKind& kind : test::gpu_executor_kinds()) {
-      const bool its_turn = std::hash<std::string>{}(entry.path().stem().string()) % 2 == kind.name.size() % 2;
-      if (test::full_run() || !golden.contains("logits_q8act") || its_turn) kinds.push_back(kind);
+    // The same on the GPU, one of its drivers.
+    for (std::size_t i = 0; i < test::gpu_drivers().size(); ++i) {
+      const std::size_t number = std::hash<std::string>{}(entry.path().stem().string());
+      if (test::is_turn_of(test::gpu_drivers()[i], number)) kinds.push_back(test::gpu_executor_kinds()[i]);
     }
 #endif
     for (const test::ExecutorKind& kind : kinds) {

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "gpu/executor.h"
+#include "tests/test_data.h"
 
 namespace wisp::test {
 namespace {
@@ -28,7 +29,8 @@ struct Made {
 };
 
 const Made& made(const GpuDriver& driver) {
-  static std::map<std::string, Made> all;
+  // Never destroyed: when statics are, the drivers' own are gone already.
+  static std::map<std::string, Made>& all = *new std::map<std::string, Made>;
   const auto found = all.find(driver.name);
   if (found != all.end()) return found->second;
   Made& one = all[driver.name];
@@ -59,6 +61,10 @@ Result<std::unique_ptr<gpu::Device>> make_gpu_device(const GpuDriver& driver, gp
 gpu::Device* gpu_device(const GpuDriver& driver) { return made(driver).device.get(); }
 
 std::string no_gpu(const GpuDriver& driver) { return driver.name + " is not here: " + made(driver).why_not; }
+
+bool is_turn_of(const GpuDriver& driver, std::size_t number) {
+  return full_run() || number % 2 == (driver.name == gpu_drivers()[0].name ? 0 : 1);
+}
 
 std::vector<ExecutorKind> gpu_executor_kinds() {
   std::vector<ExecutorKind> kinds;

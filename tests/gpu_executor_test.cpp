@@ -76,7 +76,9 @@ constexpr double kFloat = 2e-5;
 constexpr double kInt8 = 2e-2;
 
 TEST_P(GpuExecutor, EveryArchitectureAgreesWithTheScalarExecutor) {
+  std::size_t number = 0;
   for (test::RandomModelShape shape : test::shapes_of_every_architecture()) {
+    if (!test::is_turn_of(GetParam(), number++)) continue;
     EXPECT_LE(error({.shape = shape}), kFloat) << shape.architecture;
     if (!test::full_run()) continue;
     EXPECT_LE(error({.shape = shape, .runner = {.no_fuse = {"all"}}}), kFloat) << shape.architecture << ", not fused";
@@ -87,11 +89,13 @@ TEST_P(GpuExecutor, EveryArchitectureAgreesWithTheScalarExecutor) {
 }
 
 TEST_P(GpuExecutor, WithoutFusion) {
+  if (!test::is_turn_of(GetParam(), 1)) GTEST_SKIP() << "in full runs only";
   EXPECT_LE(error({.shape = {.architecture = "gemma2", .layers = 2}, .runner = {.no_fuse = {"all"}}}), kFloat);
 }
 
 TEST_P(GpuExecutor, EveryTypeOfKeysAndValues) {
   for (const graph::KvType type : {graph::KvType::f32, graph::KvType::f16, graph::KvType::q8_0}) {
+    if (!test::is_turn_of(GetParam(), static_cast<std::size_t>(type))) continue;
     // A value that is rounded the other way by a last bit's difference.
     const double tolerance = type == graph::KvType::f32 ? kFloat : type == graph::KvType::f16 ? 1e-3 : 2e-2;
     EXPECT_LE(error({.shape = {.head_dim = 64}, .runner = {.kv = type}}), tolerance) << static_cast<int>(type);
@@ -100,6 +104,7 @@ TEST_P(GpuExecutor, EveryTypeOfKeysAndValues) {
 
 TEST_P(GpuExecutor, WindowsAndSinks) {
   for (const std::uint32_t sinks : {0u, 3u}) {
+    if (!test::is_turn_of(GetParam(), sinks)) continue;
     Trial setup{.shape = {.architecture = "qwen3", .heads = 6, .kv_heads = 3}};
     setup.runner.context = {.context = 128, .window = 20, .sinks = sinks};
     EXPECT_LE(error(setup), kFloat) << sinks << " sinks";
@@ -128,7 +133,8 @@ TEST_P(GpuExecutor, LimitsForcedDownToOneMebibyte) {
 }
 
 TEST_P(GpuExecutor, DeterministicRowsDoNotDependOnTheirCompany) {
-  Trial setup{.shape = {.layers = 2, .type = TensorType::q8_0}, .deterministic = true};
+  if (!test::is_turn_of(GetParam(), 1)) GTEST_SKIP() << "in full runs only";
+  Trial setup{.shape = {.layers = 1, .type = TensorType::q8_0}, .deterministic = true};
   test::RandomModel model = test::random_model(setup.shape);
   const std::vector<std::int32_t> tokens = some_tokens(30, setup.shape.vocabulary);
   const auto feed = [&](std::size_t chunk) {
@@ -147,6 +153,7 @@ TEST_P(GpuExecutor, DeterministicRowsDoNotDependOnTheirCompany) {
 }
 
 TEST_P(GpuExecutor, ADecodeStepTakesFewDispatches) {
+  if (!test::is_turn_of(GetParam(), 1)) GTEST_SKIP() << "in full runs only";
   const auto per_layer = [&](const std::string& architecture) {
     std::array<std::uint64_t, 2> taken = {};
     for (std::uint32_t i = 0; i < 2; ++i) {
