@@ -52,11 +52,23 @@ class Parser {
     if (op == ">=") return a >= b;
     if (op == "<") return a < b;
     if (op == ">") return a > b;
-    if (op == "+") return a + b;
-    if (op == "-") return a - b;
-    if (op == "*") return a * b;
-    if (b == 0) return fail(Code::internal, "a division by zero in an expression");
-    return op == "/" ? a / b : a % b;
+    std::int64_t value = 0;
+    bool overflow = false;
+    if (op == "+") {
+      overflow = __builtin_add_overflow(a, b, &value);
+    } else if (op == "-") {
+      overflow = __builtin_sub_overflow(a, b, &value);
+    } else if (op == "*") {
+      overflow = __builtin_mul_overflow(a, b, &value);
+    } else if (b == 0) {
+      return fail(Code::internal, "a division by zero in an expression");
+    } else if (b == -1) {  // the one quotient that may not fit
+      if (op == "/") overflow = __builtin_sub_overflow(std::int64_t{0}, a, &value);
+    } else {
+      value = op == "/" ? a / b : a % b;
+    }
+    if (overflow) return fail(Code::internal, "{} {} {} does not fit 64 bits", a, op, b);
+    return value;
   }
 
   Result<std::int64_t> binary(std::size_t level) {
@@ -78,13 +90,19 @@ class Parser {
 
   Result<std::int64_t> unary() {
     if (++depth_ > kMostDepth) return fail(Code::internal, "an expression is nested too deeply");
+    Result<std::int64_t> value = operand();
+    --depth_;
+    return value;
+  }
+
+  Result<std::int64_t> operand() {
     if (eat("!")) {
       WISP_TRY(const std::int64_t value, unary());
       return value == 0;
     }
     if (eat("-")) {
       WISP_TRY(const std::int64_t value, unary());
-      return -value;
+      return apply("-", 0, value);
     }
     if (eat("(")) {
       WISP_TRY(const std::int64_t value, binary(0));

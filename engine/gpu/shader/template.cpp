@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kMostDepth = 32;             // of includes, conditions and loops
 constexpr std::int64_t kMostTurns = 4096;  // of one loop
+constexpr int kMostReplaced = 1000;        // ${...} of one line
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -49,12 +50,13 @@ Directive directive_of(std::string_view line) {
 
 class Expansion {
  public:
+  explicit Expansion(TemplateSource source) : source_(source) {}
   std::string out;
 
   Status file(std::string_view name, const Defines& defines, int depth) {
     if (!included_.insert(std::string(name)).second) return {};
     if (depth > kMostDepth) return fail(Code::internal, "{}: includes are nested too deeply", name);
-    WISP_TRY(const std::string_view text, wgsl_file(name));
+    WISP_TRY(const std::string_view text, source_(name));
     const std::vector<Line> lines = lines_of(text);
     return block(name, lines, defines, depth);
   }
@@ -95,6 +97,9 @@ class Expansion {
       } else if (directive.name == "for") {
         const std::size_t end = end_of(lines, i, false);
         if (end == lines.size()) return here({Code::internal, "#for without #end"});
+        if (directive_of(lines[end].text).name != "end") {
+          return fail(Code::internal, "{}:{}: #endif closes a #for", name, lines[end].number);
+        }
         WISP_CHECK(loop(name, lines.subspan(i, end - i), directive.rest, defines, depth));
         i = end;
       } else {
@@ -151,7 +156,10 @@ class Expansion {
     const Result<std::int64_t> last = value_of(head.substr(dots + 2), defines);
     if (!first) return here(first.error().message);
     if (!last) return here(last.error().message);
-    if (*last - *first > kMostTurns) return here(fmt::format("#for would turn {} times", *last - *first));
+    std::int64_t turns = 0;
+    if (__builtin_sub_overflow(*last, *first, &turns) || turns > kMostTurns) {
+      return here(fmt::format("#for from {} to {} turns too often", *first, *last));
+    }
     Defines inner = defines;
     for (std::int64_t value = *first; value < *last; ++value) {
       inner.set(trimmed(head.substr(0, in)), value);
@@ -169,9 +177,12 @@ class Expansion {
   // Appends `line` with every ${...} replaced, the innermost first: ${FIRST_${p + 1}}.
   static Status replace(std::string_view line, const Defines& defines, std::string& out) {
     std::string text(line);
-    while (true) {
+    for (int replaced = 0;; ++replaced) {
       const std::size_t begin = text.rfind("${");
       if (begin == std::string::npos) break;
+      // A define may stand for text that has ${...} itself.
+      if (replaced == kMostReplaced)
+        return fail(Code::internal, "a line has too many ${{...}}, or one that holds itself");
       const std::size_t end = text.find('}', begin);
       if (end == std::string::npos) return fail(Code::internal, "${{ without }}");
       const std::string inside(trimmed(std::string_view(text).substr(begin + 2, end - begin - 2)));
@@ -193,6 +204,7 @@ class Expansion {
     return evaluate(replaced, defines);
   }
 
+  TemplateSource source_;
   std::set<std::string, std::less<>> included_;
 };
 
@@ -210,8 +222,8 @@ const std::string* Defines::find(std::string_view name) const {
   return found == values_.end() ? nullptr : &found->second;
 }
 
-Result<std::string> expand_template(std::string_view file, const Defines& defines) {
-  Expansion expansion;
+Result<std::string> expand_template(std::string_view file, const Defines& defines, TemplateSource source) {
+  Expansion expansion(source);
   WISP_CHECK(expansion.file(file, defines, 0));
   return std::move(expansion.out);
 }

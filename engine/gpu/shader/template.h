@@ -36,7 +36,10 @@ class Defines {
 // The text of the embedded file `name` ("matvec.wgsl"); Code::not_found names it.
 Result<std::string_view> wgsl_file(std::string_view name);
 
+// Where templates are found.
+using TemplateSource = Result<std::string_view> (*)(std::string_view name);
+
 // The expanded text. Errors name file, line and what is wrong; they are bugs of the templates.
-Result<std::string> expand_template(std::string_view file, const Defines& defines);
+Result<std::string> expand_template(std::string_view file, const Defines& defines, TemplateSource source = wgsl_file);
 
 }  // namespace wisp::gpu

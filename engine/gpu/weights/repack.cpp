@@ -165,8 +165,16 @@ Status repack(TensorType type, std::uint32_t columns, std::uint32_t rows, std::s
               std::span<std::uint32_t> quants, std::span<std::uint32_t> scales) {
   WISP_TRY(const PlaneFormat format, plane_format(type));
   WISP_TRY(const PlaneBytes room, plane_bytes(type, columns, rows));
-  if (rows == 0 || bytes.size() % rows != 0 || quants.size() * 4 < room.quants || scales.size() * 4 < room.scales) {
-    return fail(Code::invalid_argument, "{} bytes are not {} rows, or their planes have no room", bytes.size(), rows);
+  const gguf::TensorTypeInfo& info = gguf::tensor_type_info(type);
+  const std::uint64_t row_bytes_wanted = std::uint64_t{columns} / info.block_elements * info.block_bytes;
+  if (rows == 0 || columns % info.block_elements != 0 || bytes.size() % rows != 0 ||
+      bytes.size() / rows != row_bytes_wanted) {
+    return fail(Code::invalid_argument, "{} bytes are not {} rows of {} {} weights", bytes.size(), rows, columns,
+                info.name);
+  }
+  if (quants.size() * 4 < room.quants || scales.size() * 4 < room.scales) {
+    return fail(Code::invalid_argument, "the planes of {} rows of {} {} weights have no room", rows, columns,
+                info.name);
   }
   const std::size_t row_bytes = bytes.size() / rows;
   const std::uint32_t blocks = div_up(columns, kBlockColumns);
