@@ -114,6 +114,7 @@ Json json(const BenchOptions& options, const runtime::Engine& engine, const cpu:
   return {{"model", options.model.path},
           {"parameters", engine.model() != nullptr ? engine.model()->parameters() : 0},
           {"device", engine.executor().describe()},
+          {"dispatches", engine.executor().dispatches()},
           {"processor", cpu::cpu_info().model},
           {"kv", kv_name(options.model.kv)},
           {"prefill", options.lengths.prefill},

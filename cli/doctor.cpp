@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "cpu/cpu_info.h"
 #include "cpu/machine_limits.h"
+#include "doctor_gpu.h"
 #include "join.h"
 #include "json.h"
 #include "model/model.h"
@@ -21,6 +22,7 @@ struct DoctorOptions {
   int threads = 0;
   bool no_measure = false;
   bool json = false;
+  bool gpu = false;
 };
 
 struct Diagnosis {
@@ -98,6 +100,7 @@ std::string report_text(const Diagnosis& found) {
 }
 
 Status doctor(const DoctorOptions& options) {
+  if (options.gpu) return doctor_gpu(options.json);
   Diagnosis found;
   found.cpu = cpu::cpu_info();
   found.memory = system_memory();
@@ -120,7 +123,13 @@ void add_doctor(CLI::App& app, int& exit_code) {
       "Prints the processor, its features and memory, what it can read and compute at best (measured, about a "
       "second),\n"
       "which kernels wisp takes and why, and what is missing. WISP_CPU=NAME forces a kernel set.");
-  command.footer("Examples:\n  wisp doctor\n  WISP_CPU=avx2 wisp doctor --json");
+  command.footer("Examples:\n  wisp doctor\n  WISP_CPU=avx2 wisp doctor --json\n  wisp doctor --device gpu");
+  command
+      .add_option_function<std::string>(
+          "--device", [options](const std::string& name) { options->gpu = name == "gpu"; },
+          "What to examine [cpu]; gpu lists every WebGPU adapter")
+      ->check(CLI::IsMember({"cpu", "gpu"}))
+      ->type_name("cpu|gpu");
   command.add_option("-t,--threads", options->threads, "Threads to measure with [all processors]")
       ->check(CLI::Range(1, 1024))
       ->type_name("N");

@@ -99,6 +99,8 @@ Status perplexity(const PerplexityOptions& options) {
                        {"windows", windows},
                        {"length", length},
                        {"tokens", ids.size()},
+                       {"device", model.engine->executor().describe()},
+                       {"dispatches", model.engine->executor().dispatches()},
                        {"kv", kv_name(options.model.kv)}});
   }
   return print(fmt::format("PPL = {:.4f} +/- {:.5f}\n", estimate.perplexity(), estimate.error()));

@@ -57,7 +57,8 @@ Result<Prompt> read_prompt(const RunOptions& options, const text::Tokenizer* tok
   return prompt;
 }
 
-Status print_generation(const RunOptions& options, const Prompt& prompt, std::uint64_t seed, const Generation& made) {
+Status print_generation(const RunOptions& options, const Prompt& prompt, std::uint64_t seed, const Generation& made,
+                        const graph::Executor& executor) {
   if (options.print_ids) return print(join_ids(made.ids) + "\n");
   if (options.json) {
     Json result = {{"text", made.text},
@@ -65,6 +66,8 @@ Status print_generation(const RunOptions& options, const Prompt& prompt, std::ui
                    {"prompt_ids", prompt.ids},
                    {"finish_reason", finish_reason_name(made.reason)},
                    {"seed", seed},
+                   {"device", executor.describe()},
+                   {"dispatches", executor.dispatches()},
                    {"timings", timings_json(made)}};
     return print_json(result);
   }
@@ -107,7 +110,7 @@ Status run(const RunOptions& options) {
     return flush_output();
   };
   WISP_TRY(const Generation made, generate(*model.engine, std::move(request), show));
-  WISP_CHECK(print_generation(options, prompt, seed, made));
+  WISP_CHECK(print_generation(options, prompt, seed, made, model.engine->executor()));
   WISP_CHECK(flush_output());
   if (figures) note("{}; seed {}", describe(made), seed);
   if (made.reason == runtime::FinishReason::cancelled) return fail(Code::cancelled, "stopped by Ctrl-C");
