@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "inspect.h"
+#include "mapped_file_guard.h"
 #include "output.h"
 #include "template_command.h"
 #include "text_commands.h"
@@ -52,6 +53,7 @@ int run_command(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   cli::set_up_output();
+  cli::guard_mapped_files();
   try {
     return run_command(argc, argv);
   } catch (const std::bad_alloc&) {

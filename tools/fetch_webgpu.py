@@ -48,13 +48,14 @@ def fetch(folder):
                 with archive.open(name) as source, open(partial, "wb") as out:
                     shutil.copyfileobj(source, out)
                 partial.replace(target)
-    (folder / "version").write_text(VERSION + "\n")
+    # Not "version": that is a header of C++, and this folder lies on the include path.
+    (folder / "version.txt").write_text(VERSION + "\n")
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     destination = pathlib.Path(sys.argv[1])
-    version = destination / "version"
+    version = destination / "version.txt"
     if not version.exists() or version.read_text().strip() != VERSION:
         fetch(destination)
