@@ -102,6 +102,21 @@ TEST_P(GpuExecutor, EveryTypeOfKeysAndValues) {
   }
 }
 
+// A sequence goes on from what another one wrote, on copies of its blocks.
+TEST_P(GpuExecutor, CopiedBlocksHoldTheSame) {
+  const Trial setup{.shape = {}, .runner = {.kv = graph::KvType::q8_0, .max_positions = 64, .sequences = 2}};
+  test::RandomModel model = test::random_model(setup.shape);
+  const std::vector<std::int32_t> tokens = some_tokens(48, setup.shape.vocabulary);
+  const auto fork = [&](std::unique_ptr<graph::Executor> executor) {
+    test::ModelRunner runner(model.file, std::move(executor), setup.runner);
+    runner.feed(std::span(tokens).first(40));
+    runner.copy_sequence(0, 1);
+    return runner.feed(std::span(tokens).subspan(40), 40, 1);
+  };
+  // Of keys and values that are rounded the other way by a last bit's difference.
+  EXPECT_LE(gpu::relative_error(fork(make(setup)), fork(graph::make_scalar_executor(graph::Arithmetic::exact))), 2e-2);
+}
+
 TEST_P(GpuExecutor, WindowsAndSinks) {
   for (const std::uint32_t sinks : {0u, 3u}) {
     if (!test::is_turn_of(GetParam(), sinks)) continue;

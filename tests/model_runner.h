@@ -86,7 +86,9 @@ class ModelRunner {
     inputs.logit_rows = logit_rows;
     inputs.tables = table_spans_;
     inputs.n_sequences = options_.sequences;
+    inputs.copies = copies_;
     const std::span<const float> logits = must(executor_->execute(plan, inputs));
+    copies_.clear();
     return {logits.begin(), logits.end()};
   }
 
@@ -98,12 +100,22 @@ class ModelRunner {
     return step(rows);
   }
 
+  // The next step begins with copies of all of one sequence's blocks to another's.
+  void copy_sequence(std::uint32_t from, std::uint32_t to) {
+    for (std::size_t g = 0; g < graph_->kv.groups.size(); ++g) {
+      const std::vector<std::int32_t>& source = tables_[g * options_.sequences + from];
+      const std::vector<std::int32_t>& target = tables_[g * options_.sequences + to];
+      for (std::size_t i = 0; i < source.size(); ++i) copies_.push_back({static_cast<int>(g), source[i], target[i]});
+    }
+  }
+
  private:
   RunnerOptions options_;
   std::unique_ptr<graph::Executor> executor_;
   std::shared_ptr<const graph::Graph> graph_;
   std::vector<std::vector<std::int32_t>> tables_;
   std::vector<std::span<const std::int32_t>> table_spans_;
+  std::vector<graph::BlockCopy> copies_;
 };
 
 }  // namespace wisp::test

@@ -14,7 +14,7 @@ namespace wisp::gpu {
 
 class KvPool {
  public:
-  explicit KvPool(Device& device) : slabs_(device, "wisp kv") {}
+  explicit KvPool(Device& device) : slabs_(device, "wisp kv"), between_(device, "wisp kv copy") {}
 
   Status allocate(const graph::KvLayout& layout, graph::KvType type, std::span<const std::uint32_t> blocks);
 
@@ -25,10 +25,11 @@ class KvPool {
 
   [[nodiscard]] graph::KvType type() const { return type_; }
   [[nodiscard]] std::span<const std::uint32_t> blocks() const { return blocks_; }  // by group
-  [[nodiscard]] std::uint64_t bytes() const { return slabs_.bytes(); }
+  [[nodiscard]] std::uint64_t bytes() const { return slabs_.bytes() + between_.bytes(); }
 
  private:
-  Slabs slabs_;  // per layer: keys, values
+  Slabs slabs_;    // per layer: keys, values
+  Slabs between_;  // one block's keys or values on their way: WebGPU copies nothing within a buffer
   graph::KvLayout layout_;
   graph::KvType type_ = graph::KvType::f16;
   std::vector<std::uint32_t> blocks_;

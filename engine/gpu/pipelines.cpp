@@ -80,7 +80,10 @@ Status Pipelines::wait() {
   while (true) {
     WISP_TRY(const bool done, poll());
     if (done) return {};
-    device_.wait(compiling_.front().ticket);
+    if (!device_.wait(compiling_.front().ticket) && device_.lost().empty()) {
+      return fail(Code::internal, "the kernel '{}' did not compile on {}", compiling_.front().label,
+                  device_.info().name);
+    }
   }
 }
 
