@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 
 #include "base/clock.h"
 #include "gpu/lower.h"
@@ -30,11 +31,26 @@ class GpuExecutor final : public graph::Executor {
   Status load_weights(const graph::Graph& graph, gguf::File& file, const graph::LoadProgress& progress) override {
     WISP_CHECK(weights_.load(graph, file, progress));
     step_.prepare(graph);
+    layers_worth_ = 0.0;
+    std::uint64_t largest = 1;
+    for (const graph::KvLayer& layer : graph.kv.layers) {
+      largest = std::max(largest, std::uint64_t{layer.kv_heads} * layer.head_dim);
+    }
+    for (const graph::KvLayer& layer : graph.kv.layers) {
+      layers_worth_ += 2.0 * layer.kv_heads * layer.head_dim / static_cast<double>(largest);
+    }
     commands_.clear();
     sampled_ = {device_->new_buffer(), 0, kSlots * 4};
     commands_.create_buffer(sampled_.buffer, kStorage, sampled_.bytes, "wisp sampled tokens");
     device_->run(commands_);
     return {};
+  }
+
+  // What can be bound: the largest layer's keys lie in one binding.
+  [[nodiscard]] std::optional<std::uint64_t> kv_room(std::uint64_t wanted) override {
+    const std::uint64_t most =
+        std::min(device_->info().limits.max_binding_bytes, device_->info().limits.max_buffer_bytes);
+    return std::min(wanted, static_cast<std::uint64_t>(static_cast<double>(most) * layers_worth_));
   }
 
   Status allocate_kv(const graph::KvLayout& layout, graph::KvType type,
@@ -249,6 +265,7 @@ class GpuExecutor final : public graph::Executor {
   std::uint64_t generation_ = 1;  // of arena_ and step_buffer_
   Commands commands_;
   std::vector<float> logits_;
+  double layers_worth_ = 0.0;  // keys and values of all layers, in units of the largest layer's keys
   std::vector<graph::OpCounter> counters_;
   std::uint64_t dispatches_ = 0;
 

@@ -98,8 +98,9 @@ Status DeviceWeights::take_matrix(const graph::Weight& weight, std::size_t index
     const std::uint32_t end = std::min(first_row + rows, part.first_row + part.rows);
     if (begin >= end) continue;
     WISP_TRY(const PlaneBytes piece, plane_bytes(weight.type, weight.columns, end - begin));
-    quants_.resize(piece.quants / 4);
-    scales_.resize(piece.scales / 4);
+    // A chunk is bounded, so its planes are.
+    quants_.resize(static_cast<std::size_t>(piece.quants / 4));
+    scales_.resize(static_cast<std::size_t>(piece.scales / 4));
     WISP_CHECK(repack(weight.type, weight.columns, end - begin,
                       bytes.subspan((begin - first_row) * row_bytes, (end - begin) * row_bytes), quants_, scales_));
     const std::uint64_t tiles = (begin - part.first_row) / kTileRows;
