@@ -73,6 +73,8 @@ template <class... Args>
 #define WISP_CONCAT_(a, b) a##b
 #define WISP_CONCAT(a, b) WISP_CONCAT_(a, b)
 
+// NOLINTBEGIN(bugprone-macro-parentheses): a declaration and a name cannot stand in parentheses.
+
 // WISP_TRY(auto header, read_header(source));  binds the value, or returns the error from the enclosing function.
 #define WISP_TRY(declaration, expression) WISP_TRY_(declaration, (expression), WISP_CONCAT(wisp_try_, __LINE__))
 #define WISP_TRY_(declaration, expression, temporary)                                    \
@@ -86,3 +88,5 @@ template <class... Args>
     auto wisp_status = (expression);                                                           \
     if (!wisp_status) return ::std::unexpected<::wisp::Error>(std::move(wisp_status).error()); \
   } while (false)
+
+// NOLINTEND(bugprone-macro-parentheses)

@@ -15,7 +15,7 @@ ChatTemplate::ChatTemplate(ChatTemplate&&) noexcept = default;
 ChatTemplate& ChatTemplate::operator=(ChatTemplate&&) noexcept = default;
 ChatTemplate::~ChatTemplate() = default;
 
-Result<ChatTemplate> ChatTemplate::parse(std::string source, TemplateLimits limits) {
+Result<ChatTemplate> ChatTemplate::parse(std::string_view source, TemplateLimits limits) {
   WISP_TRY(auto parsed, jinja::parse_template(source, limits.max_depth));
   return ChatTemplate(std::move(parsed), limits);
 }

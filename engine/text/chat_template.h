@@ -27,7 +27,7 @@ using TemplateLimits = jinja::Limits;
 class ChatTemplate {
  public:
   // Code::invalid_file with line and column when the template does not parse; Code::limit when it nests too deep.
-  static Result<ChatTemplate> parse(std::string source, TemplateLimits limits = {});
+  static Result<ChatTemplate> parse(std::string_view source, TemplateLimits limits = {});
   ChatTemplate(ChatTemplate&&) noexcept;
   ChatTemplate& operator=(ChatTemplate&&) noexcept;
   ~ChatTemplate();

@@ -50,8 +50,8 @@ struct MatMulConstants {
 
 Result<Kernel> matvec_kernel(const MatMulSpec& spec, const MatVecShape& shape, const DeviceInfo& info);
 Grid matvec_grid(const MatMulSpec& spec, const MatVecShape& shape, Extent::Of rows);
-// The most rows of x that a workgroup of the matvec kernel should take: 8, or 2 on software drivers, whose compilers take
-// seconds over the unrolled text.
+// The most rows of x that a workgroup of the matvec kernel should take: 8, or 2 on software drivers, whose compilers
+// take seconds over the unrolled text.
 std::uint32_t matvec_rows(const DeviceInfo& info);
 // Every shape that the device can run, the best guess first.
 std::vector<MatVecShape> matvec_shapes(const MatMulSpec& spec, std::uint32_t rows, const DeviceInfo& info);

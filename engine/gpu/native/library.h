@@ -68,7 +68,7 @@ namespace wisp::gpu {
   X(SetLogLevel)
 
 struct WebGpu {
-#define WISP_WEBGPU_MEMBER(name) decltype(&wgpu##name) name = nullptr;
+#define WISP_WEBGPU_MEMBER(name) decltype(&wgpu##name) name = nullptr;  // NOLINT(bugprone-macro-parentheses): a name
   WISP_WEBGPU_FUNCTIONS(WISP_WEBGPU_MEMBER)
 #undef WISP_WEBGPU_MEMBER
   std::string path;  // where it was found

@@ -242,9 +242,7 @@ void TuningRun::finish_sample() {
   } else {
     way.samples.push_back(std::max<std::uint64_t>(elapsed / way.repeats, 1));
   }
-  if (next_way(false)) {
-    start_sample();
-  } else if (++round_ <= effort_.samples && next_way(true)) {
+  if (next_way(false) || (++round_ <= effort_.samples && next_way(true))) {
     start_sample();
   } else {
     choose();

@@ -274,7 +274,8 @@ Result<Value> map(Context& context, Value& input, Arguments& arguments) {
     WISP_TRY(const Bound bound, bind("map", {{"attribute", true}, {"default"}}, arguments));
     for (const Value& held : items) {
       WISP_TRY(Value value, value_at(context, held, bound[0]));
-      made.push_back(value.is(Kind::undefined) && bound.given[1] ? bound[1] : std::move(value));
+      if (value.is(Kind::undefined) && bound.given[1]) value = bound[1];
+      made.push_back(std::move(value));
     }
     return Value::sequence(Kind::generator, std::move(made));
   }
