@@ -1,4 +1,5 @@
-// The GPU backend: runs plans on a WebGPU device, native or a page's, with kernels generated for it.
+// The GPU backend: runs plans on a WebGPU device, native or a page's, with kernels generated for it. It works by itself
+// (graph/async_executor.h), and lives through the loss of its device.
 #pragma once
 
 #include <functional>
@@ -11,7 +12,7 @@
 namespace wisp::gpu {
 
 struct GpuOptions {
-  // Makes the device, and another one after a loss.
+  // Makes the device, and another one after a loss. nullptr: it was asked for and is not there yet; ask again.
   std::function<Result<std::unique_ptr<Device>>()> make_device;
   // Activations rounded to int8 for quantised weights, where the device multiplies packed integers.
   bool int8 = true;
@@ -19,6 +20,8 @@ struct GpuOptions {
   bool deterministic = false;
 };
 
+// Code::device when there is no device, or not yet. Graph and file of load_weights() must outlive the executor: they are
+// read again after a loss.
 Result<std::unique_ptr<graph::Executor>> make_gpu_executor(GpuOptions options);
 
 }  // namespace wisp::gpu

@@ -7,6 +7,7 @@
 #include "gpu/kernels/attention.h"
 #include "gpu/kernels/matmul.h"
 #include "gpu/kernels/row_ops.h"
+#include "gpu/kernels/sampling.h"
 #include "gpu/weights/plane_layout.h"
 
 namespace wisp::gpu {
@@ -44,6 +45,7 @@ class Lowering {
       }
       WISP_CHECK(std::visit([&](const auto& op) { return lower(op); }, graph_.ops[static_cast<std::size_t>(op_)]));
     }
+    WISP_CHECK(choose_tokens());
     const std::uint64_t bytes = most_scratch_ * 4;
     if (bytes > info_.limits.max_binding_bytes || most_scratch_ > ~0u) {
       return fail(Code::limit,
@@ -458,6 +460,18 @@ class Lowering {
       WISP_CHECK(add(head_kernel(spec, info_), head_grid(spec), constants, {}));
     }
     return {};
+  }
+
+  // ---- behind the last op ----
+  Status choose_tokens() {
+    next_scratch_ = scratch_at_;
+    const std::uint32_t vocabulary = graph_.vocabulary;
+    const std::uint32_t parts = div_up(vocabulary, kArgmaxPart);
+    const std::uint32_t partials = scratch(std::uint64_t{2} * std::min(plan_.max_logit_rows, kSlots) * parts);
+    WISP_CHECK(add(argmax_parts_kernel(info_), argmax_parts_grid(vocabulary),
+                   ArgmaxPartsConstants{at(graph_.logits), partials, vocabulary, parts}, {}));
+    return add(argmax_join_kernel(info_), argmax_join_grid(), ArgmaxJoinConstants{partials, parts},
+               {context_.sampled, context_.results});
   }
 
   const graph::Plan& plan_;

@@ -17,7 +17,8 @@ struct LowerContext {
   const DeviceWeights& weights;
   const KvPool& kv;
   const StepWriter& step;
-  Binding sampled;             // tokens by slot
+  Binding sampled;             // tokens by place (slot_ring.h)
+  Binding results;             // tokens of this step by sample
   bool int8 = false;           // activations rounded to int8 for quantised weights
   bool deterministic = false;  // one kernel per weight whatever the rows
 };

@@ -76,15 +76,4 @@ Result<bool> Pipelines::poll() {
   return compiling_.empty();
 }
 
-Status Pipelines::wait() {
-  while (true) {
-    WISP_TRY(const bool done, poll());
-    if (done) return {};
-    if (!device_.wait(compiling_.front().ticket) && device_.lost().empty()) {
-      return fail(Code::internal, "the kernel '{}' did not compile on {}", compiling_.front().label,
-                  device_.info().name);
-    }
-  }
-}
-
 }  // namespace wisp::gpu

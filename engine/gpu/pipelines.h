@@ -31,8 +31,8 @@ class Pipelines {
   // Gathers what was compiled. True: nothing is under way. Code::internal with the compiler's message when a text does
   // not compile.
   Result<bool> poll();
-  // Blocks until all is compiled.
-  Status wait();
+  // What the next poll() waits for.
+  [[nodiscard]] Ticket waits_for() const { return compiling_.empty() ? Ticket::none : compiling_.front().ticket; }
   [[nodiscard]] std::size_t compiled() const { return compiled_; }
   [[nodiscard]] std::uint64_t compile_nanoseconds() const { return compile_ns_; }
 

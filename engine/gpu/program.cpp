@@ -12,6 +12,7 @@ std::uint32_t count_of(Extent::Of of, const StepCounts& counts) {
     case Extent::Of::rows: return counts.rows;
     case Extent::Of::logit_rows: return counts.logit_rows;
     case Extent::Of::splits: return counts.splits;
+    case Extent::Of::samples: return counts.samples;
   }
   return 0;
 }

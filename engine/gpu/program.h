@@ -11,7 +11,7 @@
 namespace wisp::gpu {
 
 struct Dispatch {
-  int op = 0;  // of the graph
+  int op = 0;  // of the graph; behind the last one: choosing tokens
   PipelineId pipeline = PipelineId::none;
   BindGroupId group = BindGroupId::none;  // 1; none where the kernel has no buffers of its own
   std::uint32_t slot = 0;                 // of its constants
@@ -29,7 +29,7 @@ struct Program {
 
 // What a step asks for, as grids count it.
 struct StepCounts {
-  std::uint32_t rows = 0, logit_rows = 0, splits = 0;
+  std::uint32_t rows = 0, logit_rows = 0, splits = 0, samples = 0;
 };
 // Items of an extent's kind, and the workgroups that it takes; 0: nothing to do.
 std::uint32_t count_of(Extent::Of of, const StepCounts& counts);

@@ -11,7 +11,7 @@ enum class StepWord : std::uint32_t {
   rows = 0,
   logit_rows,
   sequences,
-  tokens,     // -> i32 [rows]: a token id, or -1 - slot: the token sampled last in that slot of the device (run-ahead)
+  tokens,     // -> i32 [rows]: a token id, or -1 - place of a sampled token (slot_ring.h)
   positions,  // -> i32 [rows]
   row_sequence,  // -> u32 [rows]
   logit_row,     // -> u32 [logit_rows]: the step rows that want logits
@@ -20,7 +20,7 @@ enum class StepWord : std::uint32_t {
   ropes,        // -> u32 [ropes]: -> f32 [rows][pairs cosines, pairs sines], magnitude included, angles taken in double
   query_tiles,  // number of query tiles: runs of at most kQueryTile rows of one sequence at consecutive positions
   tiles,        // -> u32 [query_tiles][2]: first row, rows
-  samples,      // -> parameters of device sampling (sampling kernels define them), 0: none
+  samples,      // -> u32 [samples][kSampleWords], as kernels/sampling.h has them
   kWords = 16,
 };
 

@@ -38,17 +38,21 @@ std::uint32_t StepWriter::sink_table(int group, int rope) const {
 // The array that follows belongs to this word of the header.
 void StepWriter::begin(std::size_t header_word) { words_[header_word] = static_cast<std::uint32_t>(words_.size()); }
 
-std::span<const std::uint32_t> StepWriter::write(const graph::Graph& graph, const graph::StepInputs& step) {
+std::span<const std::uint32_t> StepWriter::write(const graph::Graph& graph, const graph::StepInputs& step,
+                                                 std::span<const graph::DeviceSample> samples, SlotRing& slots) {
   words_.assign(word(StepWord::kWords), 0);
   std::int32_t last = 0;
   for (const std::int32_t position : step.positions) last = std::max(last, position);
   counts_ = {static_cast<std::uint32_t>(step.tokens.size()), static_cast<std::uint32_t>(step.logit_rows.size()),
-             static_cast<std::uint32_t>(last) / kSplit + 1};
+             static_cast<std::uint32_t>(last) / kSplit + 1, static_cast<std::uint32_t>(samples.size())};
   words_[word(StepWord::rows)] = counts_.rows;
   words_[word(StepWord::logit_rows)] = counts_.logit_rows;
   words_[word(StepWord::sequences)] = step.n_sequences;
   begin(word(StepWord::tokens));
-  for (const std::int32_t token : step.tokens) put(token);
+  for (const std::int32_t token : step.tokens) {
+    // A slot, by where its last token lies: before this step's own samples.
+    put(token >= 0 ? token : -1 - static_cast<std::int32_t>(slots.last(static_cast<std::uint32_t>(-1 - token))));
+  }
   begin(word(StepWord::positions));
   for (const std::int32_t position : step.positions) put(position);
   begin(word(StepWord::row_sequence));
@@ -57,6 +61,11 @@ std::span<const std::uint32_t> StepWriter::write(const graph::Graph& graph, cons
   for (const std::int32_t row : step.logit_rows) put(row);
   put_tables(graph, step);
   put_ropes(graph, step);
+  begin(word(StepWord::samples));
+  for (const graph::DeviceSample& sample : samples) {
+    words_.push_back(sample.logit_row);
+    words_.push_back(slots.next(sample.slot));
+  }
   return words_;
 }
 

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "gpu/program.h"
+#include "gpu/slot_ring.h"
+#include "graph/async_executor.h"
 #include "graph/executor.h"
 
 namespace wisp::gpu {
@@ -24,8 +26,9 @@ class StepWriter {
   // The number of a table: the graph's rope, or a sink's.
   [[nodiscard]] std::uint32_t sink_table(int group, int rope) const;
 
-  // The words of this step; valid until the next call.
-  std::span<const std::uint32_t> write(const graph::Graph& graph, const graph::StepInputs& step);
+  // The words of this step, whose samples take places of `slots`; valid until the next call.
+  std::span<const std::uint32_t> write(const graph::Graph& graph, const graph::StepInputs& step,
+                                       std::span<const graph::DeviceSample> samples, SlotRing& slots);
   [[nodiscard]] StepCounts counts() const { return counts_; }
 
  private:

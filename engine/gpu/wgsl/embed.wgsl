@@ -5,15 +5,16 @@ struct Op {
   tokens: u32,       // rows of this part
 }
 #include "step.wgsl"
-// Tokens that were sampled last, by slot: a step may name a slot instead of a token (run-ahead).
-@group(1) @binding(${SAMPLED}) var<storage, read> sampled: array<u32>;
+// Tokens that were sampled: a step may name the place of one instead of a token (run-ahead, gpu/slot_ring.h).
+@group(1) @binding(${SAMPLED}) var<storage, read> sampled: array<i32>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let row = group.x + group.y * 65535u;
   if (row >= step_rows()) { return; }
   var token = step_token(row);
-  if (token < 0) { token = i32(sampled[u32(-1 - token)]); }
+  // Where there was nothing to choose, nobody will read what any token makes of it.
+  if (token < 0) { token = max(sampled[u32(-1 - token)], 0); }
   let at = u32(token) - op.first_token;
   if (u32(token) < op.first_token || at >= op.tokens) { return; }
   for (var kb = lane; kb < ${KB}u; kb += 64u) {

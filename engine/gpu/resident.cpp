@@ -1,0 +1,291 @@
+#include "gpu/resident.h"
+
+#include <algorithm>
+
+#include "base/checked.h"
+#include "gpu/lower.h"
+#include "graph/step_check.h"
+
+namespace wisp::gpu {
+
+PlanKey key_of(const graph::Plan& plan) {
+  return {plan.graph.get(), std::uint64_t{plan.max_rows} << 32 | plan.max_logit_rows};
+}
+
+Resident::Resident(std::unique_ptr<Device> device, LowerOptions options, Tally& tally)
+    : device_(std::move(device)),
+      options_(options),
+      tally_(tally),
+      pipelines_(*device_),
+      weights_(*device_),
+      kv_(*device_) {}
+
+// ---- before the first step ----
+
+Status Resident::load(const graph::Graph& graph, const gguf::File& file, const graph::LoadProgress& progress) {
+  WISP_CHECK(weights_.load(graph, file, progress));
+  step_.prepare(graph);
+  layers_worth_ = 0.0;
+  std::uint64_t largest = 1;
+  for (const graph::KvLayer& layer : graph.kv.layers) {
+    largest = std::max(largest, std::uint64_t{layer.kv_heads} * layer.head_dim);
+  }
+  for (const graph::KvLayer& layer : graph.kv.layers) {
+    layers_worth_ += 2.0 * layer.kv_heads * layer.head_dim / static_cast<double>(largest);
+  }
+  make_buffer(sampled_, kSlots * kSlotDepth * sizeof(std::int32_t), "wisp sampled tokens");
+  make_buffer(results_, kSlots * sizeof(std::int32_t), "wisp tokens of a step");
+  return check();
+}
+
+std::optional<std::uint64_t> Resident::kv_room(std::uint64_t wanted) {
+  const Limits& limits = device_->info().limits;
+  // What can be bound: the largest layer's keys lie in one binding.
+  const double bound = static_cast<double>(std::min(limits.max_binding_bytes, limits.max_buffer_bytes)) * layers_worth_;
+  wanted = std::min(wanted, static_cast<std::uint64_t>(bound));
+  // A tenth more than is wanted, so that it stays free.
+  if (!trial_) trial_.emplace(*device_, wanted + wanted / 9);
+  std::optional<std::uint64_t> given = trial_->poll();
+  while (!given && device_->can_wait() && device_->lost().empty()) {
+    device_->wait(trial_->waits_for());
+    given = trial_->poll();
+  }
+  if (!given) return std::nullopt;
+  trial_.reset();
+  return std::min(wanted, *given - *given / 10);
+}
+
+// Another buffer in place of this one. Refused memory is an uncaptured error, which check() tells.
+void Resident::make_buffer(Binding& buffer, std::uint64_t bytes, std::string_view label) {
+  commands_.clear();
+  if (buffer.buffer != BufferId::none) commands_.destroy_buffer(buffer.buffer);
+  buffer = {device_->new_buffer(), 0, align_up<std::uint64_t>(bytes, 256)};
+  commands_.create_buffer(buffer.buffer, kStorage, buffer.bytes, label);
+  device_->run(commands_);
+  ++generation_;
+}
+
+// The arena starts with the vectors: norms and biases need no binding of their own.
+void Resident::grow_arena(std::uint32_t words) {
+  if (arena_.bytes >= std::uint64_t{words} * 4) return;
+  make_buffer(arena_, std::uint64_t{words} * 4, "wisp activations");
+  if (weights_.vectors().empty()) return;
+  commands_.clear();
+  commands_.write_buffer(arena_.buffer, 0, std::as_bytes(std::span(weights_.vectors())));
+  device_->run(commands_);
+}
+
+Status Resident::prepare(const graph::Plan& plan) {
+  tally_.counters.resize(std::max(tally_.counters.size(), plan.graph->ops.size()));
+  if (programs_.contains(key_of(plan))) return {};
+  const LowerContext context{.device = *device_,
+                             .pipelines = pipelines_,
+                             .weights = weights_,
+                             .kv = kv_,
+                             .step = step_,
+                             .sampled = sampled_,
+                             .results = results_,
+                             .int8 = options_.int8,
+                             .deterministic = options_.deterministic};
+  WISP_TRY(Program program, lower(plan, context));
+  grow_arena(program.arena_words);
+  Prepared& prepared = programs_[key_of(plan)];
+  prepared.program = std::move(program);
+  commands_.clear();
+  prepared.op = device_->new_buffer();
+  const auto constants = std::as_bytes(std::span(prepared.program.constants));
+  commands_.create_buffer(prepared.op, kUniform, constants.size(), "wisp constants");
+  commands_.write_buffer(prepared.op, 0, constants);
+  device_->run(commands_);
+  return check();
+}
+
+void Resident::bind(Prepared& prepared) {
+  if (prepared.bound == generation_) return;
+  commands_.clear();
+  if (prepared.shared != BindGroupId::none) commands_.destroy_bind_group(prepared.shared);
+  prepared.shared = device_->new_bind_group();
+  const std::array bindings = {step_buffer_, arena_, Binding{prepared.op, 0, kOpBytes}};
+  commands_.create_bind_group(prepared.shared, pipelines_.shared_layout(), bindings, "wisp group 0");
+  device_->run(commands_);
+  prepared.bound = generation_;
+}
+
+// ---- steps ----
+
+Status Resident::submit(const graph::Plan& plan, const graph::StepInputs& step,
+                        std::span<const graph::DeviceSample> samples, std::span<const std::uint32_t> read_logits) {
+  WISP_CHECK(graph::check_step(plan, step, kv_.blocks(), kSlots));
+  const auto found = programs_.find(key_of(plan));
+  if (found == programs_.end()) return fail(Code::invalid_argument, "the plan was not prepared");
+  if (in_flight_ == flying_.size()) return fail(Code::invalid_argument, "{} steps are in flight already", in_flight_);
+  const auto logit_rows = static_cast<std::uint32_t>(step.logit_rows.size());
+  for (const graph::DeviceSample& sample : samples) {
+    if (sample.slot >= kSlots || sample.logit_row >= logit_rows) {
+      return fail(Code::invalid_argument, "a sample of row {} into slot {}; there are {} rows and {} slots",
+                  sample.logit_row, sample.slot, logit_rows, kSlots);
+    }
+  }
+  if (samples.size() > std::min(logit_rows, kSlots) || std::ranges::any_of(read_logits, [&](auto row) { return row >= logit_rows; })) {
+    return fail(Code::invalid_argument, "{} samples and {} rows of logits asked for; the step has {}", samples.size(),
+                read_logits.size(), logit_rows);
+  }
+
+  Prepared& prepared = found->second;
+  const std::span<const std::uint32_t> words = step_.write(*plan.graph, step, samples, slots_);
+  if (step_buffer_.bytes < words.size_bytes()) make_buffer(step_buffer_, 2 * words.size_bytes(), "wisp step");
+  bind(prepared);
+  Flying& flying = flying_[(oldest_ + in_flight_) % flying_.size()];
+  flying.tokens.resize(samples.size());
+  flying.reads.clear();
+  flying.times.ops.clear();
+
+  // Steps before this one have read the buffer by the time it is written: the device's queue keeps the order.
+  commands_.clear();
+  commands_.write_buffer(step_buffer_.buffer, 0, std::as_bytes(words));
+  for (const graph::BlockCopy& copy : step.copies) kv_.copy(copy, commands_);
+  record(prepared, plan, flying);
+  read_results(plan, read_logits, flying);
+  device_->run(commands_);
+  if (!device_->lost().empty()) return std::unexpected(failure(nullptr));
+  ++in_flight_;
+  return {};
+}
+
+// One pass for all, or one an op where its time is wanted.
+void Resident::record(const Prepared& prepared, const graph::Plan& plan, Flying& step) {
+  const StepCounts counts = step_.counts();
+  const std::size_t ops = plan.graph->ops.size();
+  const bool timed = tally_.profiling && device_->info().features.timestamps;
+  if (timed) {
+    timer_.prepare(*device_, ops);
+  } else {
+    commands_.begin_pass("wisp step");
+  }
+  int op = -1;
+  PipelineId pipeline = PipelineId::none;
+  BindGroupId group = BindGroupId::none;
+  for (const Dispatch& dispatch : prepared.program.dispatches) {
+    const std::uint32_t items = count_of(dispatch.of, counts);
+    if (items < dispatch.least || items > dispatch.most) continue;
+    const std::array size = {workgroups(dispatch.grid[0], counts), workgroups(dispatch.grid[1], counts),
+                             workgroups(dispatch.grid[2], counts)};
+    if (size[0] == 0 || size[1] == 0 || size[2] == 0) continue;
+    if (dispatch.op != op) {
+      const bool of_graph = static_cast<std::size_t>(dispatch.op) < ops;
+      if (timed) {
+        if (op >= 0) commands_.end_pass();
+        if (of_graph) {
+          const auto& which = plan.graph->ops[static_cast<std::size_t>(dispatch.op)];
+          timer_.begin_pass(dispatch.op, graph::op_name(which), commands_, step.times);
+        } else {
+          commands_.begin_pass("choose tokens");
+        }
+        pipeline = PipelineId::none;
+        group = BindGroupId::none;
+      }
+      op = dispatch.op;
+      if (of_graph) {
+        graph::OpCounter& counter = tally_.counters[static_cast<std::size_t>(op)];
+        ++counter.calls;
+        counter.rows += counts.rows;
+      }
+    }
+    if (dispatch.pipeline != pipeline) commands_.set_pipeline(pipeline = dispatch.pipeline);
+    commands_.set_bind_group(0, prepared.shared, std::array{dispatch.slot * kOpBytes});
+    if (dispatch.group != BindGroupId::none && dispatch.group != group) {
+      commands_.set_bind_group(1, group = dispatch.group);
+    }
+    commands_.dispatch(size[0], size[1], size[2]);
+    ++tally_.dispatches;
+  }
+  commands_.end_pass();
+  if (timed) timer_.read(*device_, commands_, step.times);
+}
+
+void Resident::read_results(const graph::Plan& plan, std::span<const std::uint32_t> read_logits, Flying& step) {
+  const auto read = [&](BufferId buffer, std::uint64_t offset, std::span<std::byte> target) {
+    step.reads.push_back(device_->new_ticket());
+    commands_.read_buffer(step.reads.back(), buffer, offset, target);
+  };
+  if (!step.tokens.empty()) read(results_.buffer, 0, std::as_writable_bytes(std::span(step.tokens)));
+  const std::size_t vocabulary = plan.graph->vocabulary;
+  const std::uint64_t values = align_up<std::uint64_t>(weights_.vectors().size(), 64) * 4;
+  const std::uint64_t logits = values + plan.offsets[static_cast<std::size_t>(plan.graph->logits)];
+  step.logits.resize(read_logits.size() * vocabulary);
+  for (std::size_t begin = 0, end = 0; begin < read_logits.size(); begin = end) {
+    // Rows one after another are one read.
+    for (end = begin + 1; end < read_logits.size() && read_logits[end] == read_logits[end - 1] + 1;) ++end;
+    read(arena_.buffer, logits + std::uint64_t{read_logits[begin]} * vocabulary * sizeof(float),
+         std::as_writable_bytes(std::span(step.logits).subspan(begin * vocabulary, (end - begin) * vocabulary)));
+  }
+  if (step.reads.empty()) {
+    step.reads.push_back(device_->new_ticket());
+    commands_.signal(step.reads.back());
+  }
+  if (!step.times.ops.empty()) step.reads.push_back(step.times.read);
+}
+
+Result<std::optional<graph::StepOutput>> Resident::collect() {
+  if (in_flight_ == 0) return fail(Code::invalid_argument, "no step is in flight");
+  Flying& step = flying_[oldest_];
+  if (!std::ranges::all_of(step.reads, [&](Ticket ticket) { return device_->has(ticket); })) {
+    device_->poll();
+    if (!device_->lost().empty()) return std::unexpected(failure(nullptr));
+    if (!std::ranges::all_of(step.reads, [&](Ticket ticket) { return device_->has(ticket); })) return std::optional<graph::StepOutput>();
+  }
+  oldest_ = (oldest_ + 1) % flying_.size();
+  --in_flight_;
+  Status outcome;
+  for (const Ticket ticket : step.reads) {
+    const Event event = *device_->take(ticket);
+    if (!event.ok && outcome) outcome = std::unexpected(failure(&event));
+  }
+  WISP_CHECK(outcome);
+  WISP_CHECK(check());
+  if (!step.times.ops.empty()) OpTimer::report(device_->info(), step.times, tally_.counters, tally_.trace);
+  // The step's own memory is the next one's.
+  output_tokens_.swap(step.tokens);
+  output_logits_.swap(step.logits);
+  return std::optional(graph::StepOutput{.tokens = output_tokens_, .logits = output_logits_});
+}
+
+// ---- what the device says ----
+
+Result<bool> Resident::poll() {
+  WISP_TRY(const bool compiled, pipelines_.poll());
+  WISP_CHECK(check());
+  return compiled;
+}
+
+Ticket Resident::waits_for() const {
+  if (const Ticket compiling = pipelines_.waits_for(); compiling != Ticket::none) return compiling;
+  if (in_flight_ == 0) return Ticket::none;
+  const auto waits = [&](Ticket ticket) { return !device_->has(ticket); };
+  const auto found = std::ranges::find_if(flying_[oldest_].reads, waits);
+  return found == flying_[oldest_].reads.end() ? Ticket::none : *found;
+}
+
+Error Resident::failure(const Event* event) {
+  if (!device_->lost().empty()) return Error(fail(Code::device, "the device was lost: {}", device_->lost()).error());
+  std::string error = device_->take_uncaptured_error();
+  if (error.empty() && event != nullptr) error = event->message;
+  return Error(fail(Code::internal, "{}: {}", device_->info().name, error).error());
+}
+
+// What the device complained of since.
+Status Resident::check() {
+  if (!device_->lost().empty()) return std::unexpected(failure(nullptr));
+  const std::string error = device_->take_uncaptured_error();
+  if (!error.empty()) return fail(Code::internal, "{}: {}", device_->info().name, error);
+  return {};
+}
+
+std::vector<graph::MemoryUse> Resident::memory() const {
+  return {{"weights", weights_.bytes()},
+          {"kv", kv_.bytes()},
+          {"activations", arena_.bytes},
+          {"step", step_buffer_.bytes + sampled_.bytes + results_.bytes}};
+}
+
+}  // namespace wisp::gpu
