@@ -20,8 +20,8 @@ struct GpuOptions {
   bool deterministic = false;
 };
 
-// Code::device when there is no device, or not yet. Graph and file of load_weights() must outlive the executor: they are
-// read again after a loss.
+// Code::device when there is no device, or not yet. Graph and file of load_weights() must outlive the executor: they
+// are read again after a loss.
 Result<std::unique_ptr<graph::Executor>> make_gpu_executor(GpuOptions options);
 
 }  // namespace wisp::gpu

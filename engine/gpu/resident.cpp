@@ -126,7 +126,8 @@ Status Resident::submit(const graph::Plan& plan, const graph::StepInputs& step,
                   sample.logit_row, sample.slot, logit_rows, kSlots);
     }
   }
-  if (samples.size() > std::min(logit_rows, kSlots) || std::ranges::any_of(read_logits, [&](auto row) { return row >= logit_rows; })) {
+  if (samples.size() > std::min(logit_rows, kSlots) ||
+      std::ranges::any_of(read_logits, [&](auto row) { return row >= logit_rows; })) {
     return fail(Code::invalid_argument, "{} samples and {} rows of logits asked for; the step has {}", samples.size(),
                 read_logits.size(), logit_rows);
   }
@@ -232,7 +233,8 @@ Result<std::optional<graph::StepOutput>> Resident::collect() {
   if (!std::ranges::all_of(step.reads, [&](Ticket ticket) { return device_->has(ticket); })) {
     device_->poll();
     if (!device_->lost().empty()) return std::unexpected(failure(nullptr));
-    if (!std::ranges::all_of(step.reads, [&](Ticket ticket) { return device_->has(ticket); })) return std::optional<graph::StepOutput>();
+    if (!std::ranges::all_of(step.reads, [&](Ticket ticket) { return device_->has(ticket); }))
+      return std::optional<graph::StepOutput>();
   }
   oldest_ = (oldest_ + 1) % flying_.size();
   --in_flight_;

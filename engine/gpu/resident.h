@@ -1,5 +1,5 @@
-// All that lives on one device and is gone with it: weights, keys and values, programs, and the steps in flight. After a
-// loss the executor makes another one.
+// All that lives on one device and is gone with it: weights, keys and values, programs, and the steps in flight. After
+// a loss the executor makes another one.
 #pragma once
 
 #include <array>

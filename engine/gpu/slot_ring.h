@@ -1,6 +1,6 @@
-// Where the sampled tokens lie on the device: each slot of graph/async_executor.h keeps its last kSlotDepth tokens, since
-// a later sample may have to look at those that the host does not know yet. The host counts along, so the device needs no
-// counters: a step's words name places in `array<i32>` [kSlots][kSlotDepth].
+// Where the sampled tokens lie on the device: each slot of graph/async_executor.h keeps its last kSlotDepth tokens,
+// since a later sample may have to look at those that the host does not know yet. The host counts along, so the device
+// needs no counters: a step's words name places in `array<i32>` [kSlots][kSlotDepth].
 #pragma once
 
 #include <array>

@@ -11,8 +11,8 @@ enum class StepWord : std::uint32_t {
   rows = 0,
   logit_rows,
   sequences,
-  tokens,     // -> i32 [rows]: a token id, or -1 - place of a sampled token (slot_ring.h)
-  positions,  // -> i32 [rows]
+  tokens,        // -> i32 [rows]: a token id, or -1 - place of a sampled token (slot_ring.h)
+  positions,     // -> i32 [rows]
   row_sequence,  // -> u32 [rows]
   logit_row,     // -> u32 [logit_rows]: the step rows that want logits
   tables,        // -> u32 [groups]: -> i32 [sequences][table_stride]: block numbers, -1 where the block left the window

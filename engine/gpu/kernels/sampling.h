@@ -1,5 +1,5 @@
-// Choosing the next tokens on the device (wgsl/argmax_parts.wgsl, wgsl/argmax_join.wgsl). Which rows of logits, and where
-// the tokens go, stands in the step buffer (StepWord::samples).
+// Choosing the next tokens on the device (wgsl/argmax_parts.wgsl, wgsl/argmax_join.wgsl). Which rows of logits, and
+// where the tokens go, stands in the step buffer (StepWord::samples).
 #pragma once
 
 #include <cstdint>
