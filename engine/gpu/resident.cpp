@@ -236,7 +236,7 @@ Result<std::optional<graph::StepOutput>> Resident::collect() {
     if (!std::ranges::all_of(step.reads, [&](Ticket ticket) { return device_->has(ticket); }))
       return std::optional<graph::StepOutput>();
   }
-  oldest_ = (oldest_ + 1) % flying_.size();
+  oldest_ = (oldest_ + 1) % kSlotDepth;
   --in_flight_;
   Status outcome;
   for (const Ticket ticket : step.reads) {
