@@ -9,6 +9,7 @@
 #include "base/checked.h"
 #include "cpu/executor.h"
 #include "gguf/reader.h"
+#include "gpu/executor.h"
 #include "model/model.h"
 
 namespace wisp::api {
@@ -48,7 +49,27 @@ Status Session::feed(std::uint64_t offset, std::span<const std::byte> bytes) {
   return source_->feed(offset, bytes);
 }
 
-Status Session::load(const LoadOptions& options) {
+// The executor asks for its first device at once, and for another one after a loss.
+Result<std::unique_ptr<graph::Executor>> Session::make_executor(LoadOptions& options) {
+  if (options.device == nullptr) {
+    return cpu::make_cpu_executor({.threads = pool_->threads(), .isa = {}, .repack = true, .pool = pool_.get()});
+  }
+  spare_ = std::make_shared<Spare>();
+  spare_->device = std::move(options.device);
+  return gpu::make_gpu_executor({.make_device = [spare = spare_]() -> Result<std::unique_ptr<gpu::Device>> {
+    spare->wanted = spare->device == nullptr;
+    return std::move(spare->device);
+  }});
+}
+
+Status Session::give_device(std::unique_ptr<gpu::Device> device) {
+  if (!wants_device()) return fail(Code::invalid_argument, "no device was lost, so none is wanted");
+  spare_->device = std::move(device);
+  spare_->wanted = false;
+  return {};
+}
+
+Status Session::load(LoadOptions options) {
   if (waiting_ == nullptr) return fail(Code::invalid_argument, "a session loads one model, once");
   if (source_->buffered_bytes() != source_->size()) {
     return fail(Code::need_more_data, "{} of the model's {} bytes were fed", source_->buffered_bytes(),
@@ -59,18 +80,18 @@ Status Session::load(const LoadOptions& options) {
   WISP_CHECK(model::check_architecture(file.metadata));
   WISP_TRY(text::Vocabulary vocabulary, text::read_vocabulary(file.metadata));
   WISP_TRY(tokenizer_, text::Tokenizer::create(std::move(vocabulary)));
-  WISP_TRY(std::unique_ptr<graph::Executor> executor,
-           cpu::make_cpu_executor({.threads = pool_->threads(), .isa = {}, .repack = true, .pool = pool_.get()}));
+  WISP_TRY(std::unique_ptr<graph::Executor> executor, make_executor(options));
   runtime::EngineOptions engine;
   engine.context.context = options.context;
   engine.kv_type = options.kv;
   engine.max_sequences = 1;
   engine.prompt_chunk = options.prompt_chunk;
   engine.prefix_cache = false;
+  engine.steps_ahead = options.steps_ahead;
   engine.tokenizer = tokenizer_.get();
   WISP_TRY(engine_, runtime::Engine::create(std::move(file), std::move(engine), std::move(executor)));
   source_ = source;
-  source_->discard_before(source_->size());
+  if (spare_ == nullptr) source_->discard_before(source_->size());
   return {};
 }
 
@@ -135,15 +156,18 @@ Status Session::begin(Prompt prompt) {
   return {};
 }
 
-Result<bool> Session::step() {
+Result<Progress> Session::step() {
   WISP_CHECK(loaded());
   if (running_) {
     WISP_TRY(const bool worked, engine_->step());
     if (!worked && running_) return fail(Code::internal, "the engine stopped before the request was finished");
   }
   if (!failure_.message.empty()) return std::unexpected(failure_);
-  return running_;
+  if (!running_) return Progress::finished;
+  return engine_->must_wait() ? Progress::waits : Progress::more;
 }
+
+runtime::Counters Session::counters() const { return engine_ == nullptr ? runtime::Counters() : engine_->counters(); }
 
 void Session::keep_logits(std::uint32_t position, std::span<const float> logits) {
   const std::span<float> room = logits_.as<float>().subspan(logits_kept_);

@@ -30,11 +30,11 @@ void feed(Session& session, std::span<const std::byte> bytes, std::size_t begin,
   }
 }
 
-std::unique_ptr<Session> loaded(const LoadOptions& options, int threads = 1) {
+std::unique_ptr<Session> loaded(LoadOptions options, int threads = 1) {
   const std::vector<std::byte> bytes = shipped_model();
   auto session = session_for(bytes.size(), threads);
   feed(*session, bytes, 0, bytes.size());
-  const Status status = session->load(options);
+  const Status status = session->load(std::move(options));
   EXPECT_TRUE(status) << status.error().message;
   return session;
 }
@@ -43,9 +43,9 @@ void run(Session& session, Prompt prompt) {
   const Status begun = session.begin(std::move(prompt));
   ASSERT_TRUE(begun) << begun.error().message;
   for (;;) {
-    const Result<bool> more = session.step();
-    ASSERT_TRUE(more) << more.error().message;
-    if (!*more) return;
+    const Result<Progress> progress = session.step();
+    ASSERT_TRUE(progress) << progress.error().message;
+    if (*progress == Progress::finished) return;
   }
 }
 

@@ -17,6 +17,7 @@
 
 #include "api/session.h"
 #include "api/wasm_export.h"
+#include "gpu/js/js_device.h"
 
 using wisp::Result;
 using wisp::Status;
@@ -33,7 +34,7 @@ struct wisp_session {
 
 namespace {
 
-constexpr std::uint32_t kAbiVersion = 2;
+constexpr std::uint32_t kAbiVersion = 3;
 
 std::int32_t give(wisp_session* handle, const void* data, std::size_t bytes) {
   handle->result = data;
@@ -87,13 +88,18 @@ std::int32_t wisp_feed(wisp_session* handle, std::uint64_t offset, const std::by
 }
 
 // Once every byte was fed. `context` 0: the model's own, at most 4096. `kv_type` is graph::KvType: f32, f16, q8_0.
-// `prompt_chunk` is how many positions of a prompt a step computes, 0: as many as it takes.
+// `prompt_chunk` is how many positions of a prompt a step computes, 0: as many as it takes. `device`, of
+// wisp_gpu_create(), is taken, also by a failure; 0: the CPU.
 WISP_EXPORT(wisp_load)
-std::int32_t wisp_load(wisp_session* handle, std::uint32_t context, std::uint32_t kv_type, std::uint32_t prompt_chunk) {
+std::int32_t wisp_load(wisp_session* handle, std::uint32_t context, std::uint32_t kv_type, std::uint32_t prompt_chunk,
+                       wisp::gpu::JsDevice* device) {
+  wisp::api::LoadOptions options{.context = context, .prompt_chunk = prompt_chunk};
+  options.device.reset(device);
   if (kv_type > static_cast<std::uint32_t>(wisp::graph::KvType::q8_0)) {
     return finish(handle, wisp::fail(wisp::Code::invalid_argument, "KV type {} is none of 0, 1, 2", kv_type));
   }
-  return finish(handle, handle->session->load({context, static_cast<wisp::graph::KvType>(kv_type), prompt_chunk}));
+  options.kv = static_cast<wisp::graph::KvType>(kv_type);
+  return finish(handle, handle->session->load(std::move(options)));
 }
 
 // Bytes of the file that were read so far, and rows of the output matrix.
@@ -134,12 +140,22 @@ std::int32_t wisp_begin(wisp_session* handle, const TokenId* ids, std::size_t co
   return finish(handle, handle->session->begin({{ids, ids + count}, max_new_tokens, (flags & 1) != 0, logits_from}));
 }
 
-// One step. 1: there is more to do; 0: the request is finished.
+// One step. 0: the request is finished; 1: there is more to do; 2: only after the device's next answer (GpuHost.onanswer
+// of web/gpu/host.mjs).
 WISP_EXPORT(wisp_step) std::int32_t wisp_step(wisp_session* handle) {
-  const Result<bool> more = handle->session->step();
-  if (!more) return give_error(handle, more.error());
+  const Result<wisp::api::Progress> progress = handle->session->step();
+  if (!progress) return give_error(handle, progress.error());
   give(handle, nullptr, 0);
-  return *more ? 1 : 0;
+  return static_cast<std::int32_t>(*progress);
+}
+
+// 1: the device was lost, and the request goes on with the one that wisp_give_device() takes.
+WISP_EXPORT(wisp_wants_device) std::int32_t wisp_wants_device(const wisp_session* handle) {
+  return handle->session->wants_device() ? 1 : 0;
+}
+WISP_EXPORT(wisp_give_device)
+std::int32_t wisp_give_device(wisp_session* handle, wisp::gpu::JsDevice* device) {
+  return finish(handle, handle->session->give_device(std::unique_ptr<wisp::gpu::Device>(device)));
 }
 
 // Results: the generated ids so far (int32), their text (UTF-8, whole characters), the logits (float32 [positions,

@@ -62,6 +62,11 @@ export class GpuHost {
     return { pointer, info };
   }
 
+  /** Loses every device, as a driver's reset would. For tests. */
+  loseAll() {
+    for (const device of this.#devices.values()) device.destroy();
+  }
+
   #put(bytes) {
     const at = this.#exports.wisp_alloc(bytes.length) >>> 0;
     if (at === 0) throw new Error(`the module has no ${bytes.length} bytes left`);

@@ -8,7 +8,7 @@ import {
 import { CODES } from './model.mjs';
 import { hasRelaxedSimd, hasSharedMemory, openModule } from './module.mjs';
 
-const ABI_VERSION = 2;
+const ABI_VERSION = 3;
 
 // Every task of every job ran exactly once, the caller saw all of it, and the workers took part.
 async function checkParallelFor({ host, variant }) {

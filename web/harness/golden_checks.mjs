@@ -67,7 +67,7 @@ export async function checkGoldenCase({ host, variant }, name) {
   try {
     const { vocabulary } = model;
     expect(vocabulary === golden.n_vocab, `${vocabulary} logits, not ${golden.n_vocab}`);
-    const made = model.generate(golden.tokens, greedy.length, { logitsFrom: 0, ignoreEnd: true });
+    const made = await model.generate(golden.tokens, greedy.length, { logitsFrom: 0, ignoreEnd: true });
     const rows = reference.positions.map(p => made.logits.subarray(p * vocabulary, (p + 1) * vocabulary));
     const got = Float32Array.from(rows.flatMap(row => [...row]));
     const want = await floats(reference);

@@ -1,5 +1,5 @@
-// A model in a module: engine/api/wasm_exports.cpp as a JavaScript object. Every call is synchronous; the thread that
-// makes them owns the engine.
+// A model in a module: engine/api/wasm_exports.cpp as a JavaScript object. The thread that makes the calls owns the engine;
+// on a GPU it has to return to its event loop for anything to happen.
 import { openModule } from './module.mjs';
 
 // wisp::Code, in its order.
@@ -8,11 +8,13 @@ export const CODES = ['invalid_argument', 'invalid_file', 'unsupported', 'not_fo
 const KV_TYPES = ['f32', 'f16', 'q8_0'];
 const NO_LOGITS = 0xffffffff;
 const PIECE_BYTES = 1 << 20;
+const [FINISHED, MORE, WAITS] = [0, 1, 2]; // answers of wisp_step
 
 export class Model {
-  // `bytes` of a GGUF file. `reversed` feeds its pieces last first, which must make no difference.
-  static async open(host, variant, bytes, { threads = 1, context = 0, kv = 'f16', chunk = 0, reversed = false } = {}) {
+  // `bytes` of a GGUF file. `reversed` feeds its pieces last first, which must make no difference. `gpu`: on host.gpu.
+  static async open(host, variant, bytes, { threads = 1, context = 0, kv = 'f16', chunk = 0, reversed = false, gpu = false } = {}) {
     const model = new Model();
+    model.host = host;
     model.module = await openModule(host, 'wisp', variant);
     model.exports = model.module.exports;
     model.handle = model.exports.wisp_create(BigInt(bytes.length), threads);
@@ -20,13 +22,30 @@ export class Model {
     model.stopThreads = await model.module.startThreads(threads, 'wisp_run_worker', model.handle);
     try {
       model.feed(bytes, reversed);
-      model.call('wisp_load', context, KV_TYPES.indexOf(kv), chunk);
+      const device = gpu ? await model.openDevice() : 0;
+      model.call('wisp_load', context, KV_TYPES.indexOf(kv), chunk, device);
     } catch (error) {
       model.close();
       throw error;
     }
     model.vocabulary = model.exports.wisp_vocabulary(model.handle);
     return model;
+  }
+
+  // A pointer to the module's device, which the call that takes it owns.
+  async openDevice() {
+    const { gpu } = this.module;
+    gpu.onanswer = () => this.answered?.();
+    const { pointer, info } = await gpu.open(this.host.gpu);
+    this.deviceInfo = info;
+    this.devices = (this.devices ?? 0) + 1;
+    return pointer;
+  }
+
+  // Resolves once the device has answered; another device where it was lost.
+  async deviceAnswers() {
+    if (this.exports.wisp_wants_device(this.handle) === 1) return this.call('wisp_give_device', await this.openDevice());
+    return new Promise(resolve => { this.answered = resolve; });
   }
 
   feed(bytes, reversed) {
@@ -61,16 +80,19 @@ export class Model {
     return new TextDecoder().decode(this.result());
   }
 
-  // Greedy. Logits are those of position `logitsFrom` and all behind it, [positions, vocabulary].
-  generate(ids, count, { logitsFrom = NO_LOGITS, ignoreEnd = false } = {}) {
+  // Greedy. Logits are those of position `logitsFrom` and all behind it, [positions, vocabulary]. `onstep` hears how many
+  // tokens there are.
+  async generate(ids, count, { logitsFrom = NO_LOGITS, ignoreEnd = false, onstep = () => {} } = {}) {
     const begun = performance.now();
     this.with(bytesOf(ids), (at, length) =>
       this.call('wisp_begin', at, length / 4, count, logitsFrom, ignoreEnd ? 1 : 0));
     let first = 0;
-    let more = true;
-    while (more) {
-      more = this.call('wisp_step') === 1;
-      if (first === 0 && this.count('wisp_tokens') > 0) first = performance.now();
+    for (let state = MORE; state !== FINISHED;) {
+      state = this.call('wisp_step');
+      const made = this.count('wisp_tokens') / 4;
+      if (first === 0 && made > 0) first = performance.now();
+      onstep(made);
+      if (state === WAITS) await this.deviceAnswers();
     }
     const ended = performance.now();
     this.call('wisp_logits');

@@ -11,7 +11,7 @@ const QUESTION = '<|user|>Tell me a story about a dog and a ball.<|end|><|assist
 async function withModel({ host, variant }, options, use) {
   const model = await Model.open(host, variant, await host.read(SHIPPED), options);
   try {
-    return use(model);
+    return await use(model);
   } finally {
     model.close();
   }
@@ -36,11 +36,11 @@ export async function checkGreedyText(where) {
   const lines = new TextDecoder().decode(await host.readData('shipped/expected.jsonl')).trim().split('\n');
   const expected = lines.map(line => JSON.parse(line)).filter(({ model }) => SHIPPED.endsWith(`/${model}`));
   expect(expected.length > 0, 'nothing is expected of the shipped model');
-  return withModel(where, {}, model => {
+  return withModel(where, {}, async model => {
     for (const { prompt, ids, greedy, margin } of expected) {
       const read = model.tokenize(prompt, { parse: true });
       expect(read.join() === ids.join(), `'${prompt}' became ${read}, not ${ids}`);
-      const made = model.generate(ids, greedy.length, { ignoreEnd: true });
+      const made = await model.generate(ids, greedy.length, { ignoreEnd: true });
       expectGreedy(made.ids, greedy, margin, 0.3);
     }
     return '';
@@ -49,9 +49,9 @@ export async function checkGreedyText(where) {
 
 // A prompt longer than a batch bucket, and a decode behind it.
 async function bitsOf(where, options) {
-  return withModel(where, { kv: 'f32', ...options }, model => {
+  return withModel(where, { kv: 'f32', ...options }, async model => {
     const ids = model.tokenize(`${STORY}, there was a little girl named Lily. She loved to play outside. `.repeat(5), { special: true });
-    const { logits, ids: made } = model.generate(ids, 12, { logitsFrom: 0, ignoreEnd: true });
+    const { logits, ids: made } = await model.generate(ids, 12, { logitsFrom: 0, ignoreEnd: true });
     expect(logits.length === (ids.length + 11) * model.vocabulary, `${logits.length} logits of ${ids.length} + 11 positions`);
     expect(logits.some(x => x !== 0) && logits.every(Number.isFinite), 'logits are all zero, or not finite');
     return { logits, bits: new Uint32Array(logits.buffer), made };
@@ -91,8 +91,8 @@ export async function checkKvTypes(where) {
 export async function checkLoading(where) {
   const { host, variant } = where;
   const bytes = await host.read(SHIPPED);
-  await withModel(where, { reversed: true }, model => {
-    expect(model.generate(model.tokenize(STORY, { special: true }), 4).text.length > 0, 'no text was made');
+  await withModel(where, { reversed: true }, async model => {
+    expect((await model.generate(model.tokenize(STORY, { special: true }), 4)).text.length > 0, 'no text was made');
     // The embedding table is the output matrix too, and a stream is read once for each.
     expect(model.bytesRead() > 0.95 * bytes.length && model.bytesRead() < 1.2 * bytes.length,
       `${model.bytesRead()} of ${bytes.length} bytes were read`);
@@ -119,10 +119,10 @@ export async function checkLoading(where) {
 // Tokens per second, told and not judged.
 export async function measureSpeed(where) {
   const threads = where.variant === 'single' ? 1 : 2;
-  await withModel(where, { threads }, model => {
+  await withModel(where, { threads }, async model => {
     const ids = model.tokenize(`${STORY}, there was a dog. `.repeat(40), { special: true }).slice(0, 256);
-    model.generate(ids, 8);  // warm
-    const { ids: made, promptMilliseconds, decodeMilliseconds } = model.generate(ids, 64, { ignoreEnd: true });
+    await model.generate(ids, 8);  // warm
+    const { ids: made, promptMilliseconds, decodeMilliseconds } = await model.generate(ids, 64, { ignoreEnd: true });
     const prefill = (1000 * ids.length) / promptMilliseconds;
     const decode = (1000 * (made.length - 1)) / decodeMilliseconds;
     console.log(`${where.host.name}, wasm-${where.variant}, ${threads} thread${threads > 1 ? 's' : ''}: ` +
