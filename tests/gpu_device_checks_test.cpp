@@ -40,13 +40,12 @@ TEST_P(GpuDeviceChecks, Hold) {
   EXPECT_EQ((*device)->take_uncaptured_error(), "");
 }
 
-INSTANTIATE_TEST_SUITE_P(Software, GpuDeviceChecks,
-                         testing::Combine(testing::ValuesIn(test::gpu_drivers()),
-                                          testing::ValuesIn(std::vector<test::GpuCheckCase>(
-                                              test::gpu_device_checks().begin(), test::gpu_device_checks().end()))),
-                         [](const testing::TestParamInfo<Case>& one) {
-                           return std::get<0>(one.param).name + std::get<1>(one.param).name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Software, GpuDeviceChecks,
+    testing::Combine(testing::ValuesIn(test::gpu_drivers()),
+                     testing::ValuesIn(std::vector<test::GpuCheckCase>(test::gpu_device_checks().begin(),
+                                                                       test::gpu_device_checks().end()))),
+    [](const testing::TestParamInfo<Case>& one) { return std::get<0>(one.param).name + std::get<1>(one.param).name; });
 
 }  // namespace
 }  // namespace wisp

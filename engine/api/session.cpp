@@ -86,6 +86,8 @@ Status Session::load(LoadOptions options) {
   engine.kv_type = options.kv;
   engine.max_sequences = 1;
   engine.prompt_chunk = options.prompt_chunk;
+  // Plans of more rows than any step has would only take memory, and kernels to compile.
+  if (options.prompt_chunk != 0) engine.row_budget = std::min(engine.row_budget, options.prompt_chunk);
   engine.prefix_cache = false;
   engine.steps_ahead = options.steps_ahead;
   engine.tokenizer = tokenizer_.get();

@@ -27,7 +27,7 @@ namespace wisp::api {
 struct LoadOptions {
   std::uint32_t context = 0;  // positions; 0: min(trained context, 4096)
   graph::KvType kv = graph::KvType::f16;
-  std::uint32_t prompt_chunk = 0;  // positions of the prompt a step; 0: as many as a step takes
+  std::uint32_t prompt_chunk = 0;                 // positions of the prompt a step; 0: as many as a step takes
   std::unique_ptr<gpu::Device> device = nullptr;  // nullptr: the CPU
   std::uint32_t steps_ahead = 4;                  // that may be in flight on a device
 };

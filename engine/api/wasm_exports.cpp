@@ -140,8 +140,8 @@ std::int32_t wisp_begin(wisp_session* handle, const TokenId* ids, std::size_t co
   return finish(handle, handle->session->begin({{ids, ids + count}, max_new_tokens, (flags & 1) != 0, logits_from}));
 }
 
-// One step. 0: the request is finished; 1: there is more to do; 2: only after the device's next answer (GpuHost.onanswer
-// of web/gpu/host.mjs).
+// One step. 0: the request is finished; 1: there is more to do; 2: only after the device's next answer
+// (GpuHost.onanswer of web/gpu/host.mjs).
 WISP_EXPORT(wisp_step) std::int32_t wisp_step(wisp_session* handle) {
   const Result<wisp::api::Progress> progress = handle->session->step();
   if (!progress) return give_error(handle, progress.error());

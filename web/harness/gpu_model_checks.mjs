@@ -1,14 +1,17 @@
-// The shipped model on the page's GPU: the text that the CPU makes, also when the device is lost in the middle of it.
+// A model on the page's GPU: the text that the CPU makes, also when the device is lost in the middle of it. A small model
+// and short steps: software drivers take a second to compile a kernel.
 import { expect } from './expect.mjs';
+import { NO_DATA } from './golden_checks.mjs';
 import { Model } from './model.mjs';
 
-const SHIPPED = 'models/wisp-stories.gguf';
+const MODEL = 'real/stories260K-q8_0.gguf';
 const STORY = 'Once upon a time';
-const NEW_TOKENS = 24;
-const LOST_AFTER = 8; // tokens
+const NEW_TOKENS = 16;
+const LOST_AFTER = 6; // tokens
+const OPTIONS = { context: 256, kv: 'f32', chunk: 4 };
 
 async function tell({ host, variant }, options, onstep = () => {}) {
-  const model = await Model.open(host, variant, await host.read(SHIPPED), { context: 256, kv: 'f32', ...options });
+  const model = await Model.open(host, variant, await host.readData(MODEL), { ...OPTIONS, ...options });
   try {
     const made = await model.generate(model.tokenize(STORY, { special: true }), NEW_TOKENS, {
       ignoreEnd: true,
@@ -20,23 +23,19 @@ async function tell({ host, variant }, options, onstep = () => {}) {
   }
 }
 
-export async function checkGpuTellsTheSameStory(where) {
-  const cpu = await tell(where, {});
-  const gpu = await tell(where, { gpu: true });
-  expect(cpu.ids.length === NEW_TOKENS, `${cpu.ids.length} tokens on the CPU`);
-  expect(gpu.text === cpu.text, `'${gpu.text}' on the GPU, '${cpu.text}' on the CPU`);
-  console.log(`${where.host.name}, gpu-${where.variant}: first token after ${gpu.promptMilliseconds.toFixed(0)} ms, compiling ` +
-    `included, then ${((1000 * (NEW_TOKENS - 1)) / gpu.decodeMilliseconds).toFixed(0)} t/s`);
-}
-
-export async function checkLostDeviceIsReplaced(where) {
+// Before and after the loss, on one machine the same arithmetic: every token is the same.
+export async function checkStoryOnTheGpu(where) {
+  if (!where.host.hasData) return NO_DATA;
   const expected = await tell(where, {});
+  expect(expected.ids.length === NEW_TOKENS, `${expected.ids.length} tokens on the CPU`);
   let lost = false;
-  const { text, devices } = await tell(where, { gpu: true }, (model, tokens) => {
+  const { text, devices, promptMilliseconds } = await tell(where, { gpu: true }, (model, tokens) => {
     if (lost || tokens < LOST_AFTER) return;
     lost = true;
     model.module.gpu.loseAll();
   });
   expect(devices === 2, `${devices} devices were opened`);
-  expect(text === expected.text, `'${text}' after the loss, '${expected.text}' without`);
+  expect(text === expected.text, `'${text}' on the GPU with a loss, '${expected.text}' on the CPU`);
+  console.log(`${where.host.name}, gpu-${where.variant}: first token after ${promptMilliseconds.toFixed(0)} ms, compiling included`);
+  return '';
 }
