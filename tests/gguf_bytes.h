@@ -39,7 +39,8 @@ class GgufBytes {
   GgufBytes& key(std::string_view name, gguf::ValueType type) {
     return text(name).number(static_cast<std::uint32_t>(type));
   }
-  GgufBytes& tensor(std::string_view name, std::vector<std::uint64_t> dims, std::uint32_t type, std::uint64_t offset) {
+  GgufBytes& tensor(std::string_view name, const std::vector<std::uint64_t>& dims, std::uint32_t type,
+                    std::uint64_t offset) {
     text(name).number(static_cast<std::uint32_t>(dims.size()));
     for (const std::uint64_t dim : dims) number(dim);
     return number(type).number(offset);

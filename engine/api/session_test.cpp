@@ -105,7 +105,7 @@ TEST(Session, LogitsOfEveryPositionFromTheFirstAsked) {
 
   const auto three = loaded({.kv = graph::KvType::f32, .prompt_chunk = 3}, 3);
   ASSERT_TRUE(three->begin(prompt));
-  ASSERT_TRUE(*three->step());
+  ASSERT_EQ(*three->step(), Progress::more);
   Prompt later = prompt;
   later.logits_from = 4;
   run(*three, later);

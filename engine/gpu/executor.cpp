@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "gpu/resident.h"
+#include "gpu/sample_writer.h"
 
 namespace wisp::gpu {
 namespace {
@@ -95,8 +96,7 @@ class GpuExecutor final : public graph::Executor, public graph::AsyncExecutor {
   [[nodiscard]] std::uint32_t max_steps_in_flight() const override { return kSlotDepth; }
 
   [[nodiscard]] bool can_sample(const graph::DeviceSample& sample) const override {
-    return sample.temperature <= 0.0f && sample.repeat_penalty == 1.0f && sample.frequency_penalty == 0.0f &&
-           sample.presence_penalty == 0.0f && sample.bias.empty() && sample.mask.empty();
+    return graph_ != nullptr && device_samples(sample, graph_->vocabulary);
   }
 
   Result<graph::StepTicket> submit(const graph::Plan& plan, const graph::StepInputs& step,

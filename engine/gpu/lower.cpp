@@ -45,6 +45,7 @@ class Lowering {
       }
       WISP_CHECK(std::visit([&](const auto& op) { return lower(op); }, graph_.ops[static_cast<std::size_t>(op_)]));
     }
+    program_.choosing = program_.dispatches.size();
     WISP_CHECK(choose_tokens());
     const std::uint64_t bytes = most_scratch_ * 4;
     if (bytes > info_.limits.max_binding_bytes || most_scratch_ > ~0u) {
@@ -468,10 +469,15 @@ class Lowering {
     const std::uint32_t vocabulary = graph_.vocabulary;
     const std::uint32_t parts = div_up(vocabulary, kArgmaxPart);
     const std::uint32_t partials = scratch(std::uint64_t{2} * std::min(plan_.max_logit_rows, kSlots) * parts);
-    WISP_CHECK(add(argmax_parts_kernel(info_), argmax_parts_grid(vocabulary),
-                   ArgmaxPartsConstants{at(graph_.logits), partials, vocabulary, parts}, {}));
-    return add(argmax_join_kernel(info_), argmax_join_grid(), ArgmaxJoinConstants{partials, parts},
-               {context_.sampled, context_.results});
+    const SampleConstants constants{at(graph_.logits), partials, vocabulary, parts};
+    const std::vector<Binding> tokens = {context_.sampled, context_.results};
+    using Of = Extent::Of;
+    WISP_CHECK(add(adjust_kernel(info_), adjust_grid(), constants, {context_.sampled}, Of::adjusted, 1));
+    WISP_CHECK(add(mask_kernel(info_), mask_grid(vocabulary), constants, {}, Of::masked, 1));
+    WISP_CHECK(add(argmax_parts_kernel(info_), argmax_parts_grid(vocabulary), constants, {}));
+    WISP_CHECK(add(argmax_join_kernel(info_), sample_grid(), constants, tokens));
+    WISP_CHECK(add(draw_top_kernel(info_), sample_grid(), constants, tokens, Of::top_draws, 1));
+    return add(draw_all_kernel(info_), sample_grid(), constants, tokens, Of::all_draws, 1);
   }
 
   const graph::Plan& plan_;

@@ -13,6 +13,10 @@ std::uint32_t count_of(Extent::Of of, const StepCounts& counts) {
     case Extent::Of::logit_rows: return counts.logit_rows;
     case Extent::Of::splits: return counts.splits;
     case Extent::Of::samples: return counts.samples;
+    case Extent::Of::adjusted: return counts.adjusted;
+    case Extent::Of::masked: return counts.masked;
+    case Extent::Of::top_draws: return counts.top_draws;
+    case Extent::Of::all_draws: return counts.all_draws;
   }
   return 0;
 }

@@ -23,13 +23,15 @@ struct Dispatch {
 
 struct Program {
   std::vector<Dispatch> dispatches;
+  std::size_t choosing = 0;            // the first of those behind the last op, which choose tokens
   std::vector<OpConstants> constants;  // by slot
   std::uint32_t arena_words = 0;       // vectors, values and scratch
 };
 
 // What a step asks for, as grids count it.
 struct StepCounts {
-  std::uint32_t rows = 0, logit_rows = 0, splits = 0, samples = 0;
+  std::uint32_t rows = 0, logit_rows = 0, splits = 0;
+  std::uint32_t samples = 0, adjusted = 0, masked = 0, top_draws = 0, all_draws = 0;
 };
 // Items of an extent's kind, and the workgroups that it takes; 0: nothing to do.
 std::uint32_t count_of(Extent::Of of, const StepCounts& counts);

@@ -114,7 +114,7 @@ void Resident::bind(Prepared& prepared) {
 // ---- steps ----
 
 Status Resident::submit(const graph::Plan& plan, const graph::StepInputs& step,
-                        std::span<const graph::DeviceSample> samples, std::span<const std::uint32_t> read_logits) {
+                        std::span<const graph::DeviceSample> samples, std::span<const std::uint32_t> logits_wanted) {
   WISP_CHECK(graph::check_step(plan, step, kv_.blocks(), kSlots));
   const auto found = programs_.find(key_of(plan));
   if (found == programs_.end()) return fail(Code::invalid_argument, "the plan was not prepared");
@@ -127,9 +127,9 @@ Status Resident::submit(const graph::Plan& plan, const graph::StepInputs& step,
     }
   }
   if (samples.size() > std::min(logit_rows, kSlots) ||
-      std::ranges::any_of(read_logits, [&](auto row) { return row >= logit_rows; })) {
+      std::ranges::any_of(logits_wanted, [&](auto row) { return row >= logit_rows; })) {
     return fail(Code::invalid_argument, "{} samples and {} rows of logits asked for; the step has {}", samples.size(),
-                read_logits.size(), logit_rows);
+                logits_wanted.size(), logit_rows);
   }
 
   Prepared& prepared = found->second;
@@ -145,86 +145,96 @@ Status Resident::submit(const graph::Plan& plan, const graph::StepInputs& step,
   commands_.clear();
   commands_.write_buffer(step_buffer_.buffer, 0, std::as_bytes(words));
   for (const graph::BlockCopy& copy : step.copies) kv_.copy(copy, commands_);
-  record(prepared, plan, flying);
-  read_results(plan, read_logits, flying);
+  record_ops(prepared, plan, flying);
+  read_logits(plan, logits_wanted, flying);  // before bias and penalties change them
+  record_choice(prepared);
+  if (!samples.empty()) read(results_.buffer, 0, std::as_writable_bytes(std::span(flying.tokens)), flying);
+  if (flying.reads.empty()) {
+    flying.reads.push_back(device_->new_ticket());
+    commands_.signal(flying.reads.back());
+  }
+  if (!flying.times.ops.empty()) flying.reads.push_back(flying.times.read);
   device_->run(commands_);
   if (!device_->lost().empty()) return std::unexpected(failure(nullptr));
   ++in_flight_;
   return {};
 }
 
+bool Resident::applies(const Dispatch& dispatch) const {
+  const StepCounts& counts = step_.counts();
+  const std::uint32_t items = count_of(dispatch.of, counts);
+  return items >= dispatch.least && items <= dispatch.most && workgroups(dispatch.grid[0], counts) > 0 &&
+         workgroups(dispatch.grid[1], counts) > 0 && workgroups(dispatch.grid[2], counts) > 0;
+}
+
+void Resident::record(const Prepared& prepared, const Dispatch& dispatch, PassState& state) {
+  const StepCounts& counts = step_.counts();
+  if (dispatch.pipeline != state.pipeline) commands_.set_pipeline(state.pipeline = dispatch.pipeline);
+  commands_.set_bind_group(0, prepared.shared, std::array{dispatch.slot * kOpBytes});
+  if (dispatch.group != BindGroupId::none && dispatch.group != state.group) {
+    commands_.set_bind_group(1, state.group = dispatch.group);
+  }
+  commands_.dispatch(workgroups(dispatch.grid[0], counts), workgroups(dispatch.grid[1], counts),
+                     workgroups(dispatch.grid[2], counts));
+  ++tally_.dispatches;
+}
+
 // One pass for all, or one an op where its time is wanted.
-void Resident::record(const Prepared& prepared, const graph::Plan& plan, Flying& step) {
-  const StepCounts counts = step_.counts();
-  const std::size_t ops = plan.graph->ops.size();
+void Resident::record_ops(const Prepared& prepared, const graph::Plan& plan, Flying& step) {
   const bool timed = tally_.profiling && device_->info().features.timestamps;
   if (timed) {
-    timer_.prepare(*device_, ops);
+    timer_.prepare(*device_, plan.graph->ops.size());
   } else {
     commands_.begin_pass("wisp step");
   }
   int op = -1;
-  PipelineId pipeline = PipelineId::none;
-  BindGroupId group = BindGroupId::none;
-  for (const Dispatch& dispatch : prepared.program.dispatches) {
-    const std::uint32_t items = count_of(dispatch.of, counts);
-    if (items < dispatch.least || items > dispatch.most) continue;
-    const std::array size = {workgroups(dispatch.grid[0], counts), workgroups(dispatch.grid[1], counts),
-                             workgroups(dispatch.grid[2], counts)};
-    if (size[0] == 0 || size[1] == 0 || size[2] == 0) continue;
+  PassState state;
+  for (const Dispatch& dispatch : std::span(prepared.program.dispatches).first(prepared.program.choosing)) {
+    if (!applies(dispatch)) continue;
     if (dispatch.op != op) {
-      const bool of_graph = static_cast<std::size_t>(dispatch.op) < ops;
       if (timed) {
         if (op >= 0) commands_.end_pass();
-        if (of_graph) {
-          const auto& which = plan.graph->ops[static_cast<std::size_t>(dispatch.op)];
-          timer_.begin_pass(dispatch.op, graph::op_name(which), commands_, step.times);
-        } else {
-          commands_.begin_pass("choose tokens");
-        }
-        pipeline = PipelineId::none;
-        group = BindGroupId::none;
+        const graph::Op& which = plan.graph->ops[static_cast<std::size_t>(dispatch.op)];
+        timer_.begin_pass(dispatch.op, graph::op_name(which), commands_, step.times);
+        state = {};
       }
       op = dispatch.op;
-      if (of_graph) {
-        graph::OpCounter& counter = tally_.counters[static_cast<std::size_t>(op)];
-        ++counter.calls;
-        counter.rows += counts.rows;
-      }
+      graph::OpCounter& counter = tally_.counters[static_cast<std::size_t>(op)];
+      ++counter.calls;
+      counter.rows += step_.counts().rows;
     }
-    if (dispatch.pipeline != pipeline) commands_.set_pipeline(pipeline = dispatch.pipeline);
-    commands_.set_bind_group(0, prepared.shared, std::array{dispatch.slot * kOpBytes});
-    if (dispatch.group != BindGroupId::none && dispatch.group != group) {
-      commands_.set_bind_group(1, group = dispatch.group);
-    }
-    commands_.dispatch(size[0], size[1], size[2]);
-    ++tally_.dispatches;
+    record(prepared, dispatch, state);
   }
-  commands_.end_pass();
-  if (timed) timer_.read(*device_, commands_, step.times);
+  if (op >= 0 || !timed) commands_.end_pass();
+  if (!step.times.ops.empty()) timer_.read(*device_, commands_, step.times);
 }
 
-void Resident::read_results(const graph::Plan& plan, std::span<const std::uint32_t> read_logits, Flying& step) {
-  const auto read = [&](BufferId buffer, std::uint64_t offset, std::span<std::byte> target) {
-    step.reads.push_back(device_->new_ticket());
-    commands_.read_buffer(step.reads.back(), buffer, offset, target);
-  };
-  if (!step.tokens.empty()) read(results_.buffer, 0, std::as_writable_bytes(std::span(step.tokens)));
+void Resident::record_choice(const Prepared& prepared) {
+  if (step_.counts().samples == 0) return;
+  commands_.begin_pass("wisp choice of tokens");
+  PassState state;
+  for (const Dispatch& dispatch : std::span(prepared.program.dispatches).subspan(prepared.program.choosing)) {
+    if (applies(dispatch)) record(prepared, dispatch, state);
+  }
+  commands_.end_pass();
+}
+
+void Resident::read(BufferId buffer, std::uint64_t offset, std::span<std::byte> target, Flying& step) {
+  step.reads.push_back(device_->new_ticket());
+  commands_.read_buffer(step.reads.back(), buffer, offset, target);
+}
+
+void Resident::read_logits(const graph::Plan& plan, std::span<const std::uint32_t> rows, Flying& step) {
   const std::size_t vocabulary = plan.graph->vocabulary;
   const std::uint64_t values = align_up<std::uint64_t>(weights_.vectors().size(), 64) * 4;
   const std::uint64_t logits = values + plan.offsets[static_cast<std::size_t>(plan.graph->logits)];
-  step.logits.resize(read_logits.size() * vocabulary);
-  for (std::size_t begin = 0, end = 0; begin < read_logits.size(); begin = end) {
+  step.logits.resize(rows.size() * vocabulary);
+  for (std::size_t begin = 0, end = 0; begin < rows.size(); begin = end) {
     // Rows one after another are one read.
-    for (end = begin + 1; end < read_logits.size() && read_logits[end] == read_logits[end - 1] + 1;) ++end;
-    read(arena_.buffer, logits + std::uint64_t{read_logits[begin]} * vocabulary * sizeof(float),
-         std::as_writable_bytes(std::span(step.logits).subspan(begin * vocabulary, (end - begin) * vocabulary)));
+    for (end = begin + 1; end < rows.size() && rows[end] == rows[end - 1] + 1;) ++end;
+    read(arena_.buffer, logits + std::uint64_t{rows[begin]} * vocabulary * sizeof(float),
+         std::as_writable_bytes(std::span(step.logits).subspan(begin * vocabulary, (end - begin) * vocabulary)), step);
   }
-  if (step.reads.empty()) {
-    step.reads.push_back(device_->new_ticket());
-    commands_.signal(step.reads.back());
-  }
-  if (!step.times.ops.empty()) step.reads.push_back(step.times.read);
 }
 
 Result<std::optional<graph::StepOutput>> Resident::collect() {

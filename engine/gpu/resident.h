@@ -64,7 +64,7 @@ class Resident {
   [[nodiscard]] Ticket waits_for() const;
 
   Status submit(const graph::Plan& plan, const graph::StepInputs& step, std::span<const graph::DeviceSample> samples,
-                std::span<const std::uint32_t> read_logits);
+                std::span<const std::uint32_t> logits_wanted);
   // The oldest step's results once they are there; valid until the next call.
   Result<std::optional<graph::StepOutput>> collect();
   [[nodiscard]] std::uint32_t in_flight() const { return in_flight_; }
@@ -90,8 +90,18 @@ class Resident {
   void make_buffer(Binding& buffer, std::uint64_t bytes, std::string_view label);
   void grow_arena(std::uint32_t words);
   void bind(Prepared& prepared);
-  void record(const Prepared& prepared, const graph::Plan& plan, Flying& step);
-  void read_results(const graph::Plan& plan, std::span<const std::uint32_t> read_logits, Flying& step);
+  void record_ops(const Prepared& prepared, const graph::Plan& plan, Flying& step);
+  void record_choice(const Prepared& prepared);
+  // Where the pass stands, so that nothing is set twice.
+  struct PassState {
+    PipelineId pipeline = PipelineId::none;
+    BindGroupId group = BindGroupId::none;
+  };
+  // False where the step has nothing for it.
+  [[nodiscard]] bool applies(const Dispatch& dispatch) const;
+  void record(const Prepared& prepared, const Dispatch& dispatch, PassState& state);
+  void read(BufferId buffer, std::uint64_t offset, std::span<std::byte> target, Flying& step);
+  void read_logits(const graph::Plan& plan, std::span<const std::uint32_t> rows, Flying& step);
   [[nodiscard]] Error failure(const Event* event);
   Status check();
 

@@ -44,7 +44,7 @@ std::span<const std::uint32_t> StepWriter::write(const graph::Graph& graph, cons
   std::int32_t last = 0;
   for (const std::int32_t position : step.positions) last = std::max(last, position);
   counts_ = {static_cast<std::uint32_t>(step.tokens.size()), static_cast<std::uint32_t>(step.logit_rows.size()),
-             static_cast<std::uint32_t>(last) / kSplit + 1, static_cast<std::uint32_t>(samples.size())};
+             static_cast<std::uint32_t>(last) / kSplit + 1};
   words_[word(StepWord::rows)] = counts_.rows;
   words_[word(StepWord::logit_rows)] = counts_.logit_rows;
   words_[word(StepWord::sequences)] = step.n_sequences;
@@ -62,10 +62,7 @@ std::span<const std::uint32_t> StepWriter::write(const graph::Graph& graph, cons
   put_tables(graph, step);
   put_ropes(graph, step);
   begin(word(StepWord::samples));
-  for (const graph::DeviceSample& sample : samples) {
-    words_.push_back(sample.logit_row);
-    words_.push_back(slots.next(sample.slot));
-  }
+  samples_.write(samples, graph.vocabulary, slots, words_, counts_);
   return words_;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "gpu/program.h"
+#include "gpu/sample_writer.h"
 #include "gpu/slot_ring.h"
 #include "graph/async_executor.h"
 #include "graph/executor.h"
@@ -40,6 +41,7 @@ class StepWriter {
   std::vector<std::uint32_t> words_;
   std::vector<SinkRope> sink_ropes_;
   std::size_t ropes_ = 0;  // of the graph
+  SampleWriter samples_;
   StepCounts counts_;
 };
 

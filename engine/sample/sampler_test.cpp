@@ -250,7 +250,7 @@ TEST(Sampler, DrawsWhatTheNaiveTwinDraws) {
   const auto below = [&](std::uint32_t n) { return static_cast<std::int32_t>(random() % n); };
   int drawn = 0;
   for (int round = 0; round < 2000; ++round) {
-    const auto n = static_cast<std::size_t>(1 + below(round % 10 == 0 ? 5000 : 300));
+    const std::size_t n = 1 + static_cast<std::size_t>(below(round % 10 == 0 ? 5000 : 300));
     std::vector<float> logits = random_logits(n, random(), round % 3 == 0 ? 0.3f : 3.0f);
     if (round % 4 == 0) {
       for (float& logit : logits) logit = std::round(logit);  // ties everywhere

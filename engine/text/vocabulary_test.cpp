@@ -146,7 +146,7 @@ TEST(Vocabulary, HostileVocabularies) {
       for (auto n = below(8); n > 0; --n) out += likely[below(likely.size())];
       return out;
     };
-    Array tokens{ValueType::string, {}, {}, {}}, merges = tokens;
+    Array tokens{ValueType::string, {}, {}, {}}, merges{ValueType::string, {}, {}, {}};
     Array kinds{ValueType::i32, {}, {}, {}}, scores{ValueType::f32, {}, {}, {}};
     for (auto n = 1 + below(30); n > 0; --n) {
       tokens.strings.push_back(text());

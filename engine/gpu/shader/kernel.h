@@ -46,7 +46,17 @@ class OpConstants {
 
 // Workgroups of a dispatch along one dimension: a constant, or what the step at hand needs.
 struct Extent {
-  enum class Of : std::uint8_t { constant, rows, logit_rows, splits, samples } of = Of::constant;
+  enum class Of : std::uint8_t {
+    constant,
+    rows,
+    logit_rows,
+    splits,
+    samples,
+    adjusted,  // of the samples those with bias or penalties,
+    masked,    // with a mask,
+    top_draws,
+    all_draws,
+  } of = Of::constant;
   std::uint32_t count = 1;  // constant: workgroups
   std::uint32_t per = 1;    // otherwise: items a workgroup serves,
   std::uint32_t first = 0;  // not counting the first ones,

@@ -1,11 +1,7 @@
-//# The token of a sample from the best of its parts: a workgroup has one sample.
-struct Op {
-  partials: u32,
-  parts: u32,
-}
-#include "step.wgsl"
+//# The most likely token of a sample from the best of its parts: a workgroup has one sample.
 #include "sample.wgsl"
 #include "order.wgsl"
+#include "best.wgsl"
 @group(1) @binding(${SAMPLED}) var<storage, read_write> sampled: array<i32>;
 @group(1) @binding(${RESULTS}) var<storage, read_write> results: array<i32>;
 
@@ -23,7 +19,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   join_best(lane, key, token);
   if (lane == 0u) {
     let chosen = select(-1, i32(best_token[0]), best_key[0] > 0u);
-    sampled[step_sample(group.x, 1u)] = chosen;
+    sampled[sample_word(group.x, PLACE)] = chosen;
     results[group.x] = chosen;
   }
 }

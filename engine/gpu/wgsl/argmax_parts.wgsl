@@ -1,17 +1,11 @@
 //# The best logit of PART of them: a workgroup has one part (x) of one sample's row (y).
-struct Op {
-  logits: u32,
-  partials: u32,
-  vocabulary: u32,
-  parts: u32,
-}
-#include "step.wgsl"
 #include "sample.wgsl"
 #include "order.wgsl"
+#include "best.wgsl"
 
 @compute @workgroup_size(${LANES})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let row = op.logits + step_sample(group.y, 0u) * op.vocabulary;
+  let row = op.logits + sample_word(group.y, LOGIT_ROW) * op.vocabulary;
   let end = min((group.x + 1u) * ${PART}u, op.vocabulary);
   var key = 0u;
   var token = 0xffffffffu;

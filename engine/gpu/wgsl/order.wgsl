@@ -6,22 +6,8 @@ fn order_key(bits: u32) -> u32 {
   return select(bits | 0x80000000u, ~bits, (bits >> 31u) == 1u);
 }
 
-var<workgroup> best_key: array<u32, ${LANES}>;
-var<workgroup> best_token: array<u32, ${LANES}>;
-
-// The best of all lanes, the lowest token on a tie, to lane 0.
-fn join_best(lane: u32, key: u32, token: u32) {
-  best_key[lane] = key;
-  best_token[lane] = token;
-  workgroupBarrier();
-  for (var distance = ${LANES / 2}u; distance > 0u; distance >>= 1u) {
-    if (lane < distance) {
-      let other = lane + distance;
-      if (best_key[other] > best_key[lane] || (best_key[other] == best_key[lane] && best_token[other] < best_token[lane])) {
-        best_key[lane] = best_key[other];
-        best_token[lane] = best_token[other];
-      }
-    }
-    workgroupBarrier();
-  }
+// The logit of a key that is not 0; infinity as the largest float.
+fn logit_of(key: u32) -> f32 {
+  let bits = select(~key, key & 0x7fffffffu, (key >> 31u) == 1u);
+  return bitcast<f32>(select(bits, 0x7f7fffffu, bits == 0x7f800000u));
 }

@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::int64_t kNow = 1'753'531'200;  // 2025-07-26 12:00:00 UTC, a Saturday
 
-Result<std::string> render(std::string source, std::string_view json = "{}", TemplateLimits limits = {}) {
-  WISP_TRY(const ChatTemplate parsed, ChatTemplate::parse(std::move(source), limits));
+Result<std::string> render(const std::string& source, std::string_view json = "{}", TemplateLimits limits = {}) {
+  WISP_TRY(const ChatTemplate parsed, ChatTemplate::parse(source, limits));
   WISP_TRY(const jinja::Value variables, jinja::parse_json(json));
   return parsed.render(variables, kNow);
 }
@@ -314,10 +314,8 @@ TEST(Jinja, HostileTemplatesHitALimit) {
            "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
            "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
            "{% set ns = namespace(l=[]) %}{% for i in range(99999) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l }}",
-           "{% set ns = namespace(l=[]) %}{% for i in range(99999) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l | "
-           "tojson }}",
-           "{% set ns = namespace(l=[]) %}{% for i in range(99999) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l == "
-           "[ns.l] }}",
+           "{% set n = namespace(l=[]) %}{% for i in range(99999) %}{% set n.l = [n.l] %}{% endfor %}{{ n.l|tojson }}",
+           "{% set n = namespace(l=[]) %}{% for i in range(99999) %}{% set n.l = [n.l] %}{% endfor %}{{ n.l==[n.l] }}",
            "{% set ns = namespace() %}{% set ns.me = [ns] %}{{ ns }}",
            "{{ 'a' | center(1000000000000) }}",
            "{{ ('a' * 1000000) | replace('', 'b' * 1000000) }}",
