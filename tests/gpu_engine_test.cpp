@@ -58,17 +58,20 @@ TEST_P(GpuEngine, TokensAreTheSameAtEveryDepth) {
     std::vector<Heard> heard(3);
     for (std::uint32_t i = 0; i < 3; ++i) {
       Request one = request(i, 20 + i);
-      // The host chooses for the last one: the others wait for it, and nothing else changes.
       if (i == 2) {
-        one.sampling.temperature = 1.0f;
+        // Its penalties look at tokens that the host has not read yet.
+        one.sampling.temperature = 1.3f;
+        one.sampling.repeat_penalty = 1.2f;
+        one.sampling.frequency_penalty = 0.4f;
+        one.sampling.penalty_last_n = 9;
+        one.sampling.logit_bias = {{3, 1.5f}, {4, -100.0f}};
         one.sampling.seed = 3;
-        one.max_new_tokens = 6;
       }
       ASSERT_TRUE(engine->submit(hear_tokens(std::move(one), heard[i])));
     }
     ASSERT_TRUE(engine->run());
     EXPECT_EQ(engine->counters().most_steps_in_flight, depth);
-    EXPECT_EQ(engine->counters().device_tokens, 20u + 21);
+    EXPECT_EQ(engine->counters().device_tokens, 20u + 21 + 22);
     if (expected.empty()) {
       for (const Heard& one : heard) expected.push_back(one.tokens);
     }
