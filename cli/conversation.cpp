@@ -1,17 +1,11 @@
 #include "conversation.h"
 
+#include <algorithm>
 #include <ctime>
-#include <optional>
+
+#include "text/chat_prompt.h"
 
 namespace wisp::cli {
-namespace {
-
-std::string token_text(const text::Tokenizer& tokenizer, std::optional<TokenId> id) {
-  return id ? tokenizer.token_bytes(*id, true) : std::string();
-}
-
-}  // namespace
-
 Result<Conversation> Conversation::create(const text::Tokenizer& tokenizer, std::string system) {
   const std::string& source = tokenizer.vocabulary().chat_template;
   if (source.empty()) {
@@ -35,21 +29,12 @@ void Conversation::reset() {
 }
 
 Result<std::vector<TokenId>> Conversation::encode() const {
-  const text::Vocabulary& vocabulary = tokenizer_->vocabulary();
-  auto rendered = template_.render_chat(messages_, true, token_text(*tokenizer_, vocabulary.bos),
-                                        token_text(*tokenizer_, vocabulary.eos), std::time(nullptr));
-  if (!rendered) {
-    Error cause = std::move(rendered).error();
-    // What a template raises is the file's doing; the command line was right.
-    if (cause.code == Code::invalid_argument) cause.code = Code::invalid_file;
-    return fail_in(std::move(cause), "the model's chat template");
-  }
-  WISP_TRY(std::vector<TokenId> ids, tokenizer_->encode(*rendered, {.add_special = false, .parse_special = true}));
-  // Most templates write the BOS themselves; where one does not, the vocabulary's rule holds.
-  if (vocabulary.add_bos && vocabulary.bos && (ids.empty() || ids.front() != *vocabulary.bos)) {
-    ids.insert(ids.begin(), *vocabulary.bos);
-  }
-  return ids;
+  auto ids = text::encode_chat(template_, *tokenizer_, messages_, true, std::time(nullptr));
+  if (ids) return ids;
+  Error cause = std::move(ids).error();
+  // What a template raises is the file's doing; the command line was right.
+  if (cause.code == Code::invalid_argument) cause.code = Code::invalid_file;
+  return fail_in(std::move(cause), "the model's chat template");
 }
 
 Result<Conversation::Prompt> Conversation::prompt(std::size_t most) {

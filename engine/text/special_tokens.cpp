@@ -39,12 +39,16 @@ SpecialTokens::SpecialTokens(const Vocabulary& vocabulary) {
   }
 }
 
-std::optional<SpecialTokens::Match> SpecialTokens::find(std::string_view text, std::size_t from, bool control) const {
+std::optional<SpecialTokens::Match> SpecialTokens::find(std::string_view text, std::size_t from, bool control,
+                                                        std::span<const std::size_t> plain_ends) const {
   if (entries_.empty()) return std::nullopt;
+  auto next_end = std::ranges::upper_bound(plain_ends, from);
   for (std::size_t at = from; at < text.size(); ++at) {
     const std::size_t byte = first_byte(text.substr(at, 1));
     if (control ? by_first_byte_[byte].second == 0 : !starts_plain_[byte]) continue;
-    if (const std::optional<Match> match = longest_at(text, at, control)) return match;
+    while (next_end != plain_ends.end() && *next_end <= at) ++next_end;
+    const std::size_t control_bytes = !control ? 0 : next_end == plain_ends.end() ? kMaxBytes : *next_end - at - 1;
+    if (const std::optional<Match> match = longest_at(text, at, control_bytes)) return match;
   }
   return std::nullopt;
 }
@@ -52,14 +56,14 @@ std::optional<SpecialTokens::Match> SpecialTokens::find(std::string_view text, s
 // Narrows the sorted range of entries that agree with the text one byte at a time. An entry that ends here is the first
 // of its range: a prefix sorts before what it is a prefix of.
 std::optional<SpecialTokens::Match> SpecialTokens::longest_at(std::string_view text, std::size_t at,
-                                                              bool control) const {
+                                                              std::size_t control_bytes) const {
   std::optional<Match> longest;
   const auto [first, last] = by_first_byte_[first_byte(text.substr(at, 1))];
   auto low = entries_.begin() + first;
   auto high = entries_.begin() + last;
   for (std::size_t depth = 1; low != high; ++depth) {
     if (low->text.size() == depth) {
-      if (control || !low->control) longest = Match{at, depth, low->id};
+      if (!low->control || depth <= control_bytes) longest = Match{at, depth, low->id};
       ++low;
     }
     if (at + depth >= text.size()) break;

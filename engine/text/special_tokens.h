@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -24,8 +25,10 @@ class SpecialTokens {
     std::size_t start = 0, length = 0;  // bytes of the text
     TokenId id = -1;
   };
-  // The first at or after `from`; control tokens only when `control`. Nothing when there is none.
-  [[nodiscard]] std::optional<Match> find(std::string_view text, std::size_t from, bool control) const;
+  // The first at or after `from`; control tokens only when `control`, and none that has one of `plain_ends` (ascending
+  // offsets) behind one of its bytes. Nothing when there is none.
+  [[nodiscard]] std::optional<Match> find(std::string_view text, std::size_t from, bool control,
+                                          std::span<const std::size_t> plain_ends) const;
 
  private:
   struct Entry {
@@ -33,7 +36,8 @@ class SpecialTokens {
     TokenId id;
     bool control;  // only found when control tokens are asked for
   };
-  [[nodiscard]] std::optional<Match> longest_at(std::string_view text, std::size_t at, bool control) const;
+  // Control tokens up to `control_bytes` long, others of any length.
+  [[nodiscard]] std::optional<Match> longest_at(std::string_view text, std::size_t at, std::size_t control_bytes) const;
 
   std::vector<Entry> entries_;  // sorted by text, each once
   // Entries that start with a byte: [first, second) of entries_, and whether one of them is not a control token.

@@ -38,7 +38,8 @@ Result<std::vector<TokenId>> Tokenizer::encode(std::string_view text, EncodeOpti
   std::vector<TokenId> ids;
   if (options.add_special && vocabulary_.add_bos && vocabulary_.bos) ids.push_back(*vocabulary_.bos);
   for (std::size_t at = 0; at < text.size();) {
-    const std::optional<SpecialTokens::Match> special = specials_.find(text, at, options.parse_special);
+    const std::optional<SpecialTokens::Match> special =
+        specials_.find(text, at, options.parse_special, options.plain_ends);
     const std::size_t plain_end = special ? special->start : text.size();
     if (plain_end > at) encode_plain(text.substr(at, plain_end - at), ids);
     if (!special) break;
@@ -50,6 +51,12 @@ Result<std::vector<TokenId>> Tokenizer::encode(std::string_view text, EncodeOpti
   }
   if (options.add_special && vocabulary_.add_eos && vocabulary_.eos) ids.push_back(*vocabulary_.eos);
   return ids;
+}
+
+std::optional<SpecialTokens::Match> Tokenizer::find_control(std::string_view text, std::size_t from) const {
+  std::optional<SpecialTokens::Match> match = specials_.find(text, from, true, {});
+  while (match && !is_control(match->id)) match = specials_.find(text, match->start + 1, true, {});
+  return match;
 }
 
 void Tokenizer::append_bytes(TokenId id, bool show_special, std::string& out) const {

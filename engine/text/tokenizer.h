@@ -1,7 +1,10 @@
 // Text to token ids and back. A Tokenizer is immutable once made and may be used from any thread.
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +18,9 @@ namespace wisp::text {
 struct EncodeOptions {
   bool add_special = false;    // BOS/EOS as the vocabulary's own rule says
   bool parse_special = false;  // the text of control tokens becomes those tokens; user-defined ones always do
+  // Ends of characters that are plain text whatever parse_special says, as ascending byte offsets: no control token is
+  // found whose text takes one of these characters in. user-defined tokens are found all the same.
+  std::span<const std::size_t> plain_ends = {};
 };
 
 // Bytes of one text; offsets inside it are 32 bits wide.
@@ -31,6 +37,8 @@ class Tokenizer {
   // Any bytes are accepted, UTF-8 or not: SPM keeps bytes that are not UTF-8 (as byte tokens), byte-level BPE takes
   // each of them for one U+FFFD. Without parse_special no text gives a control token. Code::limit past kMaxTextBytes.
   [[nodiscard]] Result<std::vector<TokenId>> encode(std::string_view text, EncodeOptions options) const;
+  // The first place at or after `from` where a text spells a control token.
+  [[nodiscard]] std::optional<SpecialTokens::Match> find_control(std::string_view text, std::size_t from) const;
   // The bytes one token stands for; a control token gives its text when `show_special`, else nothing. An id outside the
   // vocabulary gives nothing. A leading space that the SPM rule added stays.
   [[nodiscard]] std::string token_bytes(TokenId id, bool show_special) const;

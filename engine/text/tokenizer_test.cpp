@@ -89,6 +89,21 @@ TEST(Spm, WithoutByteTokensACharacterIsUnknown) {
   EXPECT_EQ(encode(*make(vocabulary), "a\U0001F600a"), (Ids{1, 0, 1}));
 }
 
+// A control token is not found where it takes in a character that is said to be plain.
+TEST(SpecialTokens, PlainCharactersKeepTheirTextPlain) {
+  const auto tokenizer = make(spm_bytes());
+  const auto ids_with = [&](std::vector<std::size_t> plain_ends) {
+    return encode(*tokenizer, "x<s>", {.parse_special = true, .plain_ends = plain_ends});
+  };
+  EXPECT_EQ(ids_with({}), (Ids{3 + 'x', 1}));
+  EXPECT_EQ(ids_with({1}), (Ids{3 + 'x', 1})) << "only the x is plain";
+  for (const std::size_t end : {2u, 3u, 4u}) {
+    EXPECT_EQ(ids_with({1, end}), (Ids{3 + 'x', 3 + '<', 3 + 's', 3 + '>'})) << end;
+  }
+  EXPECT_EQ(encode(*tokenizer, "<s><s>", {.parse_special = true, .plain_ends = std::vector<std::size_t>{1}}),
+            (Ids{3 + '<', 3 + 's', 3 + '>', 1}));
+}
+
 TEST(SpecialTokens, LeftmostThenLongest) {
   Vocabulary vocabulary = spm_bytes();
   add_token(vocabulary, "<s><s>", TokenKind::control);     // 259
