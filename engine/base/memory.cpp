@@ -14,9 +14,10 @@ namespace wisp {
 
 #if defined(__linux__)
 namespace {
-// Blocks of at least this size are mapped: zeroed lazily by the system, and backed by huge pages where it has them
-// (a decode step walks all weights once, so TLB misses would show).
-constexpr std::size_t kMapThreshold = std::size_t{4} << 20;
+// Blocks of at least this size are mapped: zeroed lazily by the system.
+constexpr std::size_t kMapThreshold = std::size_t{1} << 20;
+// And these are backed by huge pages where it has them: a decode step walks all weights once, so TLB misses would show.
+constexpr std::size_t kHugeThreshold = std::size_t{4} << 20;
 }  // namespace
 #endif
 
@@ -34,7 +35,8 @@ Result<Buffer> Buffer::allocate(std::uint64_t bytes, std::string_view owner) {
     if (mapped == MAP_FAILED) {
       return fail(Code::out_of_memory, "{} wants {}, which the system refused", owner, format_bytes(bytes));
     }
-    madvise(mapped, size, MADV_HUGEPAGE);  // advice only: its refusal changes nothing
+    // Advice only: its refusal changes nothing.
+    if (size >= kHugeThreshold) madvise(mapped, size, MADV_HUGEPAGE);
     buffer.data_ = static_cast<std::byte*>(mapped);
     buffer.mapped_ = true;
   }

@@ -1,6 +1,7 @@
 #include "kv/sequence_table.h"
 
 #include "base/checked.h"
+#include "base/page_advice.h"
 
 namespace wisp::kv {
 
@@ -24,6 +25,10 @@ Result<SequenceTable> SequenceTable::create(std::uint32_t n_slots, std::uint32_t
   }
   WISP_TRY(table.block_memory_, Buffer::allocate(*block_bytes, "kv block tables"));
   WISP_TRY(table.hash_memory_, Buffer::allocate(*hash_bytes, "kv block hashes"));
+  // Where an imposed window lets sequences grow without end, the tables of a slot are megabytes of which the start is
+  // used.
+  prefer_small_pages(table.block_memory_.bytes());
+  prefer_small_pages(table.hash_memory_.bytes());
   table.sequences_.resize(n_slots);
   table.first_held_.resize(std::size_t{n_slots} * n_groups);
   table.free_slots_.reserve(n_slots);
