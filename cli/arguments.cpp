@@ -5,10 +5,10 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <memory>
 #include <optional>
 
 #include "join.h"
+#include "text/tokenizer.h"
 
 #include <fmt/format.h>  // fmt::join; after base/format.h, which configures it
 
@@ -53,25 +53,6 @@ std::optional<double> unit_factor(std::string_view unit) {
   return std::nullopt;
 }
 
-struct CloseFile {
-  void operator()(std::FILE* file) const {
-    if (file != stdin) std::fclose(file);
-  }
-};
-using FilePointer = std::unique_ptr<std::FILE, CloseFile>;
-
-Result<std::string> read_all(FilePointer file, const std::string& name) {
-  std::string text;
-  char chunk[65536];
-  while (true) {
-    const std::size_t n = std::fread(chunk, 1, sizeof chunk, file.get());
-    text.append(chunk, n);
-    if (n == sizeof chunk) continue;
-    if (std::ferror(file.get()) != 0) return fail(Code::io, "cannot read {}: {}", name, std::strerror(errno));
-    return text;
-  }
-}
-
 }  // namespace
 
 Result<std::uint64_t> parse_bytes(std::string_view text) {
@@ -109,16 +90,58 @@ Status check_ids(const std::vector<TokenId>& ids, std::size_t n_vocab) {
   return {};
 }
 
-Result<std::string> read_text_file(const std::string& path) {
-  if (path == "-") return read_stdin();
-  FilePointer file(std::fopen(path.c_str(), "rb"));
+std::string refuse_empty(const std::string& text) { return text.empty() ? "is empty" : ""; }
+
+void TextFile::Close::operator()(std::FILE* file) const {
+  if (file != stdin) std::fclose(file);
+}
+
+Result<TextFile> TextFile::open(const std::string& path) {
+  if (path == "-") return TextFile(stdin, "standard input");
+  std::FILE* file = std::fopen(path.c_str(), "rb");
   if (file == nullptr) {
     return fail(errno == ENOENT ? Code::not_found : Code::io, "cannot open {}: {}", printable(path, 400),
                 std::strerror(errno));
   }
-  return read_all(std::move(file), printable(path, 400));
+  return TextFile(file, printable(path, 400));
 }
 
-Result<std::string> read_stdin() { return read_all(FilePointer(stdin), "standard input"); }
+Result<bool> TextFile::next(std::string& line) {
+  line.clear();
+  while (true) {
+    const int c = std::fgetc(file_.get());
+    if (c == '\n') return true;
+    if (c == EOF) break;
+    if (line.size() == text::kMaxTextBytes) {
+      return fail(Code::limit, "a line of {} has more than {}", name_, format_bytes(text::kMaxTextBytes));
+    }
+    line += static_cast<char>(c);
+  }
+  if (std::ferror(file_.get()) != 0) return fail(Code::io, "cannot read {}: {}", name_, std::strerror(errno));
+  return !line.empty();
+}
+
+Result<std::string> TextFile::rest() {
+  std::string all;
+  char chunk[65536];
+  while (true) {
+    const std::size_t n = std::fread(chunk, 1, sizeof chunk, file_.get());
+    all.append(chunk, n);
+    // A device such as /dev/zero never ends.
+    if (all.size() > text::kMaxTextBytes) {
+      return fail(Code::limit, "{} has more than {}", name_, format_bytes(text::kMaxTextBytes));
+    }
+    if (n == sizeof chunk) continue;
+    if (std::ferror(file_.get()) != 0) return fail(Code::io, "cannot read {}: {}", name_, std::strerror(errno));
+    return all;
+  }
+}
+
+Result<std::string> read_text_file(const std::string& path) {
+  WISP_TRY(TextFile file, TextFile::open(path));
+  return file.rest();
+}
+
+Result<std::string> read_stdin() { return read_text_file("-"); }
 
 }  // namespace wisp::cli

@@ -10,6 +10,7 @@
 #include "commands.h"
 #include "cpu/cpu_info.h"
 #include "cpu/machine_limits.h"
+#include "help.h"
 #include "interrupt.h"
 #include "json.h"
 #include "load_model.h"
@@ -131,6 +132,16 @@ Json json(const BenchOptions& options, const runtime::Engine& engine, const cpu:
 
 Status bench(const BenchOptions& options) {
   const Interrupts interrupts;
+  if (options.lengths.prefill == 0 && options.lengths.decode == 0) {
+    return fail(Code::invalid_argument, "there is nothing to measure: --prefill and --decode are both 0");
+  }
+  const std::uint32_t deepest = *std::ranges::max_element(options.depths);
+  // A sequence without depth decodes behind a prompt of one token.
+  const std::uint32_t longest = deepest + std::max(options.lengths.prefill, 1 + options.lengths.decode);
+  WISP_TRY(OpenedModel opened, open_model(options.model, NeedsText::no));
+  if (options.model.context != 0 && options.model.context < longest && !options.model.window) {
+    return fail(Code::limit, "the cases need a context of {} positions; without --context they have it", longest);
+  }
   WISP_TRY(const cpu::MachineLimits limits, measure_limits(options.model));
 
   // One more sequence than any case runs, so that what is cached is not pushed out.
@@ -141,10 +152,9 @@ Status bench(const BenchOptions& options) {
   engine.row_budget = std::max(options.row_budget, most + 1);
   ModelOptions model_options = options.model;
   if (model_options.context == 0) {
-    const std::uint32_t deepest = *std::ranges::max_element(options.depths);
     model_options.context = deepest + options.lengths.prefill + options.lengths.decode + 64;
   }
-  WISP_TRY(LoadedModel model, load_model(model_options, NeedsText::no, std::move(engine)));
+  WISP_TRY(LoadedModel model, load_model(std::move(opened), model_options, std::move(engine)));
   if (!options.model.quiet) {
     note("{}; reads {:.1f} GB/s, int8 {:.0f} Gop/s at best with {} threads", model.engine->executor().describe(),
          limits.read_bytes_per_second * 1e-9, limits.int8_ops_per_second * 1e-9, limits.threads);
@@ -172,7 +182,8 @@ Status bench(const BenchOptions& options) {
 void add_bench(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<BenchOptions>();
   CLI::App& command = *app.add_subcommand("bench", "Measure the speed of a model here");
-  command.description(
+  describe(
+      command,
       "Times prompts (prefill) and single new tokens (decode) of many sequences at once, behind many tokens (depth).\n"
       "Medians over the repeats after one run for warmth. The machine's own limits are measured first: the share of "
       "its\n"
@@ -183,6 +194,7 @@ void add_bench(CLI::App& app, int& exit_code) {
       "  wisp bench model.gguf\n"
       "  wisp bench model.gguf --prefill 512 --decode 32 --batch 1,8 --depth 0,4096 --json");
   add_model_options(command, options->model);
+  command.get_option("--context")->description("Longest sequence in tokens [what the cases need]");
   command.add_option("--prefill", options->lengths.prefill, "Prompt tokens of each sequence [512]; 0: none")
       ->check(CLI::Range(0u, 65536u))
       ->type_name("N");

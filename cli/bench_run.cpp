@@ -105,7 +105,7 @@ class Measurement {
   }
 
   Status step() {
-    if (Interrupts::pending()) return fail(Code::cancelled, "stopped by Ctrl-C");
+    if (Interrupts::pending()) return Interrupts::stopped();
     WISP_TRY(const bool worked, engine_.step());
     if (failure_) return std::unexpected(*failure_);
     if (!worked) return fail(Code::internal, "the engine stopped in the middle of a measurement");

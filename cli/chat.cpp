@@ -7,7 +7,9 @@
 #include "commands.h"
 #include "conversation.h"
 #include "generation.h"
+#include "help.h"
 #include "interrupt.h"
+#include "json.h"
 #include "line_input.h"
 #include "load_model.h"
 #include "model_options.h"
@@ -23,6 +25,7 @@ struct ChatOptions {
   std::string system;
   std::optional<std::string> prompt;
   std::uint32_t max_new = runtime::kNoLimit;
+  bool json = false;
 };
 
 // Room that is kept for an answer before old messages are forgotten.
@@ -62,6 +65,14 @@ class Chat {
   std::optional<Generation> last_;
 };
 
+Json answer_json(const Generation& made, std::size_t n_forgotten) {
+  return {{"text", made.text},
+          {"ids", made.ids},
+          {"finish_reason", finish_reason_name(made.reason)},
+          {"forgotten_messages", n_forgotten},
+          {"timings", timings_json(made)}};
+}
+
 Status Chat::answer(std::string question) {
   const std::uint32_t longest = model_.engine->max_positions();
   const std::uint32_t room = std::min({kMostAnswerRoom, longest / 4, options_.max_new});
@@ -80,7 +91,8 @@ Status Chat::answer(std::string question) {
   request.sampling = params_;
   request.max_new_tokens = options_.max_new;
   request.stop = options_.sampling.stop;
-  const ShowText show = [](std::string_view text) -> Status {
+  const ShowText show = [this](std::string_view text) -> Status {
+    if (options_.json) return {};
     WISP_CHECK(print(text));
     return flush_output();
   };
@@ -89,7 +101,7 @@ Status Chat::answer(std::string question) {
     conversation_.drop_last();
     return std::unexpected(std::move(made).error());
   }
-  WISP_CHECK(print("\n"));
+  WISP_CHECK(options_.json ? print_json_line(answer_json(*made, prompt->n_forgotten)) : print("\n"));
   WISP_CHECK(flush_output());
   conversation_.add_assistant(made->text);
   last_ = std::move(*made);
@@ -146,19 +158,21 @@ Status Chat::talk() {
     if (!input.interactive() && Interrupts::pending()) break;
     Interrupts::clear();
   }
-  return fail(Code::cancelled, "interrupted");
+  return Interrupts::stopped();
 }
 
 Status chat(const ChatOptions& options) {
-  const Interrupts interrupts;
+  const Interrupts interrupts(Interrupts::CtrlC::breaks_off);
   WISP_TRY(OpenedModel opened, open_model(options.model, NeedsText::yes));
   WISP_TRY(Conversation conversation, Conversation::create(*opened.tokenizer, options.system));
+  WISP_TRY(const ModelShape shape, shape_of(opened.file, options.model));
+  WISP_TRY(sample::SamplingParams params, sampling_params(options.sampling, shape.vocabulary));
   WISP_TRY(LoadedModel model, load_model(std::move(opened), options.model, one_sequence()));
-  WISP_TRY(sample::SamplingParams params, sampling_params(options.sampling, model.engine->vocabulary()));
   Chat session(options, std::move(model), std::move(conversation), std::move(params));
   if (options.prompt) {
     WISP_CHECK(session.answer(*options.prompt));
     if (!options.model.quiet) note(session.last_answer());
+    if (Interrupts::pending()) return Interrupts::stopped();
   } else {
     WISP_CHECK(session.talk());
   }
@@ -170,7 +184,8 @@ Status chat(const ChatOptions& options) {
 void add_chat(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<ChatOptions>();
   CLI::App& command = *app.add_subcommand("chat", "Talk with a model");
-  command.description(
+  describe(
+      command,
       "A conversation in the model's own format (its chat template). On a terminal with line editing; from a pipe "
       "every\n"
       "line is a message. Prints the answers on stdout and nothing else there. What does not fit the context any more\n"
@@ -189,6 +204,8 @@ void add_chat(CLI::App& app, int& exit_code) {
   command.add_option("-n,--max-new", options->max_new, "At most N tokens an answer [what the context holds]")
       ->check(CLI::Range(1u, 0x7FFFFFFFu))
       ->type_name("N");
+  command.add_flag("--json", options->json,
+                   "Print an object a line for each answer: text, ids, finish_reason, forgotten_messages, timings");
   add_sampling_options(command, options->sampling);
   command.callback([options, &exit_code] { exit_code = finish(chat(*options)); });
 }

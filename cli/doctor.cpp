@@ -7,6 +7,7 @@
 #include "cpu/cpu_info.h"
 #include "cpu/machine_limits.h"
 #include "doctor_gpu.h"
+#include "help.h"
 #include "join.h"
 #include "json.h"
 #include "model/model.h"
@@ -119,16 +120,16 @@ Status doctor(const DoctorOptions& options) {
 void add_doctor(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<DoctorOptions>();
   CLI::App& command = *app.add_subcommand("doctor", "Examine this machine");
-  command.description(
-      "Prints the processor, its features and memory, what it can read and compute at best (measured, about a "
-      "second),\n"
-      "which kernels wisp takes and why, and what is missing. WISP_CPU=NAME forces a kernel set.");
+  describe(command,
+           "Prints the processor, its features and memory, what it can read and compute at best (measured, about a "
+           "second),\n"
+           "which kernels wisp takes and why, and what is missing. WISP_CPU=NAME forces a kernel set.");
   command.footer("Examples:\n  wisp doctor\n  WISP_CPU=avx2 wisp doctor --json\n  wisp doctor --device gpu");
   command
       .add_option_function<std::string>(
           "--device", [options](const std::string& name) { options->gpu = name == "gpu"; },
           "What to examine [cpu]; gpu lists every WebGPU adapter")
-      ->check(CLI::IsMember({"cpu", "gpu"}))
+      ->check(CLI::IsMember({"cpu", "gpu"}).description(""))
       ->type_name("cpu|gpu");
   command.add_option("-t,--threads", options->threads, "Threads to measure with [all processors]")
       ->check(CLI::Range(1, 1024))

@@ -4,7 +4,9 @@
 #include <bit>
 #include <vector>
 
+#include "interrupt.h"
 #include "output_file.h"
+#include "progress.h"
 #include "quant/block_format.h"
 
 namespace wisp::cli {
@@ -20,7 +22,11 @@ Status write_values(const gguf::File& file, const gguf::TensorInfo& tensor, Outp
   std::vector<std::byte> blocks(kChunkElements / type.block_elements * type.block_bytes);
   std::vector<float> values(kChunkElements);
   std::uint64_t offset = tensor.offset;
+  const Interrupts interrupts;
+  Progress progress("decoding", true);
   for (std::uint64_t left = tensor.elements(); left > 0;) {
+    if (Interrupts::pending()) return Interrupts::stopped();
+    progress.show(tensor.elements() - left, tensor.elements(), "");
     const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(left, kChunkElements));
     const auto chunk = std::span(blocks).first(count / type.block_elements * type.block_bytes);
     WISP_CHECK(file.sources[static_cast<std::size_t>(tensor.split)]->read(offset, chunk));

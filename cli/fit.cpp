@@ -6,6 +6,7 @@
 #include "arguments.h"
 #include "commands.h"
 #include "generation.h"
+#include "help.h"
 #include "interrupt.h"
 #include "json.h"
 #include "load_model.h"
@@ -67,7 +68,7 @@ Result<Measured> measure(const FitOptions& options) {
   }
   Progress progress("filling the context", !options.model.quiet);
   while (n_finished < options.batch) {
-    if (Interrupts::pending()) return fail(Code::cancelled, "stopped by Ctrl-C");
+    if (Interrupts::pending()) return Interrupts::stopped();
     WISP_CHECK(model.engine->step());
     if (failure) return std::unexpected(*failure);
     progress.show(model.engine->counters().prompt_tokens, std::uint64_t{length} * options.batch, "");
@@ -164,7 +165,8 @@ Status fit(const FitOptions& options) {
 void add_fit(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<FitOptions>();
   CLI::App& command = *app.add_subcommand("fit", "Tell how much memory a model takes, before loading it");
-  command.description(
+  describe(
+      command,
       "Reads only the header and prints what the weights, the keys and values of full contexts, the activations of "
       "the\n"
       "largest step and the vocabulary take, whether that fits, and the largest context that would. --measure then "
@@ -179,6 +181,7 @@ void add_fit(CLI::App& app, int& exit_code) {
       "and the engine's own account by owner.");
   command.add_option("MODEL", options->model.path, "GGUF file; the first part of a split one")
       ->required()
+      ->check(refuse_empty)
       ->type_name("");
   add_shape_options(command, options->model, graph::KvType::f16);
   add_parsed_option(command, "-m,--memory", options->memory, "What there is [what this system has available]",

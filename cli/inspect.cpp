@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "arguments.h"
 #include "dump_tensor.h"
 #include "gguf/reader.h"
 #include "inspect_report.h"
@@ -42,13 +43,22 @@ int run_inspect(const InspectOptions& options) { return finish(inspect(options))
 void add_inspect(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("inspect", "Show what a GGUF file holds");
   const auto options = std::make_shared<InspectOptions>();
-  command->add_option("FILE", options->path, "A GGUF file, or any part of a split one")->required();
+  command->add_option("FILE", options->path, "A GGUF file, or any part of a split one")
+      ->required()
+      ->check(refuse_empty)
+      ->type_name("");
   command->add_flag("--tensors", options->tensors, "List the tensors too");
   command->add_flag("--json", options->json, "Print JSON: everything, but of long arrays only the start");
   command->add_flag("--full", options->full, "Show long arrays and strings in full");
-  CLI::Option* dump = command->add_option("--dump", options->dump, "Decode this tensor to float32 (with --out)");
-  CLI::Option* out = command->add_option(
-      "--out", options->out, "The file for --dump: float32, little-endian, rows in order; - is standard output");
+  CLI::Option* dump = command->add_option("--dump", options->dump, "Decode this tensor to float32 (with --out)")
+                          ->check(refuse_empty)
+                          ->type_name("TENSOR");
+  CLI::Option* out =
+      command
+          ->add_option("-o,--out", options->out,
+                       "The file for --dump: float32, little-endian, rows in order; - is standard output")
+          ->check(refuse_empty)
+          ->type_name("FILE");
   dump->needs(out);
   out->needs(dump);
   command->footer(

@@ -16,4 +16,9 @@ inline Status print_json(const Json& value) {
   return print(value.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
+// The same in one line.
+inline Status print_json_line(const Json& value) {
+  return print(value.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
 }  // namespace wisp::cli

@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "interrupt.h"
+#include "text/tokenizer.h"
 
 #ifdef WISP_HAVE_LIBEDIT
 #include <histedit.h>
@@ -108,7 +109,8 @@ LineInput::Outcome LineInput::read_plain(std::string& line) {
     if (c == '\n') return Outcome::line;
     if (c != EOF) {
       line += static_cast<char>(c);
-      continue;
+      if (line.size() < text::kMaxTextBytes) continue;
+      return Outcome::line;  // an endless one; no context holds it
     }
     if (errno == EINTR || Interrupts::pending()) {
       std::clearerr(stdin);

@@ -11,6 +11,7 @@
 #include "memory_grant.h"
 #include "output.h"
 #include "progress.h"
+#include "runtime/kv_setup.h"
 
 namespace wisp::cli {
 namespace {
@@ -78,6 +79,14 @@ runtime::EngineOptions complete_options(const gguf::File& file, const ModelOptio
       engine.max_logit_rows, engine.max_sequences, std::max<std::uint64_t>(most_rows, engine.max_sequences)));
   engine.max_logit_rows = std::min(engine.max_logit_rows, engine.row_budget);
   return engine;
+}
+
+Result<ModelShape> shape_of(const gguf::File& file, const ModelOptions& options) {
+  WISP_TRY(
+      const model::Model model,
+      model::Model::from_file(file, {.context = options.context, .window = options.window, .sinks = options.sinks}));
+  return ModelShape{.vocabulary = model.graph().vocabulary,
+                    .positions = options.window ? runtime::kEndlessPositions : model.context()};
 }
 
 Result<OpenedModel> open_model(const ModelOptions& options, NeedsText text) {

@@ -39,6 +39,13 @@ struct OpenedModel {
 };
 Result<OpenedModel> open_model(const ModelOptions& options, NeedsText text);
 
+// What the model can take, as its header says: enough to refuse ids and prompts before minutes of loading.
+struct ModelShape {
+  std::uint32_t vocabulary = 0;
+  std::uint32_t positions = 0;  // of a sequence; with --window far more than the context
+};
+Result<ModelShape> shape_of(const gguf::File& file, const ModelOptions& options);
+
 // Builds the graph and loads the weights, with a bar on stderr where that is a terminal. `engine` is completed as
 // above. Ctrl-C gives Code::cancelled; what memory does not hold is refused before it is loaded
 // (memory_grant.h).

@@ -2,9 +2,12 @@
 #include <CLI/CLI.hpp>
 #include <exception>
 #include <new>
+#include <sstream>
 
 #include "commands.h"
+#include "help.h"
 #include "inspect.h"
+#include "interrupt.h"
 #include "mapped_file_guard.h"
 #include "output.h"
 #include "template_command.h"
@@ -23,7 +26,8 @@ int run_command(int argc, char** argv) {
   app.footer(
       "Results go to stdout, everything else to stderr. Ends with 0: done; 1: the input was refused; 2: a mistake in "
       "the\n"
-      "command line; 3: the machine lacks something. `wisp COMMAND --help` explains and shows examples.");
+      "command line; 3: the machine lacks something; 130: Ctrl-C. `wisp COMMAND --help` explains and shows examples.");
+  cli::set_up_help(app);
   cli::add_run(app, exit_code);
   cli::add_chat(app, exit_code);
   cli::add_inspect(app, exit_code);
@@ -44,7 +48,13 @@ int run_command(int argc, char** argv) {
           fail(Code::invalid_argument, "'{}' is not a command; wisp --help lists them", printable(argv[1])));
     }
     // CLI11 has a code of its own for each mistake; to us they are one.
-    return app.exit(error) == 0 ? cli::finish({}) : cli::kUsage;
+    if (error.get_exit_code() != 0) {
+      cli::note(std::string_view(cli::mistake_text(app, error)));
+      return cli::kUsage;
+    }
+    std::ostringstream text;
+    app.exit(error, text);
+    return cli::finish(cli::print(text.str()));
   }
   return exit_code;
 }
@@ -53,6 +63,7 @@ int run_command(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   cli::set_up_output();
+  cli::set_up_interrupts();
   cli::guard_mapped_files();
   try {
     return run_command(argc, argv);

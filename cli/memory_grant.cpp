@@ -42,7 +42,8 @@ Status grant_memory(const gguf::File& file, const ModelOptions& options, runtime
   }
   engine.kv_bytes = granted - fixed;
   log_warning("keys and values of {} positions may take {}; {} are available, and longer texts end early",
-              estimate.context, format_bytes(estimate.kv), format_bytes(engine.kv_bytes));
+              options.window ? *options.window + options.sinks : estimate.context, format_bytes(estimate.kv),
+              format_bytes(engine.kv_bytes));
   return {};
 }
 

@@ -31,7 +31,7 @@ CLI::Option* add_choice(CLI::App& command, const std::string& name, Enum& value,
       .add_option_function<std::string>(
           name, [&value, &choices](const std::string& text) { value = choices.at(text); }, help)
       ->check([&choices, names](const std::string& text) {
-        return choices.contains(text) ? std::string() : text + " is not one of " + names;
+        return choices.contains(text) ? std::string() : "'" + printable(text) + "' is not one of " + names;
       })
       ->type_name(names);
 }
@@ -46,7 +46,7 @@ std::string set_device(const std::string& text, ModelOptions& options) {
   } else if (!has_adapter && (name == "cpu" || name == "reference")) {
     options.device = name == "cpu" ? Device::cpu : Device::reference;
   } else {
-    return text + " is none of cpu, gpu, gpu:NAME, reference";
+    return "'" + printable(text) + "' is none of cpu, gpu, gpu:NAME, reference";
   }
   return {};
 }
@@ -116,7 +116,10 @@ void add_shape_options(CLI::App& command, ModelOptions& options, graph::KvType d
 }
 
 void add_model_options(CLI::App& command, ModelOptions& options, graph::KvType default_kv) {
-  command.add_option("MODEL", options.path, "GGUF file; the first part of a split one")->required()->type_name("");
+  command.add_option("MODEL", options.path, "GGUF file; the first part of a split one")
+      ->required()
+      ->check(refuse_empty)
+      ->type_name("");
   add_shape_options(command, options, default_kv);
   const std::string machine = "The machine";
   add_parsed_option(command, "--memory-limit", options.memory_limit,
@@ -132,6 +135,7 @@ void add_model_options(CLI::App& command, ModelOptions& options, graph::KvType d
       ->type_name("N")
       ->group(machine);
   command.add_option("--trace", options.trace, "Write where the time goes to FILE; https://ui.perfetto.dev opens it")
+      ->check([](const std::string& path) { return path == "-" ? "has to be a file" : refuse_empty(path); })
       ->type_name("FILE")
       ->group(machine);
   command.add_flag("-q,--quiet", options.quiet, "No progress and no figures on stderr, only errors");

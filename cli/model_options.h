@@ -49,9 +49,10 @@ std::string kv_name(graph::KvType type);
 template <class T, class Parse>
 CLI::Option* add_parsed_option(CLI::App& command, const std::string& name, T& value, const std::string& help,
                                Parse parse) {
-  const auto set = [&value, parse](const std::string& text) {
+  const std::string shown = name.substr(name.find_last_of(',') + 1);  // "-m,--memory" is --memory
+  const auto set = [&value, parse, shown](const std::string& text) {
     auto parsed = parse(text);
-    if (!parsed) throw CLI::ValidationError(parsed.error().message);
+    if (!parsed) throw CLI::ValidationError(shown, parsed.error().message);
     value = std::move(*parsed);
   };
   return command.add_option_function<std::string>(name, set, help);

@@ -7,20 +7,20 @@
 
 namespace wisp::cli {
 
-// What the process ends with; never a signal.
+// What the process ends with; never a signal. Ctrl-C and its like add 128 and their number (interrupt.h).
 inline constexpr int kDone = 0;
-inline constexpr int kRefused = 1;  // the input: a file, a prompt, ids; or the user broke off
+inline constexpr int kRefused = 1;  // the input: a file, a prompt, ids; or an output that is closed
 inline constexpr int kUsage = 2;    // the command line
 inline constexpr int kLacking = 3;  // the machine or a device lacks memory, disk space, instructions
 
 int exit_code(Code code);
 
-// Once, before anything else: a closed pipe becomes an error of a write instead of a signal, and the engine's warnings
-// reach stderr.
+// Once, before anything else: a closed pipe becomes an error of a write instead of a signal, standard streams that are
+// closed can no longer be taken for the next file that is opened, and the engine's warnings reach stderr.
 void set_up_output();
 
-// Bytes of a result to stdout, buffered. Code::device when they cannot be written (a full disk); Code::cancelled when
-// the reader has left, which is the end of the work but no failure.
+// Bytes of a result to stdout, buffered. Code::device when they cannot be written (a full disk), Code::io when stdout
+// is closed; Code::cancelled when the reader has left, which is the end of the work but no failure.
 Status print(std::string_view bytes);
 Status flush_output();
 

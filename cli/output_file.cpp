@@ -42,6 +42,9 @@ Result<OutputFile> OutputFile::create(const std::string& path) {
   OutputFile output(path);
   if (path != "-") {
     WISP_TRY(output.file_, create_file(path));
+    // Never a device: as root, removing /dev/full would work.
+    std::error_code ignored;
+    if (std::filesystem::is_regular_file(path, ignored)) output.unfinished_ = std::make_unique<UnfinishedFile>(path);
   }
   return output;
 }
@@ -49,9 +52,8 @@ Result<OutputFile> OutputFile::create(const std::string& path) {
 OutputFile::~OutputFile() {
   if (file_ == nullptr) return;
   file_.reset();
-  // Never a device: as root, removing /dev/full would work.
   std::error_code ignored;
-  if (std::filesystem::is_regular_file(path_, ignored)) std::filesystem::remove(path_, ignored);
+  if (unfinished_ != nullptr) std::filesystem::remove(path_, ignored);
 }
 
 Status OutputFile::write(std::string_view bytes) {
@@ -63,6 +65,7 @@ Status OutputFile::write(std::string_view bytes) {
 Status OutputFile::close() {
   if (path_ == "-") return flush_output();
   if (std::fflush(file_.get()) != 0) return cannot_write(path_);  // so that the destructor removes it
+  unfinished_.reset();
   return close_file(std::move(file_), path_);
 }
 

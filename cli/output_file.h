@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "gguf/reader.h"
+#include "interrupt.h"
 
 namespace wisp::cli {
 
@@ -25,7 +26,8 @@ Result<FilePointer> create_file(const std::string& path);
 // Closes a file of create_file(); Code::device where something was not written.
 Status close_file(FilePointer file, const std::string& path);
 
-// A result. A regular file goes away again unless it was closed; "-" is standard output.
+// A result. A regular file goes away again unless it was closed, even where a signal ends the process; "-" is standard
+// output.
 class OutputFile {
  public:
   static Result<OutputFile> create(const std::string& path);
@@ -41,6 +43,7 @@ class OutputFile {
 
   std::string path_;
   FilePointer file_;
+  std::unique_ptr<UnfinishedFile> unfinished_;
 };
 
 }  // namespace wisp::cli

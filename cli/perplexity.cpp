@@ -5,6 +5,7 @@
 
 #include "arguments.h"
 #include "commands.h"
+#include "help.h"
 #include "interrupt.h"
 #include "json.h"
 #include "load_model.h"
@@ -56,23 +57,24 @@ Status perplexity(const PerplexityOptions& options) {
   const Interrupts interrupts;
   WISP_TRY(const std::string text, read_text_file(options.file));
   const std::uint32_t length = options.length;
-  WISP_TRY(LoadedModel model, load_model(options.model, NeedsText::yes, one_scored_sequence(length)));
-  if (model.engine->max_positions() < length) {
+  WISP_TRY(OpenedModel opened, open_model(options.model, NeedsText::yes));
+  WISP_TRY(const ModelShape shape, shape_of(opened.file, options.model));
+  if (shape.positions < length) {
     return fail(Code::limit,
                 "windows of {} tokens do not fit the context of {}; make --length smaller or --context larger", length,
-                model.engine->max_positions());
+                shape.positions);
   }
-
-  const text::Vocabulary& vocabulary = model.tokenizer->vocabulary();
   WISP_TRY(const std::vector<TokenId> ids,
-           model.tokenizer->encode(text, {.add_special = true, .parse_special = false}));
-  WISP_CHECK(check_ids(ids, model.engine->vocabulary()));
+           opened.tokenizer->encode(text, {.add_special = true, .parse_special = false}));
+  WISP_CHECK(check_ids(ids, shape.vocabulary));
   std::size_t windows = ids.size() / length;
   if (windows == 0) {
     return fail(Code::limit, "{} has {} tokens; a window needs {}", printable(options.file, 400), ids.size(), length);
   }
   if (options.max_windows != 0) windows = std::min<std::size_t>(windows, options.max_windows);
 
+  WISP_TRY(LoadedModel model, load_model(std::move(opened), options.model, one_scored_sequence(length)));
+  const text::Vocabulary& vocabulary = model.tokenizer->vocabulary();
   Progress progress("perplexity", !options.model.quiet);
   Estimate estimate;
   for (std::size_t window = 0; window < windows; ++window) {
@@ -111,7 +113,8 @@ Status perplexity(const PerplexityOptions& options) {
 void add_perplexity(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<PerplexityOptions>();
   CLI::App& command = *app.add_subcommand("perplexity", "Measure how well a model predicts a text");
-  command.description(
+  describe(
+      command,
       "Cuts the text into windows of 512 tokens and scores the second half of each: the exponential of the mean "
       "negative\n"
       "log-likelihood. The first token of each window becomes BOS where the vocabulary asks for one. The same measure "
@@ -122,7 +125,10 @@ void add_perplexity(CLI::App& app, int& exit_code) {
       "  wisp perplexity model.gguf --file wiki.test.raw\n"
       "  wisp perplexity model.gguf --file wiki.test.raw --windows 20 --kv q8_0 --json");
   add_model_options(command, options->model);
-  command.add_option("-f,--file", options->file, "The text; - is standard input")->required()->type_name("FILE");
+  command.add_option("-f,--file", options->file, "The text; - is standard input")
+      ->required()
+      ->check(refuse_empty)
+      ->type_name("FILE");
   command.add_option("--length", options->length, "Tokens in a window [512]")
       ->check(CLI::Range(4u, 1u << 20))
       ->type_name("N");

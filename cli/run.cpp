@@ -6,6 +6,7 @@
 #include "arguments.h"
 #include "commands.h"
 #include "generation.h"
+#include "help.h"
 #include "interrupt.h"
 #include "json.h"
 #include "load_model.h"
@@ -74,6 +75,24 @@ Status print_generation(const RunOptions& options, const Prompt& prompt, std::ui
   return print("\n");  // the text has been streamed
 }
 
+// Refuses what the header shows to be wrong, and sets how tokens are chosen.
+Status check_request(const RunOptions& options, const Prompt& prompt, const gguf::File& file,
+                     runtime::Request& request) {
+  WISP_TRY(const ModelShape shape, shape_of(file, options.model));
+  WISP_CHECK(check_ids(prompt.ids, shape.vocabulary));
+  WISP_TRY(request.sampling, sampling_params(options.sampling, shape.vocabulary));
+  if (prompt.ids.size() > shape.positions) {
+    return fail(Code::limit, "the prompt has {} tokens, the context {} positions; shorten it or use --context N",
+                prompt.ids.size(), shape.positions);
+  }
+  if (options.print_ids && prompt.ids.size() + options.max_new > shape.positions) {
+    return fail(Code::limit,
+                "{} ids behind a prompt of {} do not fit the context of {} positions; --context N makes it longer",
+                options.max_new, prompt.ids.size(), shape.positions);
+  }
+  return {};
+}
+
 Status run(const RunOptions& options) {
   if (!options.prompt && !options.ids && !options.file && isatty(STDIN_FILENO) == 1) {
     return fail(Code::invalid_argument, "what to complete? Give --prompt TEXT, --file FILE or --ids 1,2,3");
@@ -82,18 +101,10 @@ Status run(const RunOptions& options) {
   const bool ids_only = options.ids && options.print_ids;
   WISP_TRY(OpenedModel opened, open_model(options.model, ids_only ? NeedsText::no : NeedsText::yes));
   WISP_TRY(const Prompt prompt, read_prompt(options, opened.tokenizer.get()));
-  WISP_TRY(LoadedModel model, load_model(std::move(opened), options.model, one_sequence()));
-  const std::size_t n_vocab = model.engine->vocabulary();
-  WISP_CHECK(check_ids(prompt.ids, n_vocab));
-  if (options.print_ids && prompt.ids.size() + options.max_new > model.engine->max_positions()) {
-    return fail(Code::limit,
-                "{} ids behind a prompt of {} do not fit the context of {} positions; --context N makes it longer",
-                options.max_new, prompt.ids.size(), model.engine->max_positions());
-  }
-
   runtime::Request request;
+  WISP_CHECK(check_request(options, prompt, opened.file, request));
+  WISP_TRY(LoadedModel model, load_model(std::move(opened), options.model, one_sequence()));
   request.prompt = prompt.ids;
-  WISP_TRY(request.sampling, sampling_params(options.sampling, n_vocab));
   const std::uint64_t seed = request.sampling.seed;
   request.max_new_tokens = options.max_new;
   request.stop = options.sampling.stop;
@@ -110,15 +121,18 @@ Status run(const RunOptions& options) {
     return flush_output();
   };
   WISP_TRY(const Generation made, generate(*model.engine, std::move(request), show));
-  WISP_CHECK(print_generation(options, prompt, seed, made, model.engine->executor()));
+  const bool cancelled = made.reason == runtime::FinishReason::cancelled;
+  const bool too_few = options.print_ids && made.ids.size() < options.max_new;  // all of them are printed, or none
+  if (!too_few) WISP_CHECK(print_generation(options, prompt, seed, made, model.engine->executor()));
   WISP_CHECK(flush_output());
   if (figures) note("{}; seed {}", describe(made), seed);
-  if (made.reason == runtime::FinishReason::cancelled) return fail(Code::cancelled, "stopped by Ctrl-C");
-  if (options.print_ids && made.ids.size() < options.max_new) {
+  WISP_CHECK(end_trace(model));
+  if (cancelled) return Interrupts::stopped();
+  if (too_few) {
     return fail(Code::limit, "only {} of {} ids: ended by {}", made.ids.size(), options.max_new,
                 finish_reason_name(made.reason));
   }
-  return end_trace(model);
+  return {};
 }
 
 }  // namespace
@@ -126,10 +140,10 @@ Status run(const RunOptions& options) {
 void add_run(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<RunOptions>();
   CLI::App& command = *app.add_subcommand("run", "Complete a prompt");
-  command.description(
-      "Completes raw text: the model goes on where the prompt ends. No chat template is applied (wisp chat does "
-      "that).\n"
-      "Prints the new text on stdout as it is made, and figures on stderr.");
+  describe(command,
+           "Completes raw text: the model goes on where the prompt ends. No chat template is applied (wisp chat does "
+           "that).\n"
+           "Prints the new text on stdout as it is made, and figures on stderr.");
   command.footer(
       "Examples:\n"
       "  wisp run model.gguf --prompt \"Once upon a time\" -n 100\n"
@@ -143,7 +157,7 @@ void add_run(CLI::App& app, int& exit_code) {
       command.add_option("-f,--file", options->file, "A file with the text; - is standard input")->group(group);
   CLI::Option* ids = command.add_option("--ids", options->ids, "Token ids, taken as they are")->group(group);
   prompt->type_name("TEXT")->excludes(file)->excludes(ids);
-  file->type_name("FILE")->excludes(ids);
+  file->type_name("FILE")->excludes(ids)->check(refuse_empty);
   ids->type_name("1,2,3");
   command.add_flag("--parse-special", options->parse_special, "Names of control tokens in the text mean those tokens")
       ->group(group);

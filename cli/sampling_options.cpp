@@ -4,6 +4,8 @@
 #include <random>
 #include <utility>
 
+#include "arguments.h"
+
 namespace wisp::cli {
 namespace {
 
@@ -30,7 +32,10 @@ void add_sampling_options(CLI::App& command, SamplingOptions& options) {
   const std::string group = "The choice of tokens";
   sample::SamplingParams& params = options.params;
   const auto add = [&]<class T>(const std::string& name, T& value, const std::string& help) {
-    command.add_option(name, value, help + fmt::format(" [{}]", value))->type_name("X")->group(group);
+    command.add_option(name, value, help + fmt::format(" [{}]", value))
+        ->check(refuse_empty)  // CLI11 would take it for 0
+        ->type_name("X")
+        ->group(group);
   };
   command.add_flag("--greedy", options.greedy, "Always the most likely token, the lowest id of a tie")->group(group);
   add("--temp", params.temperature, "Temperature: 0 is --greedy, more is wilder");
@@ -48,7 +53,8 @@ void add_sampling_options(CLI::App& command, SamplingOptions& options) {
             std::uint64_t seed = 0;  // CLI11's own conversion takes -1 and what is too large
             const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
             if (error != std::errc{} || end != text.data() + text.size()) {
-              throw CLI::ValidationError(fmt::format("'{}' is not a seed: 0 to 18446744073709551615", printable(text)));
+              throw CLI::ValidationError("--seed",
+                                         fmt::format("'{}' is not a seed: 0 to 18446744073709551615", printable(text)));
             }
             options.seed = seed;
           },
@@ -61,7 +67,7 @@ void add_sampling_options(CLI::App& command, SamplingOptions& options) {
           [&params](const std::vector<std::string>& texts) {
             for (const std::string& text : texts) {
               const auto bias = parse_bias(text);
-              if (!bias) throw CLI::ValidationError(bias.error().message);
+              if (!bias) throw CLI::ValidationError("--logit-bias", bias.error().message);
               params.logit_bias.push_back(*bias);
             }
           },

@@ -31,7 +31,7 @@ Status score(runtime::Engine& engine, std::vector<TokenId> ids, std::uint32_t fi
     if (!worked && !finished) return fail(Code::internal, "the engine stopped before all positions were computed");
   }
   WISP_CHECK(taken);
-  if (reason == runtime::FinishReason::cancelled) return fail(Code::cancelled, "stopped by Ctrl-C");
+  if (reason == runtime::FinishReason::cancelled) return Interrupts::stopped();
   if (reason == runtime::FinishReason::error) return std::unexpected(failure);
   return {};
 }

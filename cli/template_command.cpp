@@ -73,16 +73,25 @@ void add_template(CLI::App& app, int& exit_code) {
   CLI::App* const command = app.add_subcommand("template", "Render a chat template with variables of your own");
   const auto options = std::make_shared<TemplateOptions>();
   CLI::Option_group* const source = command->add_option_group("Template", "which template (one of)");
-  source->add_option("MODEL", options->model, "A GGUF file; only its metadata is read");
-  source->add_option("--jinja", options->jinja, "A file with the template's text (- for standard input)");
+  source->add_option("MODEL", options->model, "A GGUF file; only its metadata is read")
+      ->check(refuse_empty)
+      ->type_name("");
+  source->add_option("--jinja", options->jinja, "A file with the template's text (- for standard input)")
+      ->check(refuse_empty)
+      ->type_name("FILE");
   source->require_option(1);
   command
       ->add_option("--vars", options->variables,
                    "A file with one JSON object: its members are the variables (- for standard input).\n"
                    "Nothing else is defined")
-      ->required();
-  command->add_option("--now", options->now,
-                      "The time that strftime_now shows: 2025-07-26 or 2025-07-26T12:00:00, in UTC (default: now)");
+      ->required()
+      ->check(refuse_empty)
+      ->type_name("FILE");
+  command
+      ->add_option("--now", options->now,
+                   "The time that strftime_now shows: 2025-07-26 or 2025-07-26T12:00:00, in UTC [now]")
+      ->check(refuse_empty)
+      ->type_name("TIME");
   command->footer(
       "The rendered text goes to stdout as it is, without a line end added.\n"
       "Example:\n"

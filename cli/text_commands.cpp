@@ -1,7 +1,5 @@
 #include "text_commands.h"
 
-#include <fstream>
-#include <iostream>
 #include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -55,10 +53,10 @@ struct Line {
   EncodeOptions options;
 };
 
-Result<Line> parse_line(const std::string& source) {
+Result<Line> parse_line(const std::string& source, EncodeOptions defaults) {
   const auto object = nlohmann::json::parse(source, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) return fail(Code::invalid_file, "not a JSON object");
-  Line line;
+  Line line{.text = {}, .options = defaults};
   const auto plain = object.find("text");
   const auto base64 = object.find("text_b64");
   if ((plain == object.end()) == (base64 == object.end())) {
@@ -84,24 +82,19 @@ Result<Line> parse_line(const std::string& source) {
 }
 
 // A line at a time, so that another program may ask and wait for the answer.
-Status tokenize_lines(const Tokenizer& tokenizer, const std::string& path) {
-  std::ifstream file;
-  if (path != "-") {
-    file.open(path, std::ios::binary);
-    if (!file) return fail(Code::io, "cannot open '{}'", path);
-  }
-  std::istream& in = path == "-" ? std::cin : file;
+Status tokenize_lines(const Tokenizer& tokenizer, const std::string& path, EncodeOptions defaults) {
+  WISP_TRY(TextFile file, TextFile::open(path));
   std::string source;
-  for (std::uint64_t number = 1; std::getline(in, source); ++number) {
+  for (std::uint64_t number = 1;; ++number) {
+    WISP_TRY(const bool more, file.next(source));
+    if (!more) return {};
     if (source.find_first_not_of(" \t\r") == std::string::npos) continue;
-    const Result<Line> line = parse_line(source);
-    if (!line) return fail_in(line.error(), "'{}' line {}", path, number);
+    const Result<Line> line = parse_line(source, defaults);
+    if (!line) return fail_in(line.error(), "{} line {}", printable(path, 400), number);
     WISP_TRY(const std::vector<TokenId> ids, tokenizer.encode(line->text, line->options));
     WISP_CHECK(print(ids_as_json(ids)));
     if (path == "-") WISP_CHECK(flush_output());
   }
-  if (in.bad()) return fail(Code::io, "cannot read '{}'", path);
-  return {};
 }
 
 struct TokenizeOptions {
@@ -112,7 +105,7 @@ struct TokenizeOptions {
 
 Status tokenize(const TokenizeOptions& options) {
   WISP_TRY(const auto tokenizer, open_tokenizer(options.model));
-  if (!options.jsonl.empty()) return tokenize_lines(*tokenizer, options.jsonl);
+  if (!options.jsonl.empty()) return tokenize_lines(*tokenizer, options.jsonl, options.encode);
   std::string text = options.text;
   if (!options.file.empty()) {
     WISP_TRY(text, read_text_file(options.file));
@@ -140,14 +133,22 @@ Status detokenize(const std::string& model, const std::string& list) {
 void add_tokenize(CLI::App& app, int& exit_code) {
   CLI::App* const command = app.add_subcommand("tokenize", "Text to token ids, by a model's own vocabulary");
   const auto options = std::make_shared<TokenizeOptions>();
-  command->add_option("MODEL", options->model, "A GGUF file; only its metadata is read")->required();
+  command->add_option("MODEL", options->model, "A GGUF file; only its metadata is read")
+      ->required()
+      ->check(refuse_empty)
+      ->type_name("");
   CLI::Option_group* const input = command->add_option_group("Input", "what to tokenize (one of)");
-  input->add_option("--file", options->file, "The exact bytes of this file (- for standard input)");
-  input->add_option("--text", options->text, "This text");
-  input->add_option(
-      "--jsonl", options->jsonl,
-      "A JSON object a line, {\"text\" or \"text_b64\", \"add_special\", \"parse_special\"} (- for standard\n"
-      "input); answers a line each. Missing flags are false; other fields are ignored");
+  input->add_option("--file", options->file, "The exact bytes of this file (- for standard input)")
+      ->check(refuse_empty)
+      ->type_name("FILE");
+  input->add_option("--text", options->text, "This text")->type_name("TEXT");
+  input
+      ->add_option(
+          "--jsonl", options->jsonl,
+          "A JSON object a line, {\"text\" or \"text_b64\", \"add_special\", \"parse_special\"} (- for standard\n"
+          "input); answers a line each. A flag that a line lacks is as on the command line; other fields are ignored")
+      ->check(refuse_empty)
+      ->type_name("FILE");
   input->require_option(1);
   command->add_flag("--add-special", options->encode.add_special, "Add BOS and EOS where the vocabulary wants them");
   command->add_flag("--parse-special", options->encode.parse_special,
@@ -164,8 +165,11 @@ void add_detokenize(CLI::App& app, int& exit_code) {
   CLI::App* const command = app.add_subcommand("detokenize", "Token ids to the exact bytes they stand for");
   const auto model = std::make_shared<std::string>();
   const auto ids = std::make_shared<std::string>();
-  command->add_option("MODEL", *model, "A GGUF file; only its metadata is read")->required();
-  command->add_option("--ids", *ids, "Token ids, separated by commas")->required();
+  command->add_option("MODEL", *model, "A GGUF file; only its metadata is read")
+      ->required()
+      ->check(refuse_empty)
+      ->type_name("");
+  command->add_option("--ids", *ids, "Token ids, separated by commas")->required()->type_name("1,2,3");
   command->footer(
       "Special tokens are shown as their text, and nothing is added, not even a line end.\n"
       "Example:\n"

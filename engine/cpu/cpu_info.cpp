@@ -137,8 +137,11 @@ Result<const Kernels*> choose_kernels(const std::string& wanted, std::string* wh
     origin = "forced by WISP_CPU";
   }
 #endif
-  std::string usable;
+  std::string usable, known;
+  bool is_known = name.empty();
   for (const KernelSet& set : info.sets) {
+    is_known |= name == set.kernels->name;
+    known += known.empty() ? set.kernels->name : fmt::format(", {}", set.kernels->name);
     if (!set.runs_here) continue;
     if (name.empty() || name == set.kernels->name) {
       if (why != nullptr) {
@@ -152,6 +155,10 @@ Result<const Kernels*> choose_kernels(const std::string& wanted, std::string* wh
     return fail(Code::device,
                 "this processor has none of the instruction sets that wisp has kernels for (the least is {})",
                 info.sets.empty() ? std::string("none in this build") : info.sets.back().requires_);
+  }
+  if (!is_known) {
+    return fail(Code::invalid_argument, "there is no kernel set '{}' ({}); this build has: {}", printable(name), origin,
+                known);
   }
   return fail(Code::device, "kernel set '{}' ({}) does not run here; those that do: {}", printable(name), origin,
               usable);

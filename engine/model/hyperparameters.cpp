@@ -100,6 +100,9 @@ Result<Hyperparameters> read_hyperparameters(const gguf::File& file) {
   hyper.architecture = architecture;
   const Keys keys(file.metadata, architecture);
 
+  if (file.tensors.empty()) {
+    return fail(Code::invalid_file, "the file holds no weights: a vocabulary or a template alone cannot be run");
+  }
   // Every layer has tensors of its own, so a count above the number of tensors is a lie, and a bound on all loops.
   const auto most_layers = static_cast<std::uint32_t>(std::min<std::size_t>(file.tensors.size(), gguf::kMaxTensors));
   WISP_TRY(hyper.layers, keys.count("block_count", 1, std::max(most_layers, 1u)));
