@@ -25,7 +25,7 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"sample", {"base", "gguf", "quant", "graph", "model"}},
     // Neither a sequence nor a tokenizer.
     {"cpu", {"base", "gguf", "quant", "graph"}},
-    {"gpu", {"base", "gguf", "quant", "graph"}},
+    {"gpu", {"base", "gguf", "quant", "graph", "sample"}},
     {"runtime", {"base", "gguf", "text", "quant", "graph", "model", "kv", "sample"}},
     {"api", {"base", "gguf", "text", "quant", "graph", "model", "kv", "sample", "cpu", "gpu", "runtime"}},
 };

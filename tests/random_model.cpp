@@ -7,7 +7,7 @@
 #include <stdexcept>
 
 #include "gguf/writer.h"
-#include "tools/random_blocks.h"
+#include "quant/random_blocks.h"
 
 namespace wisp::test {
 namespace {
@@ -37,7 +37,7 @@ class Tensors {
   }
   // Around `mean`: norm weights around 1, biases around 0.
   void vector(const std::string& name, std::uint32_t columns, float mean) {
-    tools::Random random(seed_ ^ std::hash<std::string>{}(name));
+    quant::Random random(seed_ ^ std::hash<std::string>{}(name));
     std::vector<std::byte> bytes(columns * sizeof(float));
     for (std::uint32_t i = 0; i < columns; ++i) {
       const float value = mean + 0.5f * random.uniform();
@@ -51,10 +51,10 @@ class Tensors {
 
  private:
   std::vector<std::byte> blocks(const std::string& name, std::uint32_t columns, std::uint32_t rows) const {
-    tools::Random random(seed_ ^ std::hash<std::string>{}(name));
+    quant::Random random(seed_ ^ std::hash<std::string>{}(name));
     const gguf::TensorTypeInfo& info = gguf::tensor_type_info(type_);
     std::vector<std::byte> bytes(std::size_t{columns} * rows / info.block_elements * info.block_bytes);
-    tools::random_blocks(type_, 1.0f / std::sqrt(static_cast<float>(columns)), random, bytes);
+    quant::random_blocks(type_, 1.0f / std::sqrt(static_cast<float>(columns)), random, bytes);
     return bytes;
   }
   void add(const std::string& name, TensorType type, int n_dims, std::uint32_t columns, std::uint32_t rows,

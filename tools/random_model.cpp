@@ -7,7 +7,7 @@
 #include <optional>
 #include <unordered_set>
 
-#include "tools/random_blocks.h"
+#include "quant/random_blocks.h"
 
 namespace wisp::tools {
 
@@ -92,7 +92,7 @@ constexpr std::uint32_t kLeastVocabulary = kSpecialTokens + 27;
 
 // Pieces of text as SentencePiece would learn them: the word boundary U+2581 and the letters, then unions of two
 // earlier pieces, so that each can be reached by merging.
-std::vector<std::string> random_pieces(std::size_t count, Random& random) {
+std::vector<std::string> random_pieces(std::size_t count, quant::Random& random) {
   constexpr std::string_view kBoundary = "\u2581";
   constexpr std::size_t kLongestPiece = 16;
   std::vector<std::string> pieces = {std::string(kBoundary)};
@@ -115,7 +115,7 @@ void add_vocabulary(gguf::Metadata& metadata, const ModelShape& shape) {
   for (int byte = 0; byte < 256; ++byte) tokens.push_back(fmt::format("<0x{:02X}>", byte));
   kinds.resize(tokens.size(), kByte);
   std::vector<double> scores(tokens.size(), 0.0);
-  Random random(shape.seed ^ 0x766F636162u);
+  quant::Random random(shape.seed ^ 0x766F636162u);
   for (std::string& piece : random_pieces(shape.vocab - kSpecialTokens, random)) {
     tokens.push_back(std::move(piece));
     kinds.push_back(kNormal);
@@ -135,7 +135,7 @@ void add_vocabulary(gguf::Metadata& metadata, const ModelShape& shape) {
 // About a mebibyte, in whole blocks.
 constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
 
-Status write_tensor(const RandomTensor& tensor, Random random, gguf::Writer& writer) {
+Status write_tensor(const RandomTensor& tensor, quant::Random random, gguf::Writer& writer) {
   const gguf::TensorTypeInfo& type = gguf::tensor_type_info(tensor.info.type);
   std::uint64_t blocks_left = tensor.info.elements() / type.block_elements;
   std::vector<std::byte> chunk(kChunkBytes / type.block_bytes * type.block_bytes);
@@ -146,7 +146,7 @@ Status write_tensor(const RandomTensor& tensor, Random random, gguf::Writer& wri
   while (blocks_left > 0) {
     const std::uint64_t blocks = std::min<std::uint64_t>(blocks_left, chunk.size() / type.block_bytes);
     const std::span<std::byte> part = std::span(chunk).first(static_cast<std::size_t>(blocks) * type.block_bytes);
-    if (tensor.deviation != 0.0F) random_blocks(tensor.info.type, tensor.deviation, random, part);
+    if (tensor.deviation != 0.0F) quant::random_blocks(tensor.info.type, tensor.deviation, random, part);
     WISP_CHECK(writer.write_tensor_data(part));
     blocks_left -= blocks;
   }
@@ -247,7 +247,7 @@ Status write_random_model(const ModelShape& shape, const gguf::ByteSink& sink,
   gguf::Writer writer(sink);
   WISP_CHECK(writer.begin(random_metadata(shape), table));
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    WISP_CHECK(write_tensor(tensors[i], Random(shape.seed * 0x9E3779B97F4A7C15u + i), writer));
+    WISP_CHECK(write_tensor(tensors[i], quant::Random(shape.seed * 0x9E3779B97F4A7C15u + i), writer));
     progress(static_cast<double>(i + 1) / static_cast<double>(tensors.size()));
   }
   return writer.finish();

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "quant/block_format.h"
-#include "tools/random_blocks.h"
+#include "quant/random_blocks.h"
 
 namespace wisp::tools {
 namespace {
@@ -33,8 +33,8 @@ TEST_P(RandomBlocks, HaveTheChosenDeviationAndNoMean) {
   constexpr float kDeviation = 0.02F;
   constexpr std::size_t kElements = 1 << 20;
   std::vector<std::byte> bytes(kElements / info.block_elements * info.block_bytes);
-  Random random(7);
-  random_blocks(GetParam(), kDeviation, random, bytes);
+  quant::Random random(7);
+  quant::random_blocks(GetParam(), kDeviation, random, bytes);
   std::vector<float> values(kElements);
   ASSERT_TRUE(quant::decode(GetParam(), bytes, values));
   double sum = 0, squares = 0;

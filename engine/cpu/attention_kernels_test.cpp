@@ -69,7 +69,7 @@ TestLayout make_layout(KvFormat format, std::uint32_t kv_heads, std::uint32_t he
 }
 
 TEST_P(CpuKernelsAttention, WhatIsWrittenIsStored) {
-  tools::Random random(1);
+  quant::Random random(1);
   for (const KvFormat format : kFormats) {
     for (const std::uint32_t head_dim : kHeadDims) {
       constexpr std::uint32_t kKvHeads = 2;
@@ -136,7 +136,7 @@ constexpr std::uint32_t kKvHeads = 2, kKvHead = 1;
 // `key` gives each position's key (kv_heads * head_dim); the values are random.
 template <class Key>
 Scene make_scene(const Kernels& kernels, KvFormat format, std::uint32_t head_dim, std::uint32_t heads,
-                 std::int64_t begin, std::int64_t end, tools::Random& random, const Key& key) {
+                 std::int64_t begin, std::int64_t end, quant::Random& random, const Key& key) {
   Scene scene{make_layout(format, kKvHeads, head_dim), heads, begin, end, {}, {}, {}, 0};
   const std::int64_t first_block = begin / 32, blocks = (end + 31) / 32;
   // Every second block of the pool, backwards; those before the first visible one are gone.
@@ -221,7 +221,7 @@ constexpr std::array kRanges = {Visible{0, 1},  Visible{0, 32},  Visible{0, 33},
                                 Visible{5, 30}, Visible{64, 96}, Visible{70, 131}, Visible{13, 200}};
 
 TEST_P(CpuKernelsAttention, IsTheSoftmaxOverVisiblePositions) {
-  tools::Random random(2);
+  quant::Random random(2);
   for (const KvFormat format : kFormats) {
     for (const std::uint32_t head_dim : kHeadDims) {
       for (std::uint32_t i = 0; i < 4; ++i) {
@@ -252,7 +252,7 @@ TEST_P(CpuKernelsAttention, IsTheSoftmaxOverVisiblePositions) {
 }
 
 TEST_P(CpuKernelsAttention, EveryRangeAndNumberOfHeads) {
-  tools::Random random(3);
+  quant::Random random(3);
   constexpr std::uint32_t kHeadDim = 40;
   for (const KvFormat format : kFormats) {
     for (const Visible& range : kRanges) {
@@ -268,7 +268,7 @@ TEST_P(CpuKernelsAttention, EveryRangeAndNumberOfHeads) {
 }
 
 TEST_P(CpuKernelsAttention, MergedPartsAreTheWhole) {
-  tools::Random random(4);
+  quant::Random random(4);
   for (const std::uint32_t head_dim : {16u, 40u, 128u}) {
     constexpr std::uint32_t kHeads = 3;
     const Scene scene = make_scene(kernels(), KvFormat::f32, head_dim, kHeads, 13, 200, random, [&](std::int64_t) {
@@ -299,7 +299,7 @@ TEST_P(CpuKernelsAttention, MergedPartsAreTheWhole) {
 }
 
 TEST_P(CpuKernelsAttention, Extremes) {
-  tools::Random random(5);
+  quant::Random random(5);
   constexpr std::uint32_t kHeadDim = 80, kHeads = 5;
   for (const KvFormat format : kFormats) {
     SCOPED_TRACE(static_cast<int>(format));

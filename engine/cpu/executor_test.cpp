@@ -39,7 +39,7 @@ RandomModelShape llama(TensorType type) {
 }
 
 std::vector<std::int32_t> some_tokens(std::size_t n, const RandomModelShape& shape) {
-  tools::Random random(n);
+  quant::Random random(n);
   std::vector<std::int32_t> tokens(n);
   for (std::int32_t& token : tokens) token = static_cast<std::int32_t>(random.below(shape.vocabulary));
   return tokens;

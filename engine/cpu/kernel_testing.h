@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "cpu/cpu_info.h"
-#include "tools/random_blocks.h"
+#include "quant/random_blocks.h"
 
 namespace wisp::cpu::test {
 
@@ -56,7 +56,7 @@ class Guarded {
 };
 
 // In [-amplitude, amplitude).
-inline std::vector<float> random_floats(std::size_t n, tools::Random& random, float amplitude = 1.0f) {
+inline std::vector<float> random_floats(std::size_t n, quant::Random& random, float amplitude = 1.0f) {
   std::vector<float> values(n);
   for (float& value : values) value = amplitude * random.uniform();
   return values;

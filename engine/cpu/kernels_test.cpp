@@ -38,13 +38,13 @@ struct TestMatrix {
   PackedMatrix packed;
 };
 
-TestMatrix make_matrix(TensorType type, std::uint32_t rows, std::uint32_t columns, tools::Random& random) {
+TestMatrix make_matrix(TensorType type, std::uint32_t rows, std::uint32_t columns, quant::Random& random) {
   TestMatrix m;
   m.weight = {.name = "w", .type = type, .columns = columns, .rows = rows, .use = {.matrix = true}};
   const gguf::TensorTypeInfo& info = gguf::tensor_type_info(type);
   const std::size_t row_bytes = columns / info.block_elements * info.block_bytes;
   m.bytes.resize(rows * row_bytes);
-  tools::random_blocks(type, 0.1f, random, m.bytes);
+  quant::random_blocks(type, 0.1f, random, m.bytes);
 
   const PanelFormat format = *panel_format(type);
   const PanelUnit& unit = kPanelUnits[static_cast<int>(format)];
@@ -66,7 +66,7 @@ TestMatrix make_matrix(TensorType type, std::uint32_t rows, std::uint32_t column
 }
 
 // Activations of very different size, some blocks of zeros: what rounding to int8 has to cope with.
-std::vector<float> activations(std::size_t n, tools::Random& random) {
+std::vector<float> activations(std::size_t n, quant::Random& random) {
   std::vector<float> x = random_floats(n, random);
   for (std::size_t begin = 0; begin < n; begin += 32) {
     const float factor = random.below(8) == 0 ? 0.0f : std::ldexp(1.0f, static_cast<int>(random.below(20)) - 10);
@@ -76,7 +76,7 @@ std::vector<float> activations(std::size_t n, tools::Random& random) {
 }
 
 // Multiplies `rows` rows with a run of panels, and compares with the scalar arithmetic.
-void check_matmul(const Kernels& kernels, bool exact, const TestMatrix& m, std::uint32_t rows, tools::Random& random) {
+void check_matmul(const Kernels& kernels, bool exact, const TestMatrix& m, std::uint32_t rows, quant::Random& random) {
   const std::size_t columns = m.weight.columns;
   const std::uint32_t panels = div_up<std::uint32_t>(m.weight.rows, kPanelRows);
   const auto first = static_cast<std::uint32_t>(random.below(panels));
@@ -116,7 +116,7 @@ void check_matmul(const Kernels& kernels, bool exact, const TestMatrix& m, std::
 }
 
 TEST_P(CpuKernels, MatMulIsTheScalarArithmetic) {
-  tools::Random random(1);
+  quant::Random random(1);
   for (const TensorType type : kTypes) {
     SCOPED_TRACE(gguf::tensor_type_info(type).name);
     const std::uint32_t unit = kPanelUnits[static_cast<int>(*panel_format(type))].columns;
@@ -147,7 +147,7 @@ constexpr std::array kExtremes = {
 
 // No step of the integer arithmetic saturates or overflows where all products are as large as they can be.
 TEST_P(CpuKernels, MatMulHoldsTheLargestSums) {
-  tools::Random random(2);
+  quant::Random random(2);
   constexpr std::uint32_t kColumns = 512;
   for (const Extremes& extreme : kExtremes) {
     SCOPED_TRACE(gguf::tensor_type_info(extreme.type).name);
@@ -190,7 +190,7 @@ TEST_P(CpuKernels, MatMulHoldsTheLargestSums) {
 // ---- rounding to int8 ----
 
 TEST_P(CpuKernels, QuantizeRowIsTheScalarArithmetic) {
-  tools::Random random(3);
+  quant::Random random(3);
   constexpr float kMost = std::numeric_limits<float>::max();
   constexpr float kDenormal = std::numeric_limits<float>::denorm_min();
   std::vector<float> x = random_floats(20 * 32, random);
@@ -239,7 +239,7 @@ TEST_P(CpuKernels, QuantizeRowIsTheScalarArithmetic) {
 constexpr std::array<std::size_t, 12> kLengths = {1, 2, 7, 15, 16, 17, 31, 32, 33, 48, 63, 200};
 
 TEST_P(CpuKernels, RmsNormIsTheScalarArithmetic) {
-  tools::Random random(4);
+  quant::Random random(4);
   for (const std::size_t n : kLengths) {
     const std::vector<float> x = random_floats(n, random, 3.0f), weight = random_floats(n, random);
     const Guarded<float> in(x, 1), by(weight, 2), out(n, 3);
@@ -263,7 +263,7 @@ TEST_P(CpuKernels, RmsNormIsTheScalarArithmetic) {
 }
 
 TEST_P(CpuKernels, SumsAndProductsAreRoundedOnce) {
-  tools::Random random(5);
+  quant::Random random(5);
   for (const std::size_t n : kLengths) {
     const std::vector<float> a = random_floats(n, random), b = random_floats(n, random);
     const Guarded<float> x(a, 1), y(b, 2), out(n, 3);
@@ -294,7 +294,7 @@ void expect_near(double got, double want, double relative, double absolute, cons
 }
 
 // From -30 to 30, and what lies far outside.
-std::vector<float> function_inputs(std::size_t n, tools::Random& random) {
+std::vector<float> function_inputs(std::size_t n, quant::Random& random) {
   std::vector<float> x = random_floats(n, random, 30.0f);
   constexpr std::array kEdges = {0.0f, -0.0f, 1e-6f, -1e-6f, 88.5f, -88.5f, 1000.0f, -1000.0f, 1e-40f, 1e18f, -1e18f};
   for (std::size_t i = 0; i < std::min(n / 3, kEdges.size()); ++i) x[3 * i] = kEdges[i];
@@ -302,7 +302,7 @@ std::vector<float> function_inputs(std::size_t n, tools::Random& random) {
 }
 
 TEST_P(CpuKernels, ActivationsAreCloseToDouble) {
-  tools::Random random(6);
+  quant::Random random(6);
   for (const std::size_t n : kLengths) {
     const std::vector<float> x = function_inputs(n, random), up = random_floats(n, random);
     const Guarded<float> in(x, 1), by(up, 2), out(n, 3), gated(n, 1);
@@ -329,7 +329,7 @@ TEST_P(CpuKernels, ActivationsAreCloseToDouble) {
 }
 
 TEST_P(CpuKernels, RopeTurnsPairs) {
-  tools::Random random(7);
+  quant::Random random(7);
   for (const bool adjacent : {false, true}) {
     for (const auto& [head_dim, pairs] :
          {std::pair{16u, 8u}, {64u, 32u}, {80u, 20u}, {96u, 48u}, {10u, 3u}, {128u, 64u}}) {

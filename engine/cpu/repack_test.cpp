@@ -90,7 +90,7 @@ class CpuRepack : public testing::TestWithParam<TensorType> {
     std::size_t row_bytes;
     std::uint32_t columns;
   };
-  static Rows make_rows(int rows, std::size_t blocks, bool any_bits, tools::Random& random) {
+  static Rows make_rows(int rows, std::size_t blocks, bool any_bits, quant::Random& random) {
     const gguf::TensorTypeInfo& info = gguf::tensor_type_info(GetParam());
     Rows made;
     made.row_bytes = blocks * info.block_bytes;
@@ -100,7 +100,7 @@ class CpuRepack : public testing::TestWithParam<TensorType> {
     if (any_bits) {
       for (std::byte& byte : bytes) byte = static_cast<std::byte>(random.next());
     } else {
-      tools::random_blocks(GetParam(), 0.1f, random, bytes);
+      quant::random_blocks(GetParam(), 0.1f, random, bytes);
     }
     made.bytes = bytes.data();
     return made;
@@ -118,7 +118,7 @@ void expect_same(float got, float want, int row, std::size_t column) {
 }
 
 TEST_P(CpuRepack, EveryWeightComesBack) {
-  tools::Random random(static_cast<std::uint64_t>(GetParam()) + 1);
+  quant::Random random(static_cast<std::uint64_t>(GetParam()) + 1);
   const PanelFormat format = *panel_format(GetParam());
   for (const int n_rows : {1, 2, 7, 15, 16}) {
     for (const bool any_bits : {false, true}) {

@@ -191,8 +191,8 @@ TEST(Reader, TensorsMayLeaveGapsAndComeInAnyOrder) {
 }
 
 TEST(Reader, RefusesBadTensors) {
-  const auto one = [](std::vector<std::uint64_t> dims, std::uint32_t type, std::uint64_t offset) {
-    return GgufBytes().header(1, 0).tensor("t", std::move(dims), type, offset).data(256);
+  const auto one = [](const std::vector<std::uint64_t>& dims, std::uint32_t type, std::uint64_t offset) {
+    return GgufBytes().header(1, 0).tensor("t", dims, type, offset).data(256);
   };
   constexpr std::uint64_t k2e32 = std::uint64_t{1} << 32;
   expect_refused(one({}, kF32, 0), Code::invalid_file, {"'t'", "0 dimensions"});

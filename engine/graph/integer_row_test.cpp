@@ -7,7 +7,7 @@
 
 #include "graph/int8_activations.h"
 #include "quant/block_format.h"
-#include "tools/random_blocks.h"
+#include "quant/random_blocks.h"
 
 namespace wisp::graph {
 namespace {
@@ -21,8 +21,8 @@ TEST_P(IntegerRows, SayWhatTheDecoderSays) {
   constexpr std::size_t kColumns = 1024;
   const gguf::TensorTypeInfo& info = gguf::tensor_type_info(GetParam());
   std::vector<std::byte> bytes(kColumns / info.block_elements * info.block_bytes);
-  tools::Random random(3);
-  tools::random_blocks(GetParam(), 0.1f, random, bytes);
+  quant::Random random(3);
+  quant::random_blocks(GetParam(), 0.1f, random, bytes);
   std::vector<float> decoded(kColumns);
   ASSERT_TRUE(quant::decode(GetParam(), bytes, decoded));
 

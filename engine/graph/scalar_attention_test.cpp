@@ -8,7 +8,7 @@
 
 #include "graph/scalar_ops.h"
 #include "tests/model_runner.h"
-#include "tools/random_blocks.h"
+#include "quant/random_blocks.h"
 
 namespace wisp::graph::scalar {
 namespace {
@@ -35,7 +35,7 @@ struct Stored {
     const std::array blocks = {n_blocks};
     test::must(kv.allocate(graph.kv, type, blocks));
     for (std::uint32_t i = 0; i < n_blocks; ++i) table.push_back(static_cast<std::int32_t>(n_blocks - 1 - i));
-    tools::Random random(5);
+    quant::Random random(5);
     const auto numbers = [&](std::size_t n) {
       std::vector<float> x(n);
       for (float& value : x) value = 2.0f * random.uniform();
@@ -162,7 +162,7 @@ TEST(ScalarKvStore, CopiesWholeBlocks) {
 
 // Numbers for which every order of the additions gives other bits than the promised one.
 TEST(ScalarOps, NormSumsSquaresInSixteenLanesJoinedPairwise) {
-  tools::Random random(9);
+  quant::Random random(9);
   std::vector<float> x(40);
   for (float& value : x) value = random.uniform();
   std::array<float, 16> lane{};

@@ -10,7 +10,7 @@
 #include "graph/scalar_executor.h"
 #include "tests/model_runner.h"
 #include "tests/random_model.h"
-#include "tools/random_blocks.h"
+#include "quant/random_blocks.h"
 
 namespace wisp::model {
 namespace {
@@ -155,7 +155,7 @@ TEST(Model, RefusesWindowsThatMakeNoSense) {
 
 // Any number may stand at any key: the model is refused, or it runs.
 TEST(Model, SurvivesRandomHyperparameters) {
-  tools::Random random(11);
+  quant::Random random(11);
   const std::array<std::int64_t, 16> odd = {
       0, 1, 2, 3, 4, 5, 16, 17, 64, 96, 255, 4096, 1ll << 24, 1ll << 31, (1ll << 32) - 1, 1ll << 62};
   int accepted = 0;

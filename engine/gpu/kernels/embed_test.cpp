@@ -14,7 +14,7 @@
 #include "gpu/weights/repack.h"
 #include "quant/block_format.h"
 #include "tests/gpu_devices.h"
-#include "tools/random_blocks.h"
+#include "quant/random_blocks.h"
 
 namespace wisp::gpu {
 namespace {
@@ -45,8 +45,8 @@ TEST_P(GpuEmbed, RowsAreWhatTheTableDecodesTo) {
     const std::uint32_t columns = is_float_type(type) ? 75 : 256;
     const gguf::TensorTypeInfo& info = gguf::tensor_type_info(type);
     std::vector<std::byte> table(std::size_t{columns} / info.block_elements * info.block_bytes * kTokens);
-    tools::Random random(columns);
-    tools::random_blocks(type, 1.0f, random, table);
+    quant::Random random(columns);
+    quant::random_blocks(type, 1.0f, random, table);
     std::vector<float> expected(std::size_t{columns} * kTokens);
     ASSERT_TRUE(quant::decode(type, table, expected));
     const Result<PlaneBytes> room = plane_bytes(type, columns, kTokens);

@@ -17,7 +17,7 @@
 #include "graph/scalar_ops.h"
 #include "tests/gpu_devices.h"
 #include "tests/test_data.h"
-#include "tools/random_blocks.h"
+#include "quant/random_blocks.h"
 
 namespace wisp::gpu {
 namespace {
@@ -38,8 +38,8 @@ Matrix random_matrix(TensorType type, std::uint32_t columns, std::uint32_t rows,
   matrix.weight = {.name = "w", .type = type, .columns = columns, .rows = rows, .use = {}};
   const gguf::TensorTypeInfo& info = gguf::tensor_type_info(type);
   matrix.bytes.resize(std::size_t{columns} / info.block_elements * info.block_bytes * rows);
-  tools::Random random(seed);
-  tools::random_blocks(type, 1.0f / std::sqrt(static_cast<float>(columns)), random, matrix.bytes);
+  quant::Random random(seed);
+  quant::random_blocks(type, 1.0f / std::sqrt(static_cast<float>(columns)), random, matrix.bytes);
   return matrix;
 }
 

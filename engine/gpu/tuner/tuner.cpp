@@ -26,13 +26,14 @@ void Tuner::ask_again(TuningRequest request) {
   questions_.push_back({std::move(request), true});
 }
 
-bool Tuner::answer_untried(const Question& question, const TuningTask& task) {
+Result<bool> Tuner::answer_untried(const Question& question) {
   const std::string& key = question.request.key;
   const std::optional<Choice> known = memory_.find(key);
   const bool use_known = known && mode_ != TuneMode::full && !question.again;
   const bool out_of_time = mode_ == TuneMode::off || (mode_ == TuneMode::fast && spent_ >= kFastBudget);
   if (!use_known && !(out_of_time && !question.again)) return false;
 
+  WISP_TRY(const TuningTask task, question.request.make(false));
   TuningResult result{.key = key, .candidates = {}, .chosen = -1, .remembered = false};
   for (std::size_t i = 0; i < task.candidates.size(); ++i) {
     const TuningCandidate& candidate = task.candidates[i];
@@ -72,10 +73,11 @@ Result<bool> Tuner::poll() {
     if (questions_.empty()) return true;
     Question question = std::move(questions_.back());
     questions_.pop_back();
-    WISP_TRY(TuningTask task, question.request.make());
-    if (answer_untried(question, task)) continue;
+    WISP_TRY(const bool answered, answer_untried(question));
+    if (answered) continue;
     key_ = question.request.key;
     run_began_ = clock_();
+    WISP_TRY(TuningTask task, question.request.make(true));
     run_ = std::make_unique<TuningRun>(device_, memory_, key_, std::move(task), mode_ == TuneMode::full ? kFull : kFast,
                                        clock_);
   }

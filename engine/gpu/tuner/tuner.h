@@ -59,7 +59,7 @@ class Tuner {
     bool again = false;
   };
   // Answers from memory or by default; false: it has to be measured.
-  bool answer_untried(const Question& question, const TuningTask& task);
+  Result<bool> answer_untried(const Question& question);
   void finish_run();
   void keep(TuningResult result);
 

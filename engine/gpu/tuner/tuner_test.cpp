@@ -49,7 +49,7 @@ TuningTask task_of(std::vector<TuningCandidate> candidates) {
 
 TuningRequest request(std::string key, std::vector<TuningCandidate> candidates) {
   return {std::move(key), 1.0,
-          [candidates = std::move(candidates)]() -> Result<TuningTask> { return task_of(candidates); }};
+          [candidates = std::move(candidates)](bool) -> Result<TuningTask> { return task_of(candidates); }};
 }
 
 void finish(Device& device, Tuner& tuner) {

@@ -30,7 +30,7 @@ TuningRun::TuningRun(Device& device, const TuningMemory& memory, std::string_vie
     : device_(device), memory_(memory), task_(std::move(task)), effort_(effort), clock_(clock) {
   results_.resize(task_.candidates.size());
   ways_.resize(task_.candidates.size());
-  answer_.resize(task_.expected.size());
+  answer_.resize(task_.output_words == 0 ? task_.expected.size() : task_.output_words);
   for (std::size_t i = 0; i < task_.candidates.size(); ++i) {
     const TuningCandidate& candidate = task_.candidates[i];
     CandidateResult& result = results_[i];
@@ -194,7 +194,13 @@ void TuningRun::finish_probe() {
   const std::optional<Event> event = device_.take(pending_.front());
   pending_.clear();
   CandidateResult& result = results_[way_];
-  result.error = relative_error(answer_, task_.expected);
+  if (task_.probes.empty()) {
+    result.error = relative_error(std::span(answer_).first(task_.expected.size()), task_.expected);
+  } else {
+    probed_.clear();
+    for (const std::uint32_t at : task_.probes) probed_.push_back(answer_[at]);
+    result.error = relative_error(probed_, task_.expected);
+  }
   if (!event || !event->ok) {
     refuse(way_, Verdict::broken, event ? event->message : "the device did not answer");
   } else if (!(result.error <= task_.tolerance)) {

@@ -107,7 +107,7 @@ class TuningRun {
   std::vector<OpConstants> slots_;
   QuerySetId queries_ = QuerySetId::none;
   BufferId resolved_ = BufferId::none;
-  std::vector<float> answer_;
+  std::vector<float> answer_, probed_;
   std::array<std::uint64_t, 2> stamps_ = {};
   std::uint64_t begin_ns_ = 0;
 };

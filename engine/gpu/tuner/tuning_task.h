@@ -33,7 +33,9 @@ struct TuningTask {
   std::vector<float> arena;                     // the arena before each probe
   std::vector<std::vector<std::byte>> buffers;  // of group 1, each a multiple of 4 bytes
   std::uint32_t output = 0;                     // word of the arena where the answer starts
-  std::vector<float> expected;                  // the answer of the scalar reference
+  std::uint32_t output_words = 0;               // of which these many are read; 0: as many as are expected
+  std::vector<std::uint32_t> probes;            // which of them are looked at; empty: the first ones
+  std::vector<float> expected;                  // by probe, the answer of the scalar reference
   float tolerance = 1e-3f;                      // largest RMS of the difference, as a share of the answer's RMS
   std::vector<TuningCandidate> candidates;      // the first is taken where nothing may be measured
 };
@@ -42,7 +44,8 @@ struct TuningTask {
 struct TuningRequest {
   std::string key;          // "matvec q4_k 2048x8192 rows 1": the shape class and type, never a model's name
   double importance = 1.0;  // share of a step's work, roughly; the largest goes first
-  std::function<Result<TuningTask>()> make;
+  // Without content only the candidates are wanted: nothing will be run.
+  std::function<Result<TuningTask>(bool with_content)> make;
 };
 
 // Whether a device with these limits can run the kernel at all; the reason if not. Asked before anything is compiled.

@@ -14,7 +14,7 @@
 #include "base/half.h"
 #include "gpu/weights/plane_layout.h"
 #include "quant/block_format.h"
-#include "tools/random_blocks.h"
+#include "quant/random_blocks.h"
 
 namespace wisp::gpu {
 namespace {
@@ -33,8 +33,8 @@ struct Planes {
 std::vector<std::byte> random_rows(TensorType type, std::uint32_t columns, std::uint32_t rows) {
   const gguf::TensorTypeInfo& info = gguf::tensor_type_info(type);
   std::vector<std::byte> bytes(std::size_t{columns} / info.block_elements * info.block_bytes * rows);
-  tools::Random random(columns + rows);
-  tools::random_blocks(type, 1.0f, random, bytes);
+  quant::Random random(columns + rows);
+  quant::random_blocks(type, 1.0f, random, bytes);
   return bytes;
 }
 

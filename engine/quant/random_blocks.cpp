@@ -1,4 +1,4 @@
-#include "tools/random_blocks.h"
+#include "quant/random_blocks.h"
 
 #include <algorithm>
 #include <array>
@@ -10,13 +10,11 @@
 #include "quant/k_blocks.h"
 #include "quant/legacy_blocks.h"
 
-namespace wisp::tools {
+namespace wisp::quant {
 
 namespace {
 
 using gguf::TensorType;
-using quant::BlockQ2_K, quant::BlockQ3_K, quant::BlockQ4_K, quant::BlockQ5_K, quant::BlockQ6_K;
-using quant::BlockQ4_0, quant::BlockQ4_1, quant::BlockQ5_0, quant::BlockQ5_1, quant::BlockQ8_0;
 
 // Where a block keeps its f16 scale d and, if it has one, its f16 min; and what random quants and sub-scales come to.
 struct ScaleFields {
@@ -97,4 +95,4 @@ void random_blocks(TensorType type, float deviation, Random& random, std::span<s
   }
 }
 
-}  // namespace wisp::tools
+}  // namespace wisp::quant

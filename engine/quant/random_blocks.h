@@ -7,7 +7,7 @@
 
 #include "gguf/tensor_type.h"
 
-namespace wisp::tools {
+namespace wisp::quant {
 
 // A fast random number generator (splitmix64); its stream depends on the seed alone.
 class Random {
@@ -33,4 +33,4 @@ class Random {
 // Fills `out`, whole blocks of `type`, with values of standard deviation `deviation`.
 void random_blocks(gguf::TensorType type, float deviation, Random& random, std::span<std::byte> out);
 
-}  // namespace wisp::tools
+}  // namespace wisp::quant
