@@ -2,15 +2,18 @@
 #include <memory>
 #include <string>
 
+#include "arguments.h"
 #include "base/thread_pool.h"
 #include "commands.h"
 #include "cpu/cpu_info.h"
 #include "cpu/machine_limits.h"
 #include "doctor_gpu.h"
+#include "doctor_tuning.h"
 #include "help.h"
 #include "join.h"
 #include "json.h"
 #include "model/model.h"
+#include "model_options.h"
 #include "output.h"
 #include "system.h"
 
@@ -24,6 +27,10 @@ struct DoctorOptions {
   bool no_measure = false;
   bool json = false;
   bool gpu = false;
+  std::string adapter;  // part of a name
+  bool tuning = false;
+  gpu::TuneMode tune = gpu::TuneMode::fast;
+  std::string print_wgsl;  // part of a kernel's label
 };
 
 struct Diagnosis {
@@ -101,6 +108,8 @@ std::string report_text(const Diagnosis& found) {
 }
 
 Status doctor(const DoctorOptions& options) {
+  if (!options.print_wgsl.empty()) return print_wgsl(options.adapter, options.print_wgsl);
+  if (options.tuning) return doctor_tuning(options.adapter, options.tune, options.json);
   if (options.gpu) return doctor_gpu(options.json);
   Diagnosis found;
   found.cpu = cpu::cpu_info();
@@ -124,13 +133,34 @@ void add_doctor(CLI::App& app, int& exit_code) {
            "Prints the processor, its features and memory, what it can read and compute at best (measured, about a "
            "second),\n"
            "which kernels wisp takes and why, and what is missing. WISP_CPU=NAME forces a kernel set.");
-  command.footer("Examples:\n  wisp doctor\n  WISP_CPU=avx2 wisp doctor --json\n  wisp doctor --device gpu");
+  command.footer(
+      "Examples:\n  wisp doctor\n  WISP_CPU=avx2 wisp doctor --json\n  wisp doctor --device gpu\n"
+      "  wisp doctor --device gpu --tuning\n  wisp doctor --device gpu --print-wgsl 'matvec q4_k'");
+  const auto set_device = [](const std::string& text, DoctorOptions& chosen) {
+    chosen.gpu = text == "gpu" || text.starts_with("gpu:");
+    chosen.adapter = text.starts_with("gpu:") ? text.substr(4) : "";
+    return chosen.gpu || text == "cpu" ? std::string() : "'" + printable(text) + "' is none of cpu, gpu, gpu:NAME";
+  };
   command
       .add_option_function<std::string>(
-          "--device", [options](const std::string& name) { options->gpu = name == "gpu"; },
+          "--device", [options, set_device](const std::string& text) { set_device(text, *options); },
           "What to examine [cpu]; gpu lists every WebGPU adapter")
-      ->check(CLI::IsMember({"cpu", "gpu"}).description(""))
-      ->type_name("cpu|gpu");
+      ->check([set_device](const std::string& text) {
+        DoctorOptions unused;
+        return set_device(text, unused);
+      })
+      ->type_name("cpu|gpu[:NAME]");
+  command
+      .add_flag("--tuning", options->tuning,
+                "With --device gpu: how each way of a matrix product of a 1 B model fares on it, and which is taken")
+      ->needs("--device");
+  add_tune_option(command, options->tune)->needs("--tuning");
+  command
+      .add_option("--print-wgsl", options->print_wgsl,
+                  "With --device gpu: the text of the kernels whose label holds KERNEL, as generated for it")
+      ->check(refuse_empty)
+      ->type_name("KERNEL")
+      ->needs("--device");
   command.add_option("-t,--threads", options->threads, "Threads to measure with [all processors]")
       ->check(CLI::Range(1, 1024))
       ->type_name("N");

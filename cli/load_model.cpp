@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "cpu/executor.h"
+#include "file_storage.h"
 #include "gpu/executor.h"
 #include "gpu/native/native_device.h"
 #include "graph/scalar_executor.h"
@@ -61,7 +62,9 @@ Result<std::unique_ptr<graph::Executor>> make_executor(const ModelOptions& optio
   if (options.device == Device::gpu) {
     return gpu::make_gpu_executor(
         {.make_device = [adapter = options.gpu] { return gpu::make_native_device({.adapter = adapter}); },
-         .deterministic = options.deterministic});
+         .deterministic = options.deterministic,
+         .tune = options.tune,
+         .storage = std::make_shared<FileStorage>(cache_folder())});
   }
   return cpu::make_cpu_executor({.threads = options.threads, .isa = {}, .repack = !options.no_repack});
 }

@@ -67,9 +67,18 @@ void add_device_option(CLI::App& command, ModelOptions& options, const std::stri
       .add_flag("--deterministic", options.deterministic,
                 "On a GPU: the same tokens whatever shares the step (always so on a CPU)")
       ->group(group);
+  add_tune_option(command, options.tune)->group(group);
 }
 
 }  // namespace
+
+CLI::Option* add_tune_option(CLI::App& command, gpu::TuneMode& mode) {
+  static const std::map<std::string, gpu::TuneMode> modes = {
+      {"off", gpu::TuneMode::off}, {"fast", gpu::TuneMode::fast}, {"full", gpu::TuneMode::full}};
+  return add_choice(command, "--tune", mode, modes,
+                    "Measure on first use which kernels are fastest on a GPU, and remember them: fast takes 5 s at "
+                    "most, and nothing on software adapters [fast]");
+}
 
 std::string kv_name(graph::KvType type) {
   for (const auto& [name, known] : kv_types()) {

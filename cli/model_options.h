@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "gpu/tuner/tuner.h"
 #include "graph/graph.h"
 #include "runtime/engine.h"
 
@@ -28,8 +29,9 @@ struct ModelOptions {
   std::uint32_t sinks = 0;
   bool no_repack = false;
   Device device = Device::cpu;
-  std::string gpu;                 // part of the adapter's name; "": the best
-  bool deterministic = false;      // on a GPU: one kernel per weight whatever the rows
+  std::string gpu;             // part of the adapter's name; "": the best
+  bool deterministic = false;  // on a GPU: one kernel per weight whatever the rows
+  gpu::TuneMode tune = gpu::TuneMode::fast;
   std::uint64_t memory_limit = 0;  // bytes; 0: none
   std::uint32_t ahead = runtime::EngineOptions().steps_ahead;
   std::string trace;  // a path, or ""
@@ -42,6 +44,8 @@ void add_model_options(CLI::App& command, ModelOptions& options, graph::KvType d
 // --device.
 void add_shape_options(CLI::App& command, ModelOptions& options, graph::KvType default_kv);
 
+// --tune: how much a GPU is measured.
+CLI::Option* add_tune_option(CLI::App& command, gpu::TuneMode& mode);
 // "f32", "f16", "q8_0".
 std::string kv_name(graph::KvType type);
 

@@ -58,6 +58,14 @@ Result<Prompt> read_prompt(const RunOptions& options, const text::Tokenizer* tok
   return prompt;
 }
 
+// What a device had to do before the first step; zeros on a CPU.
+Json start_json(const graph::StartCost& cost) {
+  return {{"kernels", cost.kernels},
+          {"known_kernels", cost.known_kernels},
+          {"compile_ms", static_cast<double>(cost.compile_ns) * 1e-6},
+          {"tuning_ms", static_cast<double>(cost.tuning_ns) * 1e-6}};
+}
+
 Status print_generation(const RunOptions& options, const Prompt& prompt, std::uint64_t seed, const Generation& made,
                         const graph::Executor& executor) {
   if (options.print_ids) return print(join_ids(made.ids) + "\n");
@@ -69,6 +77,7 @@ Status print_generation(const RunOptions& options, const Prompt& prompt, std::ui
                    {"seed", seed},
                    {"device", executor.describe()},
                    {"dispatches", executor.dispatches()},
+                   {"start", start_json(executor.start_cost())},
                    {"timings", timings_json(made)}};
     return print_json(result);
   }

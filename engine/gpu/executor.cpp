@@ -14,9 +14,13 @@ namespace {
 class GpuExecutor final : public graph::Executor, public graph::AsyncExecutor {
  public:
   GpuExecutor(GpuOptions options, std::unique_ptr<Device> device)
-      : options_(std::move(options)), can_wait_(device->can_wait()) {
+      : options_(std::move(options)),
+        can_wait_(device->can_wait()),
+        tuning_(options_.deterministic ? TuneMode::off : options_.tune, options_.storage.get()) {
     take(std::move(device));
   }
+
+  ~GpuExecutor() override { tuning_.close(); }  // what is being measured is on the device
 
   // ---- graph::Executor ----
   [[nodiscard]] std::string describe() const override { return description_; }
@@ -68,6 +72,9 @@ class GpuExecutor final : public graph::Executor, public graph::AsyncExecutor {
     return resident_ == nullptr ? std::vector<graph::MemoryUse>() : resident_->memory();
   }
   [[nodiscard]] std::uint64_t dispatches() const override { return tally_.dispatches; }
+  [[nodiscard]] graph::StartCost start_cost() const override {
+    return resident_ == nullptr ? graph::StartCost() : resident_->start_cost();
+  }
   [[nodiscard]] graph::AsyncExecutor* async() override { return this; }
 
   // ---- graph::AsyncExecutor ----
@@ -130,8 +137,10 @@ class GpuExecutor final : public graph::Executor, public graph::AsyncExecutor {
     const DeviceInfo& info = device->info();
     description_ =
         fmt::format("gpu {} ({}){}", info.name, info.backend, options_.deterministic ? ", deterministic" : "");
-    resident_ = std::make_unique<Resident>(
-        std::move(device), LowerOptions{.int8 = options_.int8, .deterministic = options_.deterministic}, tally_);
+    tuning_.open(*device);
+    resident_ = std::make_unique<Resident>(std::move(device),
+                                           LowerOptions{.int8 = options_.int8, .deterministic = options_.deterministic},
+                                           tally_, tuning_, options_.storage.get());
   }
 
   // Drops a lost device and all that was on it.
@@ -140,6 +149,7 @@ class GpuExecutor final : public graph::Executor, public graph::AsyncExecutor {
     loss_ = resident_->device().lost();
     log_warning("{}: the device was lost ({}); the model is loaded again", description_, loss_);
     ++losses_;
+    tuning_.close();
     resident_.reset();
     return true;
   }
@@ -166,6 +176,7 @@ class GpuExecutor final : public graph::Executor, public graph::AsyncExecutor {
   bool can_wait_;
   std::string description_;
   Tally tally_;
+  Tuning tuning_;
   std::unique_ptr<Resident> resident_;  // nullptr between a loss and the next device
   std::uint64_t losses_ = 0;
   std::string loss_;

@@ -7,6 +7,8 @@
 
 #include "base/result.h"
 #include "gpu/device/device.h"
+#include "gpu/storage.h"
+#include "gpu/tuner/tuner.h"
 #include "graph/executor.h"
 
 namespace wisp::gpu {
@@ -18,6 +20,9 @@ struct GpuOptions {
   bool int8 = true;
   // One kernel per weight whatever the number of rows, so that a sequence's tokens do not depend on its company.
   bool deterministic = false;
+  TuneMode tune = TuneMode::fast;
+  // Keeps what was tuned and which kernels a model needs from run to run; nullptr: nothing is kept.
+  std::shared_ptr<Storage> storage = nullptr;
 };
 
 // Code::device when there is no device, or not yet. Graph and file of load_weights() must outlive the executor: they

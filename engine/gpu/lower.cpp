@@ -6,6 +6,7 @@
 
 #include "gpu/kernels/attention.h"
 #include "gpu/kernels/matmul.h"
+#include "gpu/kernels/matmul_ways.h"
 #include "gpu/kernels/row_ops.h"
 #include "gpu/kernels/sampling.h"
 #include "gpu/weights/plane_layout.h"
@@ -19,8 +20,6 @@ using graph::Projection;
 using graph::ValueId;
 using graph::WeightId;
 
-// Plans of up to so many rows use the matvec kernel, larger ones the tiled one.
-constexpr std::uint32_t kMatVecRows = 8;
 // Partial results of attention at a time; beyond, rows take turns.
 constexpr std::uint64_t kPartialWords = (std::uint64_t{32} << 20) / 4;
 
@@ -36,6 +35,7 @@ class Lowering {
   Result<Program> run() {
     for (op_ = 0; op_ < static_cast<int>(graph_.ops.size()); ++op_) {
       next_scratch_ = scratch_at_;  // nothing lives in scratch from one op to the next
+      if (asking() && !std::holds_alternative<MatMulOp>(graph_.ops[static_cast<std::size_t>(op_)])) continue;
       if (const graph::AddOp* sum = sum_behind_norm()) {
         const auto& norm = std::get<graph::NormOp>(graph_.ops[static_cast<std::size_t>(op_)]);
         WISP_CHECK(add_norm(norm.norm, at(norm.in), at(sum->out), width(norm.in), rows_of(norm.in),
@@ -45,6 +45,7 @@ class Lowering {
       }
       WISP_CHECK(std::visit([&](const auto& op) { return lower(op); }, graph_.ops[static_cast<std::size_t>(op_)]));
     }
+    if (asking()) return Program();
     program_.choosing = program_.dispatches.size();
     WISP_CHECK(choose_tokens());
     const std::uint64_t bytes = most_scratch_ * 4;
@@ -273,9 +274,10 @@ class Lowering {
 
   struct Before {
     std::uint32_t x;  // [rows, columns]
+    std::uint32_t columns;
     Extent::Of of;
-    const graph::NormSpec* norm;  // nullptr: none
-    std::uint32_t normed;         // scratch for many rows
+    const graph::NormSpec* norm = nullptr;     // nullptr: none
+    std::optional<std::uint32_t> normed = {};  // where x behind its norm is, once something wanted it
   };
 
   // A run of parts that share a dispatch.
@@ -284,14 +286,13 @@ class Lowering {
     const MatrixPart* part;
   };
 
-  Status multiply(const Before& before, std::span<const Piece> pieces, bool gated, bool int8,
-                  graph::Activation activation, std::uint32_t residual, bool has_residual) {
+  Status multiply(Before& before, std::span<const Piece> pieces, bool gated, bool int8, graph::Activation activation,
+                  std::uint32_t residual, bool has_residual) {
     MatMulSpec spec{.matrices = {},
                     .columns = weight(pieces.front().product->weight).columns,
                     .gated = gated,
                     .residual = has_residual,
-                    .activation = activation,
-                    .int8 = int8};
+                    .activation = activation};
     MatMulConstants constants{.x = before.x, .residual = residual, .row_set = row_set(before.of)};
     std::vector<Binding> bindings;
     for (std::size_t p = 0; p < pieces.size(); ++p) {
@@ -309,33 +310,73 @@ class Lowering {
     if (has_residual) constants.residual += pieces.front().part->first_row;
 
     spec.norm = before.norm != nullptr;
-    if (spec.norm) {
-      constants.norm = vector(before.norm->weight);
-      constants.eps = before.norm->eps;
-    }
-    const auto add_few = [&](std::uint32_t rows, std::uint32_t least, std::uint32_t last) {
-      const std::vector<MatVecShape> shapes = matvec_shapes(spec, rows, info_);
-      const MatVecShape shape = shapes.empty() ? MatVecShape{rows, 4} : shapes.front();
-      return add(matvec_kernel(spec, shape, info_), matvec_grid(spec, shape, before.of), constants, bindings, before.of,
-                 least, last);
+    const auto go = [&](const MatMulWay& way, std::uint32_t least) -> Status {
+      MatMulSpec one = spec;
+      MatMulConstants here = constants;
+      one.int8 = way.int8;
+      if (spec.norm && (way.norm_before || way.tiled)) {
+        one.norm = false;
+        WISP_TRY(here.x, normed(before));
+      } else if (spec.norm) {
+        here.norm = vector(before.norm->weight);
+        here.eps = before.norm->eps;
+      }
+      const std::uint32_t last = least == 1 && varies(before.of) ? 1 : ~0u;
+      if (way.tiled) {
+        return add(matmul_kernel(one, info_), matmul_grid(one, before.of), here, bindings, before.of, least, last);
+      }
+      return add(matvec_kernel(one, way.shape, info_), matvec_grid(one, way.shape, before.of), here, bindings,
+                 before.of, least, last);
     };
+    std::uint64_t bytes = 0;
+    for (const Binding& binding : bindings) bytes += binding.bytes;
+    if (asking()) {
+      if (varies(before.of)) ask(spec, int8, 1, bytes);
+      ask(spec, int8, most_rows(before.of), bytes);
+      return {};
+    }
+    program_.questions.resize(graph_.ops.size());
+    std::string& asked = program_.questions[static_cast<std::size_t>(op_)];
+    if (asked.empty()) asked = question_key({spec, row_class(most_rows(before.of)), int8});
     // A step is about as large as its plan, so one kernel does; of the rows with logits there may be one or many.
-    const std::uint32_t most = most_rows(before.of);
-    const bool varies = before.of == Extent::Of::logit_rows && most > 1;
-    if (varies) WISP_CHECK(add_few(1, 1, 1));
-    const std::uint32_t least = varies ? 2 : 1;
-    if (context_.deterministic || most <= kMatVecRows) {
-      return add_few(std::bit_ceil(std::min(most, matvec_rows(info_))), least, ~0u);
+    if (varies(before.of)) WISP_CHECK(go(way_of(spec, int8, 1), 1));
+    return go(way_of(spec, int8, most_rows(before.of)), varies(before.of) ? 2 : 1);
+  }
+
+  bool varies(Extent::Of of) const { return of == Extent::Of::logit_rows && most_rows(of) > 1; }
+
+  // x behind its norm, as a dispatch of its own before the first product that wants it so.
+  Result<std::uint32_t> normed(Before& before) {
+    if (!before.normed) {
+      const std::uint32_t columns = before.columns;
+      before.normed = scratch(std::uint64_t{most_rows(before.of)} * columns);
+      WISP_CHECK(add_norm(*before.norm, before.x, *before.normed, columns, before.of));
     }
-    if (spec.norm) {
-      spec.norm = false;
-      constants.x = before.normed;
+    return *before.normed;
+  }
+
+  // ---- which way ----
+  bool asking() const { return context_.questions != nullptr; }
+  void ask(const MatMulSpec& spec, bool int8, std::uint32_t rows, std::uint64_t bytes) {
+    const MatMulQuestion question{spec, row_class(rows), int8};
+    context_.questions->try_emplace(question_key(question), question, 0).first->second.bytes += bytes;
+  }
+  MatMulWay way_of(const MatMulSpec& spec, bool int8, std::uint32_t rows) const {
+    const MatMulQuestion question{spec, row_class(rows), int8};
+    if (context_.choices != nullptr && !context_.deterministic) {
+      const auto chosen = context_.choices->find(question_key(question));
+      if (chosen != context_.choices->end()) return chosen->second;
     }
-    return add(matmul_kernel(spec, info_), matmul_grid(spec, before.of), constants, bindings, before.of, least);
+    if (!context_.deterministic || rows == 1) return matmul_ways(question, info_).front();
+    MatMulSpec one = spec;
+    one.int8 = int8;
+    const std::uint32_t shared = std::bit_ceil(std::min(rows, matvec_rows(info_)));
+    const std::vector<MatVecShape> shapes = matvec_shapes(one, shared, info_);
+    return {.shape = shapes.empty() ? MatVecShape{shared, 4} : shapes.front(), .int8 = int8};
   }
 
   // Every product, in as few dispatches as bindings allow.
-  Status multiply_each(const Before& before, std::span<const Product> products, graph::Activation activation,
+  Status multiply_each(Before& before, std::span<const Product> products, graph::Activation activation,
                        std::uint32_t residual, bool has_residual) {
     std::vector<Piece> pieces;
     const auto flush = [&]() -> Status {
@@ -355,7 +396,7 @@ class Lowering {
     return flush();
   }
 
-  Status multiply_gated(const Before& before, std::span<const Product> products, graph::Activation activation,
+  Status multiply_gated(Before& before, std::span<const Product> products, graph::Activation activation,
                         std::uint32_t out, std::uint32_t columns) {
     const auto& gate = context_.weights.parts(products[0].weight);
     const auto& up = context_.weights.parts(products[1].weight);
@@ -371,20 +412,21 @@ class Lowering {
     // Cut in different places: each alone, joined afterwards.
     WISP_CHECK(multiply_each(before, products.first(1), activation, 0, false));
     WISP_CHECK(multiply_each(before, products.last(1), graph::Activation::none, 0, false));
+    if (asking()) return {};
     return add_elementwise(Elementwise::mul, {.a = products[0].out, .b = products[1].out, .out = out, .width = columns},
                            before.of);
   }
 
   Status lower(const MatMulOp& op) {
     const Extent::Of of = rows_of(op.in);
-    Before before{at(op.in), of, op.norm ? &*op.norm : nullptr, 0};
     const std::uint32_t columns = width(op.in);
-    // Norms of groups are not the matvec's: they go before.
-    const bool whole_rows = op.norm && op.norm->group == columns;
-    if (op.norm && (!whole_rows || (!context_.deterministic && most_rows(of) > kMatVecRows))) {
-      before.normed = scratch(std::uint64_t{most_rows(of)} * columns);
-      WISP_CHECK(add_norm(*op.norm, before.x, before.normed, columns, of));
-      if (!whole_rows) before = {before.normed, of, nullptr, 0};
+    Before before{.x = at(op.in), .columns = columns, .of = of, .norm = op.norm ? &*op.norm : nullptr};
+    // Norms of groups are not the products': they go before.
+    if (op.norm && op.norm->group != columns) {
+      if (!asking()) {
+        WISP_TRY(before.x, normed(before));
+      }
+      before.norm = nullptr;
     }
 
     std::vector<Product> products;
@@ -409,6 +451,7 @@ class Lowering {
     }
     const bool has_residual = op.residual != graph::kNoValue;
     WISP_CHECK(multiply_each(before, products, op.activation, has_residual ? at(op.residual) : 0, has_residual));
+    if (asking()) return {};
     return op.combine == Combine::qkv ? finish_qkv(op, products) : finish_heads(op, products);
   }
 
@@ -491,6 +534,16 @@ class Lowering {
 
 }  // namespace
 
-Result<Program> lower(const graph::Plan& plan, const LowerContext& context) { return Lowering(plan, context).run(); }
+Result<Program> lower(const graph::Plan& plan, LowerContext context) {
+  context.questions = nullptr;
+  return Lowering(plan, context).run();
+}
+
+Status ask(const graph::Plan& plan, LowerContext context, Questions& questions) {
+  context.questions = &questions;
+  const Result<Program> nothing = Lowering(plan, context).run();
+  if (!nothing) return std::unexpected(nothing.error());
+  return {};
+}
 
 }  // namespace wisp::gpu

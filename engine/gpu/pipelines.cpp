@@ -24,6 +24,12 @@ LayoutId Pipelines::layout(const std::vector<BindingKind>& kinds) {
 }
 
 Pipeline Pipelines::get(const Kernel& kernel) {
+  Known& known = find(kernel);
+  known.wanted = true;
+  return known.pipeline;
+}
+
+Pipelines::Known& Pipelines::find(const Kernel& kernel) {
   const auto known = by_text_.find(kernel.wgsl);
   if (known != by_text_.end()) return known->second;
   commands_.clear();
@@ -34,9 +40,17 @@ Pipeline Pipelines::get(const Kernel& kernel) {
                             std::span(layouts).first(pipeline.layout == LayoutId::none ? 1 : 2), kernel.label);
   if (compiling_.empty()) began_ns_ = now_ns();
   device_.run(commands_);
-  compiling_.push_back({ticket, kernel.label});
-  by_text_.emplace(kernel.wgsl, pipeline);
-  return pipeline;
+  const auto added = by_text_.try_emplace(kernel.wgsl, Known{pipeline, kernel.label, kernel.bindings}).first;
+  compiling_.push_back({ticket, added});
+  return added->second;
+}
+
+std::vector<Kernel> Pipelines::wanted() const {
+  std::vector<Kernel> kernels;
+  for (const auto& [text, known] : by_text_) {
+    if (known.wanted) kernels.push_back({.label = known.label, .wgsl = text, .bindings = known.bindings});
+  }
+  return kernels;
 }
 
 BindGroupId Pipelines::group(const Pipeline& pipeline, const std::vector<Binding>& bindings, std::string_view label) {
@@ -64,11 +78,15 @@ Result<bool> Pipelines::poll() {
       ++i;
       continue;
     }
-    if (!event->ok) {
-      return fail(Code::internal, "the kernel '{}' does not compile on {}: {}", compiling_[i].label,
+    if (!event->ok && compiling_[i].text->second.wanted) {
+      return fail(Code::internal, "the kernel '{}' does not compile on {}: {}", compiling_[i].text->second.label,
                   device_.info().name, event->message);
     }
-    ++compiled_;
+    if (event->ok) {
+      ++compiled_;
+    } else {
+      by_text_.erase(compiling_[i].text);
+    }
     compiling_[i] = compiling_.back();
     compiling_.pop_back();
     if (compiling_.empty()) compile_ns_ += now_ns() - began_ns_;

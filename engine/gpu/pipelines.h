@@ -24,6 +24,10 @@ class Pipelines {
 
   // Starts compiling where the text is new.
   Pipeline get(const Kernel& kernel);
+  // The same for a kernel that will probably be wanted; nobody hears of it if it does not compile and is not.
+  void hint(const Kernel& kernel) { static_cast<void>(find(kernel)); }
+  // All that get() was asked for.
+  [[nodiscard]] std::vector<Kernel> wanted() const;
   // A bind group of group 1 for a pipeline; none where it has no bindings.
   BindGroupId group(const Pipeline& pipeline, const std::vector<Binding>& bindings, std::string_view label);
   [[nodiscard]] LayoutId shared_layout() const { return shared_layout_; }
@@ -37,17 +41,25 @@ class Pipelines {
   [[nodiscard]] std::uint64_t compile_nanoseconds() const { return compile_ns_; }
 
  private:
+  struct Known {
+    Pipeline pipeline;
+    std::string label;
+    std::vector<BindingKind> bindings;
+    bool wanted = false;
+  };
+  using Texts = std::map<std::string, Known, std::less<>>;
   struct Compiling {
     Ticket ticket;
-    std::string label;
+    Texts::iterator text;
   };
+  Known& find(const Kernel& kernel);
   LayoutId layout(const std::vector<BindingKind>& kinds);
 
   Device& device_;
   Commands commands_;
   LayoutId shared_layout_ = LayoutId::none;
   std::map<std::vector<BindingKind>, LayoutId> layouts_;
-  std::map<std::string, Pipeline, std::less<>> by_text_;
+  Texts by_text_;
   std::map<std::vector<std::uint64_t>, BindGroupId> groups_;
   std::vector<Compiling> compiling_;
   std::size_t compiled_ = 0;

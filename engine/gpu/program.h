@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "gpu/pipelines.h"
@@ -25,6 +26,7 @@ struct Program {
   std::vector<Dispatch> dispatches;
   std::size_t choosing = 0;            // the first of those behind the last op, which choose tokens
   std::vector<OpConstants> constants;  // by slot
+  std::vector<std::string> questions;  // by op, of its first product: what the tuner was asked; empty: nothing
   std::uint32_t arena_words = 0;       // vectors, values and scratch
 };
 

@@ -3,19 +3,29 @@
 #include <algorithm>
 
 #include "base/checked.h"
+#include "base/log.h"
+#include "gpu/kernel_cache.h"
 #include "gpu/lower.h"
 #include "graph/step_check.h"
 
 namespace wisp::gpu {
+namespace {
+
+// One decode step in so many is timed by op, so that a kernel's drift is noticed; its passes cost little, seldom.
+constexpr std::uint64_t kWatchedStep = 16;
+
+}  // namespace
 
 PlanKey key_of(const graph::Plan& plan) {
   return {plan.graph.get(), std::uint64_t{plan.max_rows} << 32 | plan.max_logit_rows};
 }
 
-Resident::Resident(std::unique_ptr<Device> device, LowerOptions options, Tally& tally)
+Resident::Resident(std::unique_ptr<Device> device, LowerOptions options, Tally& tally, Tuning& tuning, Storage* storage)
     : device_(std::move(device)),
       options_(options),
       tally_(tally),
+      tuning_(tuning),
+      storage_(storage),
       pipelines_(*device_),
       weights_(*device_),
       kv_(*device_) {}
@@ -23,6 +33,7 @@ Resident::Resident(std::unique_ptr<Device> device, LowerOptions options, Tally& 
 // ---- before the first step ----
 
 Status Resident::load(const graph::Graph& graph, const gguf::File& file, const graph::LoadProgress& progress) {
+  hint_kernels(graph);
   WISP_CHECK(weights_.load(graph, file, progress));
   step_.prepare(graph);
   layers_worth_ = 0.0;
@@ -75,19 +86,33 @@ void Resident::grow_arena(std::uint32_t words) {
   device_->run(commands_);
 }
 
+LowerContext Resident::context() {
+  return {.device = *device_,
+          .pipelines = pipelines_,
+          .weights = weights_,
+          .kv = kv_,
+          .step = step_,
+          .sampled = sampled_,
+          .results = results_,
+          .int8 = options_.int8,
+          .deterministic = options_.deterministic,
+          .choices = &tuning_.choices()};
+}
+
 Status Resident::prepare(const graph::Plan& plan) {
   tally_.counters.resize(std::max(tally_.counters.size(), plan.graph->ops.size()));
+  plans_.insert_or_assign(key_of(plan), plan);
   if (programs_.contains(key_of(plan))) return {};
-  const LowerContext context{.device = *device_,
-                             .pipelines = pipelines_,
-                             .weights = weights_,
-                             .kv = kv_,
-                             .step = step_,
-                             .sampled = sampled_,
-                             .results = results_,
-                             .int8 = options_.int8,
-                             .deterministic = options_.deterministic};
-  WISP_TRY(Program program, lower(plan, context));
+  // In deterministic mode nothing may depend on what was measured.
+  if (!tuning_.active() || options_.deterministic) return make_program(plan);
+  Questions questions;
+  WISP_CHECK(ask(plan, context(), questions));
+  tuning_.ask(questions);
+  return {};
+}
+
+Status Resident::make_program(const graph::Plan& plan) {
+  WISP_TRY(Program program, lower(plan, context()));
   grow_arena(program.arena_words);
   Prepared& prepared = programs_[key_of(plan)];
   prepared.program = std::move(program);
@@ -98,6 +123,25 @@ Status Resident::prepare(const graph::Plan& plan) {
   commands_.write_buffer(prepared.op, 0, constants);
   device_->run(commands_);
   return check();
+}
+
+// What the same model wanted the last time is compiled while its weights load.
+void Resident::hint_kernels(const graph::Graph& graph) {
+  cache_name_ = kernel_cache_name(device_->info(), graph);
+  cached_kernels_ = storage_ == nullptr ? std::string() : storage_->read(cache_name_);
+  if (cached_kernels_.empty()) return;
+  const Result<std::vector<Kernel>> kernels = read_kernels(cached_kernels_);
+  if (!kernels) return log_warning("kernels of an earlier run are not used: {}", kernels.error().message);
+  for (const Kernel& kernel : *kernels) pipelines_.hint(kernel);
+  known_kernels_ = static_cast<std::uint32_t>(kernels->size());
+}
+
+void Resident::keep_kernels() {
+  if (storage_ == nullptr) return;
+  std::string text = write_kernels(pipelines_.wanted());
+  if (text == cached_kernels_) return;
+  storage_->write(cache_name_, text);
+  cached_kernels_ = std::move(text);
 }
 
 void Resident::bind(Prepared& prepared) {
@@ -140,6 +184,7 @@ Status Resident::submit(const graph::Plan& plan, const graph::StepInputs& step,
   flying.tokens.resize(samples.size());
   flying.reads.clear();
   flying.times.ops.clear();
+  flying.plan = key_of(plan);
 
   // Steps before this one have read the buffer by the time it is written: the device's queue keeps the order.
   commands_.clear();
@@ -181,7 +226,7 @@ void Resident::record(const Prepared& prepared, const Dispatch& dispatch, PassSt
 
 // One pass for all, or one an op where its time is wanted.
 void Resident::record_ops(const Prepared& prepared, const graph::Plan& plan, Flying& step) {
-  const bool timed = tally_.profiling && device_->info().features.timestamps;
+  const bool timed = device_->info().features.timestamps && (tally_.profiling || watches());
   if (timed) {
     timer_.prepare(*device_, plan.graph->ops.size());
   } else {
@@ -255,7 +300,10 @@ Result<std::optional<graph::StepOutput>> Resident::collect() {
   }
   WISP_CHECK(outcome);
   WISP_CHECK(check());
-  if (!step.times.ops.empty()) OpTimer::report(device_->info(), step.times, tally_.counters, tally_.trace);
+  if (!step.times.ops.empty() && tally_.profiling) {
+    OpTimer::report(device_->info(), step.times, tally_.counters, tally_.trace);
+  }
+  if (!step.times.ops.empty() && tuning_.active()) observe(step);
   // The step's own memory is the next one's.
   output_tokens_.swap(step.tokens);
   output_logits_.swap(step.logits);
@@ -265,12 +313,63 @@ Result<std::optional<graph::StepOutput>> Resident::collect() {
 // ---- what the device says ----
 
 Result<bool> Resident::poll() {
+  if (tuning_.drifted()) retuning_ = true;
+  if (programs_.size() < plans_.size() || retuning_) {
+    WISP_TRY(const bool tuned, tuning_.poll());
+    if (!tuned) return false;
+    if (retuning_) forget_programs();
+    for (const auto& [key, plan] : plans_) {
+      if (!programs_.contains(key)) WISP_CHECK(make_program(plan));
+    }
+  }
   WISP_TRY(const bool compiled, pipelines_.poll());
   WISP_CHECK(check());
+  if (compiled && kept_programs_ != programs_.size()) {
+    keep_kernels();
+    kept_programs_ = programs_.size();
+  }
   return compiled;
 }
 
+// Steps in flight have been recorded, and keep what they use.
+void Resident::forget_programs() {
+  commands_.clear();
+  for (const auto& [key, prepared] : programs_) {
+    if (prepared.shared != BindGroupId::none) commands_.destroy_bind_group(prepared.shared);
+    commands_.destroy_buffer(prepared.op);
+  }
+  device_->run(commands_);
+  programs_.clear();
+  retuning_ = false;
+  kept_programs_ = 0;
+}
+
+// ---- drift ----
+
+bool Resident::watches() { return tuning_.active() && step_.counts().rows == 1 && steps_++ % kWatchedStep == 0; }
+
+void Resident::observe(const Flying& step) {
+  const auto found = programs_.find(step.plan);
+  if (found == programs_.end() || step.plan.second >> 32 != 1) return;
+  const std::vector<std::string>& questions = found->second.program.questions;
+  for (std::size_t i = 0; i < step.times.ops.size(); ++i) {
+    const auto op = static_cast<std::size_t>(step.times.ops[i]);
+    const std::uint64_t begin = step.times.stamps[2 * i], end = step.times.stamps[2 * i + 1];
+    if (op >= questions.size() || questions[op].empty() || end <= begin) continue;
+    tuning_.observe(questions[op], static_cast<std::uint64_t>(static_cast<double>(end - begin) *
+                                                              device_->info().timestamp_nanoseconds));
+  }
+}
+
+graph::StartCost Resident::start_cost() const {
+  return {.kernels = static_cast<std::uint32_t>(pipelines_.compiled()),
+          .known_kernels = known_kernels_,
+          .compile_ns = pipelines_.compile_nanoseconds(),
+          .tuning_ns = tuning_.spent_nanoseconds()};
+}
+
 Ticket Resident::waits_for() const {
+  if (const Ticket tuning = tuning_.waits_for(); tuning != Ticket::none) return tuning;
   if (const Ticket compiling = pipelines_.waits_for(); compiling != Ticket::none) return compiling;
   if (in_flight_ == 0) return Ticket::none;
   const auto waits = [&](Ticket ticket) { return !device_->has(ticket); };

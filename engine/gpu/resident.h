@@ -16,7 +16,9 @@
 #include "gpu/program.h"
 #include "gpu/slot_ring.h"
 #include "gpu/step_writer.h"
+#include "gpu/storage.h"
 #include "gpu/trial_allocation.h"
+#include "gpu/tuning.h"
 #include "gpu/weights/device_weights.h"
 #include "graph/async_executor.h"
 #include "graph/executor.h"
@@ -43,8 +45,8 @@ PlanKey key_of(const graph::Plan& plan);
 
 class Resident {
  public:
-  // `tally` outlives it.
-  Resident(std::unique_ptr<Device> device, LowerOptions options, Tally& tally);
+  // `tally`, `tuning`, which knows the device, and `storage`, which may be nullptr, outlive it.
+  Resident(std::unique_ptr<Device> device, LowerOptions options, Tally& tally, Tuning& tuning, Storage* storage);
 
   [[nodiscard]] Device& device() { return *device_; }
   [[nodiscard]] const Device& device() const { return *device_; }
@@ -55,13 +57,14 @@ class Resident {
   Status allocate_kv(const graph::KvLayout& layout, graph::KvType type, std::span<const std::uint32_t> blocks) {
     return kv_.allocate(layout, type, blocks);
   }
-  // Starts compiling what is new.
+  // Starts compiling what is new, or asks the tuner first.
   Status prepare(const graph::Plan& plan);
 
-  // Gathers what the device has answered. True: everything that was prepared is compiled.
+  // Gathers what the device has answered. True: everything that was prepared is tuned and compiled.
   Result<bool> poll();
   // What the next poll() or collect() waits for; Ticket::none: nothing.
   [[nodiscard]] Ticket waits_for() const;
+  [[nodiscard]] graph::StartCost start_cost() const;
 
   Status submit(const graph::Plan& plan, const graph::StepInputs& step, std::span<const graph::DeviceSample> samples,
                 std::span<const std::uint32_t> logits_wanted);
@@ -85,8 +88,17 @@ class Resident {
     std::vector<float> logits;         // [rows asked for, vocabulary]
     std::vector<Ticket> reads;
     OpTimes times;
+    PlanKey plan;
   };
 
+  [[nodiscard]] LowerContext context();
+  Status make_program(const graph::Plan& plan);
+  void hint_kernels(const graph::Graph& graph);
+  void keep_kernels();
+  void forget_programs();
+  // Whether this step's ops are timed for the drift watch.
+  [[nodiscard]] bool watches();
+  void observe(const Flying& step);
   void make_buffer(Binding& buffer, std::uint64_t bytes, std::string_view label);
   void grow_arena(std::uint32_t words);
   void bind(Prepared& prepared);
@@ -108,12 +120,21 @@ class Resident {
   std::unique_ptr<Device> device_;  // first: the others give back to it
   LowerOptions options_;
   Tally& tally_;
+  Tuning& tuning_;
+  Storage* storage_;
   Pipelines pipelines_;
   DeviceWeights weights_;
   KvPool kv_;
   StepWriter step_;
   SlotRing slots_;
-  std::map<PlanKey, Prepared> programs_;
+  std::map<PlanKey, graph::Plan> plans_;
+  std::map<PlanKey, Prepared> programs_;  // of all plans, or fewer while the tuner is at work
+  bool retuning_ = false;                 // a way has drifted
+  std::string cache_name_;                // of the kernels
+  std::string cached_kernels_;            // what was read under it
+  std::uint32_t known_kernels_ = 0;
+  std::size_t kept_programs_ = 0;  // whose kernels were written
+  std::uint64_t steps_ = 0;
   Binding arena_, step_buffer_, sampled_, results_;
   std::uint64_t generation_ = 1;  // of arena_ and step_buffer_
   Commands commands_;

@@ -49,6 +49,14 @@ struct OpCounter {
   std::uint64_t nanoseconds = 0;
 };
 
+// What it took to get ready on a device, all losses together.
+struct StartCost {
+  std::uint32_t kernels = 0;        // compiled
+  std::uint32_t known_kernels = 0;  // of them so many were known from an earlier run, and compiled while weights loaded
+  std::uint64_t compile_ns = 0;     // while at least one was being compiled
+  std::uint64_t tuning_ns = 0;
+};
+
 // Called with bytes done and in all while weights load; return false to cancel.
 using LoadProgress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
 
@@ -84,6 +92,8 @@ class Executor {
 
   // Kernels launched on a device so far; 0 where there is none.
   [[nodiscard]] virtual std::uint64_t dispatches() const { return 0; }
+
+  [[nodiscard]] virtual StartCost start_cost() const { return {}; }
 
   // The same backend as one that works by itself (async_executor.h); nullptr where it computes in the caller's time.
   [[nodiscard]] virtual AsyncExecutor* async() { return nullptr; }

@@ -13,8 +13,8 @@
 #include "gpu/weights/plane_layout.h"
 #include "gpu/weights/repack.h"
 #include "quant/block_format.h"
-#include "tests/gpu_devices.h"
 #include "quant/random_blocks.h"
+#include "tests/gpu_devices.h"
 
 namespace wisp::gpu {
 namespace {

@@ -49,7 +49,8 @@ std::string label_of(std::string_view kernel, const MatMulSpec& spec) {
   for (const MatrixUse& matrix : spec.matrices) {
     label += fmt::format(" {} {}x{}", decoder_name(matrix.type), matrix.rows, spec.columns);
   }
-  return label + (spec.int8 ? " int8" : " float");
+  return label + (spec.gated ? " gated" : "") + (spec.norm ? " norm" : "") + (spec.residual ? " residual" : "") +
+         (spec.int8 ? " int8" : " float");
 }
 
 std::uint32_t units_of(const MatMulSpec& spec, std::uint32_t unit) {

@@ -15,9 +15,9 @@
 #include "gpu/weights/repack.h"
 #include "graph/scalar_matmul.h"
 #include "graph/scalar_ops.h"
+#include "quant/random_blocks.h"
 #include "tests/gpu_devices.h"
 #include "tests/test_data.h"
-#include "quant/random_blocks.h"
 
 namespace wisp::gpu {
 namespace {

@@ -39,6 +39,7 @@ Result<bool> Tuner::answer_untried(const Question& question) {
     const TuningCandidate& candidate = task.candidates[i];
     CandidateResult one{.name = candidate.name, .note = {}};
     for (const TuningDispatch& dispatch : candidate.dispatches) {
+      measure_up(dispatch.kernel, one);
       const Status fitting = fits(dispatch.kernel, device_.info().limits);
       if (fitting) continue;
       one.verdict = Verdict::past_limits;

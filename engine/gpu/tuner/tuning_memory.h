@@ -37,6 +37,8 @@ class TuningMemory {
   void disable(std::string_view key, std::string_view candidate, std::string_view reason);
   [[nodiscard]] const std::string* disabled(std::string_view key, std::string_view candidate) const;
 
+  // Of this device.
+  [[nodiscard]] bool knows_any() const { return devices_.contains(device_); }
   [[nodiscard]] std::string text() const;
   // Whether something was added since the last text().
   [[nodiscard]] bool changed() const { return changed_; }

@@ -18,6 +18,12 @@ std::string_view verdict_name(Verdict verdict) {
   return "";
 }
 
+void measure_up(const Kernel& kernel, CandidateResult& result) {
+  const auto& [x, y, z] = kernel.workgroup;
+  result.invocations = std::max(result.invocations, x * y * z);
+  result.workgroup_bytes = std::max(result.workgroup_bytes, kernel.workgroup_bytes);
+}
+
 namespace {
 
 constexpr std::array kSharedBindings = {BindingKind::storage_read, BindingKind::storage_read_write,
@@ -37,9 +43,7 @@ TuningRun::TuningRun(Device& device, const TuningMemory& memory, std::string_vie
     result.name = candidate.name;
     if (const std::string* reason = memory_.disabled(key, candidate.name)) refuse(i, Verdict::disabled, *reason);
     for (const TuningDispatch& dispatch : candidate.dispatches) {
-      const auto& [x, y, z] = dispatch.kernel.workgroup;
-      result.invocations = std::max(result.invocations, x * y * z);
-      result.workgroup_bytes = std::max(result.workgroup_bytes, dispatch.kernel.workgroup_bytes);
+      measure_up(dispatch.kernel, result);
       const Status fitting = fits(dispatch.kernel, device_.info().limits);
       if (!fitting) refuse(i, Verdict::past_limits, fitting.error().message);
     }

@@ -34,6 +34,9 @@ struct CandidateResult {
   std::string note;                   // why it was refused
 };
 
+// Notes what a kernel takes of a workgroup's limits.
+void measure_up(const Kernel& kernel, CandidateResult& result);
+
 struct TimingEffort {
   std::uint32_t samples = 5;                     // the median counts
   std::uint64_t sample_nanoseconds = 1'000'000;  // a sample repeats a way until it takes about this long
