@@ -9,6 +9,7 @@
 #include "cpu/machine_limits.h"
 #include "doctor_gpu.h"
 #include "doctor_tuning.h"
+#include "gpu/native/native_device.h"
 #include "help.h"
 #include "join.h"
 #include "json.h"
@@ -39,8 +40,21 @@ struct Diagnosis {
   const cpu::Kernels* kernels = nullptr;
   std::string why;
   std::optional<cpu::MachineLimits> limits;
+  std::vector<std::string> adapters;  // of WebGPU, by name
+  std::string no_adapters;            // why there are none
   std::vector<std::string> advice;
 };
+
+void find_adapters(Diagnosis& found) {
+  const Result<std::vector<gpu::DeviceInfo>> adapters = gpu::list_adapters();
+  if (!adapters) {
+    found.no_adapters = adapters.error().message;
+  } else if (adapters->empty()) {
+    found.no_adapters = "no driver for Vulkan, Metal or Direct3D 12 was found";
+  } else {
+    for (const gpu::DeviceInfo& one : *adapters) found.adapters.push_back(one.name);
+  }
+}
 
 // What would make this machine faster, or is missing.
 std::vector<std::string> advice(const Diagnosis& found) {
@@ -75,6 +89,7 @@ Json json(const Diagnosis& found) {
                         {"read_bytes_per_second", found.limits->read_bytes_per_second},
                         {"int8_ops_per_second", found.limits->int8_ops_per_second}};
   }
+  result["gpus"] = found.adapters;
   result["architectures"] = model::known_architectures();
   result["advice"] = found.advice;
   return result;
@@ -102,6 +117,8 @@ std::string report_text(const Diagnosis& found) {
                                       found.limits->threads));
     text += line("int8", fmt::format("{:.0f} Gop/s", found.limits->int8_ops_per_second * 1e-9));
   }
+  text += line("gpus", found.adapters.empty() ? "none: " + found.no_adapters
+                                              : join(found.adapters, ", ") + "  (more: wisp doctor --device gpu)");
   text += line("architectures", join(model::known_architectures(), " "));
   for (const std::string& advised : found.advice) text += line("note", advised);
   return text;
@@ -120,6 +137,7 @@ Status doctor(const DoctorOptions& options) {
              ThreadPool::create(options.threads > 0 ? options.threads : found.cpu.logical_cores));
     WISP_TRY(found.limits, cpu::measure_machine(*pool, *found.kernels));
   }
+  find_adapters(found);
   found.advice = advice(found);
   return options.json ? print_json(json(found)) : print(report_text(found));
 }

@@ -5,10 +5,8 @@
 #include <vector>
 
 #include "file_storage.h"
-#include "gpu/kernels/attention.h"
+#include "gpu/kernels/catalogue.h"
 #include "gpu/kernels/matmul_ways.h"
-#include "gpu/kernels/row_ops.h"
-#include "gpu/kernels/sampling.h"
 #include "gpu/native/native_device.h"
 #include "gpu/tuning.h"
 #include "gpu/weights/plane_layout.h"
@@ -24,7 +22,7 @@ using gpu::MatMulQuestion;
 using gpu::MatMulSpec;
 
 // Llama 3.2 1 B.
-constexpr std::uint32_t kWidth = 2048, kHidden = 8192, kHeadDim = 64, kKvHeads = 8, kHeads = 32;
+constexpr std::uint32_t kWidth = 2048, kHidden = 8192, kHeadDim = 64, kKvHeads = 8;
 
 std::vector<MatMulSpec> specs() {
   std::vector<MatMulSpec> all;
@@ -94,45 +92,6 @@ Status run(gpu::Device& device, gpu::Tuner& tuner, std::size_t asked) {
   }
 }
 
-// Every kernel that these models need on the device.
-Result<std::vector<gpu::Kernel>> kernels(const gpu::DeviceInfo& info) {
-  std::vector<gpu::Kernel> all;
-  const auto add = [&](Result<gpu::Kernel> kernel) -> Status {
-    if (!kernel) return std::unexpected(kernel.error());
-    const bool known = std::ranges::any_of(all, [&](const gpu::Kernel& one) { return one.wgsl == kernel->wgsl; });
-    if (!known) all.push_back(std::move(*kernel));
-    return {};
-  };
-  for (const MatMulQuestion& question : questions(info)) {
-    const gpu::TuningRequest request = gpu::tuning_request(question, 1.0, info);
-    WISP_TRY(const gpu::TuningTask task, request.make(false));
-    for (const gpu::TuningCandidate& candidate : task.candidates) {
-      for (const gpu::TuningDispatch& dispatch : candidate.dispatches) WISP_CHECK(add(dispatch.kernel));
-    }
-  }
-  for (const graph::KvType type : {graph::KvType::f32, graph::KvType::f16, graph::KvType::q8_0}) {
-    const gpu::AttentionSpec attention{
-        .kv_heads = kKvHeads, .queries = kHeads / kKvHeads, .head_dim = kHeadDim, .kv_type = type};
-    WISP_CHECK(add(gpu::attention_kernel(attention, info)));
-    WISP_CHECK(add(gpu::attention_join_kernel(attention, info)));
-    WISP_CHECK(add(gpu::head_kernel({.heads = kHeads,
-                                     .kv_heads = kKvHeads,
-                                     .head_dim = kHeadDim,
-                                     .q_rope = true,
-                                     .k_rope = true,
-                                     .pairs = kHeadDim / 2,
-                                     .kv_type = type},
-                                    info)));
-  }
-  WISP_CHECK(add(gpu::embed_kernel(TensorType::q4_k, kWidth, info)));
-  WISP_CHECK(add(gpu::elementwise_kernel(gpu::Elementwise::select_rows, info)));
-  for (const auto& make : {gpu::adjust_kernel, gpu::mask_kernel, gpu::argmax_parts_kernel, gpu::argmax_join_kernel,
-                           gpu::draw_top_kernel, gpu::draw_all_kernel}) {
-    WISP_CHECK(add(make(info)));
-  }
-  return all;
-}
-
 }  // namespace
 
 Status doctor_tuning(const std::string& adapter, gpu::TuneMode mode, bool as_json) {
@@ -166,7 +125,7 @@ Status doctor_tuning(const std::string& adapter, gpu::TuneMode mode, bool as_jso
 
 Status print_wgsl(const std::string& adapter, const std::string& kernel) {
   WISP_TRY(const std::unique_ptr<gpu::Device> device, gpu::make_native_device({.adapter = adapter}));
-  WISP_TRY(const std::vector<gpu::Kernel> all, kernels(device->info()));
+  WISP_TRY(const std::vector<gpu::Kernel> all, gpu::kernel_catalogue(device->info()));
   std::string text, labels;
   for (const gpu::Kernel& one : all) {
     labels += "\n  " + one.label;

@@ -12,8 +12,8 @@ namespace wisp::cli {
 // limits, time and choice. `adapter`: part of a name, or "".
 Status doctor_tuning(const std::string& adapter, gpu::TuneMode mode, bool as_json);
 
-// The text of every kernel of these products whose label holds `kernel`, for that device. Code::not_found with the
-// labels that there are.
+// The text of every kernel whose label holds `kernel`, in the shapes of such a model, for that device. Code::not_found
+// with the labels that there are.
 Status print_wgsl(const std::string& adapter, const std::string& kernel);
 
 }  // namespace wisp::cli

@@ -73,6 +73,7 @@ runtime::EngineOptions complete_options(const gguf::File& file, const ModelOptio
                                         runtime::EngineOptions engine) {
   engine.context = {.context = options.context, .window = options.window, .sinks = options.sinks};
   engine.kv_type = options.kv;
+  engine.kv_may_narrow = options.kv_may_narrow && options.device == Device::gpu;
   engine.passes_off = options.no_fuse;
   engine.steps_ahead = options.ahead;
   engine.row_budget = std::max(engine.row_budget, engine.max_sequences);

@@ -94,8 +94,12 @@ void add_shape_options(CLI::App& command, ModelOptions& options, graph::KvType d
       ->check(CLI::Range(1u, 1u << 24))
       ->type_name("N")
       ->group(group);
-  add_choice(command, "--kv", options.kv, kv_types(), "Type of stored keys and values [" + kv_name(default_kv) + "]")
-      ->group(group);
+  options.kv_may_narrow = default_kv == graph::KvType::f16;
+  add_choice(command, "--kv", options.kv, kv_types(),
+             "Type of stored keys and values [" + kv_name(default_kv) +
+                 (options.kv_may_narrow ? "; on a GPU without the memory q8_0]" : "]"))
+      ->group(group)
+      ->each([&options](const std::string&) { options.kv_may_narrow = false; });
   command
       .add_option("--window", options.window,
                   "Every layer sees the last N tokens only: any length of text in constant memory")

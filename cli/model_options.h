@@ -23,7 +23,8 @@ struct ModelOptions {
   std::string path;
   std::uint32_t context = 0;  // 0: min(the model's, 4096)
   graph::KvType kv = graph::KvType::f16;
-  int threads = 0;  // 0: all
+  bool kv_may_narrow = true;  // nobody asked for that type
+  int threads = 0;            // 0: all
   std::vector<std::string> no_fuse;
   std::optional<std::uint32_t> window;
   std::uint32_t sinks = 0;

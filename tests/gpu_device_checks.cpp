@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "base/format.h"
+#include "tests/gpu_check_tools.h"
+#include "tests/gpu_kernel_checks.h"
 
 namespace wisp::test {
 
@@ -25,49 +27,6 @@ GpuCheck::State GpuCheck::poll() {
 }
 
 namespace {
-
-// Ends the check where a promise is broken.
-#define CHECK_THAT(condition, ...) \
-  if (!(condition)) co_return fmt::format(__VA_ARGS__)
-
-// co_await Until{...}: the check goes on when that holds.
-struct Until {
-  std::function<bool()> holds;
-  [[nodiscard]] bool await_ready() const { return holds(); }
-  void await_suspend(std::coroutine_handle<GpuCheck::promise_type> handle) { handle.promise().ready = holds; }
-  void await_resume() const {}
-};
-
-// co_await event_of(device, ticket): the event; one that says so when the device was lost before.
-struct EventOf : Until {
-  EventOf(Device& from, Ticket of)
-      : Until{[&from, of] { return from.has(of) || !from.lost().empty(); }}, device(from), ticket(of) {}
-  Event await_resume() const {
-    return device.take(ticket).value_or(Event{Event::Kind::done, false, false, "lost: " + device.lost()});
-  }
-  Device& device;
-  Ticket ticket;
-};
-
-// co_await error_of(device): the next uncaptured error.
-struct ErrorOf : Until {
-  ErrorOf(Device& from, std::string& error)
-      : Until{[&from, &error] {
-          if (error.empty()) error = from.take_uncaptured_error();
-          return !error.empty();
-        }} {}
-};
-
-// co_return skip(...) leaves a check out.
-struct Skip {
-  std::string reason;
-  [[nodiscard]] bool await_ready() const { return false; }
-  bool await_suspend(std::coroutine_handle<GpuCheck::promise_type> handle) const {
-    handle.promise().skipped = true;
-    return false;
-  }
-  [[nodiscard]] std::string await_resume() const { return reason; }
-};
 
 using Words = std::vector<std::uint32_t>;
 
@@ -642,6 +601,9 @@ constexpr std::array kChecks = {
     GpuCheckCase{"WritesMegabytes", writes_megabytes},
     GpuCheckCase{"Signals", signals},
     GpuCheckCase{"CompilesManyAtOnce", compiles_many_at_once},
+    GpuCheckCase{"CompilesEveryKernel", compiles_every_kernel},
+    GpuCheckCase{
+        .name = "CompilesEveryKernelWithoutFeatures", .start = compiles_every_kernel, .without_features = true},
     GpuCheckCase{"TellsWhyAShaderDoesNotCompile", tells_why_a_shader_does_not_compile},
     GpuCheckCase{"RefusesInvalidWork", refuses_invalid_work},
     GpuCheckCase{"NamesUnknownIds", names_unknown_ids},

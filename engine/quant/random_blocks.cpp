@@ -44,8 +44,8 @@ constexpr std::array kScales = {
 };
 
 const ScaleFields* find_scales(TensorType type) {
-  const auto* found = std::ranges::find(kScales, type, &ScaleFields::type);
-  return found == kScales.end() ? nullptr : found;
+  const auto found = std::ranges::find(kScales, type, &ScaleFields::type);
+  return found == kScales.end() ? nullptr : &*found;
 }
 
 bool is_float(TensorType type) {

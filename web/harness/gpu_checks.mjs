@@ -8,7 +8,7 @@ import { hasSharedMemory, openModule } from './module.mjs';
 
 const STATES = ['waiting', 'passed', 'skipped', 'failed'];
 const MASKED = ['f16', 'subgroups', 'timestamps', 'packedDot', 'subgroupMatrix'];
-const SECONDS = 60;
+const SECONDS = 300;
 
 function cString(memory, at) {
   const bytes = new Uint8Array(memory.buffer, at >>> 0);

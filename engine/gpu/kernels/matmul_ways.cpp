@@ -143,8 +143,8 @@ class TaskMaker {
   float product(std::size_t p, std::uint32_t row, std::uint32_t column) {
     const MatMulSpec& spec = question_.spec;
     const std::span<const float> arena = task_.arena;
-    x_.assign(arena.begin() + constants_.x + std::ptrdiff_t{row} * spec.columns,
-              arena.begin() + constants_.x + std::ptrdiff_t{row + 1} * spec.columns);
+    const std::span<const float> x = arena.subspan(constants_.x + std::size_t{row} * spec.columns, spec.columns);
+    x_.assign(x.begin(), x.end());
     if (spec.norm) graph::scalar::rms_norm(x_, arena.subspan(constants_.norm, spec.columns), kEps, x_);
     const graph::Weight weight{
         .name = {}, .type = spec.matrices[p].type, .columns = spec.columns, .rows = 1, .use = {.matrix = true}};
