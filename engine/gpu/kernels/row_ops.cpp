@@ -20,8 +20,15 @@ Grid elementwise_grid(std::uint32_t width, Extent::Of rows) {
 
 Result<Kernel> norm_kernel(std::uint32_t width, std::uint32_t group, bool residual, const DeviceInfo& info) {
   KernelText text(info);
-  text.defines().set("WIDTH", width).set("GROUP", group).set("RESIDUAL", residual);
+  text.defines().set("WIDTH", width).set("GROUP", group).set("RESIDUAL", residual).set("LAYER", 0).set("BIAS", 0);
   return std::move(text).finish("norm.wgsl", fmt::format("norm {} of {}", group, width), {64, 1, 1}, 256);
+}
+
+Result<Kernel> layer_norm_kernel(std::uint32_t width, std::uint32_t group, bool bias, bool residual,
+                                 const DeviceInfo& info) {
+  KernelText text(info);
+  text.defines().set("WIDTH", width).set("GROUP", group).set("RESIDUAL", residual).set("LAYER", 1).set("BIAS", bias);
+  return std::move(text).finish("norm.wgsl", fmt::format("layer norm {} of {}", group, width), {64, 1, 1}, 256);
 }
 
 Grid norm_grid(std::uint32_t width, std::uint32_t group, Extent::Of rows) {

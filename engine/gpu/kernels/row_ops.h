@@ -22,15 +22,19 @@ struct ElementwiseConstants {
 Result<Kernel> elementwise_kernel(Elementwise function, const DeviceInfo& info);
 Grid elementwise_grid(std::uint32_t width, Extent::Of rows);
 
-// ---- wgsl/norm.wgsl: RMS norm of whole rows or of heads, and a residual after it ----
+// ---- wgsl/norm.wgsl: RMS norm or layer norm of whole rows or of heads, and a residual after it ----
 
 struct NormConstants {
   std::uint32_t x = 0, out = 0, weight = 0, residual = 0;
   float eps = 0.0f;
   std::uint32_t row_set = 0;
+  std::uint32_t bias = 0;  // of a layer norm
 };
 // `width` of a row, `group` values normed together.
 Result<Kernel> norm_kernel(std::uint32_t width, std::uint32_t group, bool residual, const DeviceInfo& info);
+// (x - mean) / sqrt(variance + eps) * weight (+ bias).
+Result<Kernel> layer_norm_kernel(std::uint32_t width, std::uint32_t group, bool bias, bool residual,
+                                 const DeviceInfo& info);
 Grid norm_grid(std::uint32_t width, std::uint32_t group, Extent::Of rows);
 
 // ---- wgsl/embed.wgsl: rows of a table by token; group 1: the table's planes, then the sampled tokens ----
