@@ -65,9 +65,15 @@ std::uint32_t chunk_of(const MatMulSpec& spec, const MatVecShape& shape) {
   return std::min(most, align_up(div_up(spec.columns, kBlockColumns), shape.slices));
 }
 
+// Floats through which lanes sum.
+std::uint32_t partials_of(const MatMulSpec& spec, const MatVecShape& shape) {
+  if (!shape.subgroups) return 8 * shape.slices;
+  return 2 * shape.slices * shape.rows * (spec.gated ? 2 : 1);
+}
+
 std::uint32_t matvec_bytes(const MatMulSpec& spec, const MatVecShape& shape) {
   const std::uint32_t block = spec.int8 ? kInt8BlockBytes : kFloatBlockBytes;
-  return shape.rows * chunk_of(spec, shape) * block + (8 * shape.slices + shape.rows) * 4;
+  return shape.rows * chunk_of(spec, shape) * block + (partials_of(spec, shape) + shape.rows) * 4;
 }
 
 }  // namespace
@@ -76,9 +82,11 @@ Result<Kernel> matvec_kernel(const MatMulSpec& spec, const MatVecShape& shape, c
   KernelText text(info);
   WISP_CHECK(define(text, spec, "FIRST_TILE", kTileRows));
   text.defines().set("ROWS", shape.rows).set("SLICES", shape.slices).set("CHUNK", chunk_of(spec, shape));
-  return std::move(text).finish("matvec.wgsl",
-                                label_of("matvec", spec) + fmt::format(" rows {} slices {}", shape.rows, shape.slices),
-                                {8 * shape.slices, 1, 1}, matvec_bytes(spec, shape));
+  text.defines().set("SUBGROUPS", shape.subgroups).set("PARTIALS", partials_of(spec, shape));
+  if (shape.subgroups) text.use_subgroups();
+  const std::string label = label_of("matvec", spec) + fmt::format(" rows {} slices {}{}", shape.rows, shape.slices,
+                                                                   shape.subgroups ? " subgroups" : "");
+  return std::move(text).finish("matvec.wgsl", label, {8 * shape.slices, 1, 1}, matvec_bytes(spec, shape));
 }
 
 Grid matvec_grid(const MatMulSpec& spec, const MatVecShape& shape, Extent::Of rows) {
@@ -90,13 +98,17 @@ std::uint32_t matvec_rows(const DeviceInfo& info) { return info.type == AdapterT
 std::vector<MatVecShape> matvec_shapes(const MatMulSpec& spec, std::uint32_t rows, const DeviceInfo& info) {
   const std::uint32_t blocks = div_up(spec.columns, kBlockColumns);
   std::vector<MatVecShape> shapes;
-  for (const std::uint32_t slices : {8u, 16u, 32u, 4u}) {
-    const MatVecShape shape = {rows, slices};
-    if (slices > 4 && slices >= 2 * blocks) continue;  // half of the lanes would have nothing to do
-    if (chunk_of(spec, shape) < slices && chunk_of(spec, shape) < blocks) continue;
-    if (8 * slices > info.limits.max_invocations || 8 * slices > info.limits.max_workgroup_size[0]) continue;
-    if (matvec_bytes(spec, shape) > info.limits.max_workgroup_bytes) continue;
-    shapes.push_back(shape);
+  const bool has_subgroups = info.features.subgroups && info.subgroup_min >= 4;
+  for (const bool subgroups : {false, true}) {
+    if (subgroups && !has_subgroups) break;
+    for (const std::uint32_t slices : {8u, 16u, 32u, 4u}) {
+      const MatVecShape shape = {rows, slices, subgroups};
+      if (slices > 4 && slices >= 2 * blocks) continue;  // half of the lanes would have nothing to do
+      if (chunk_of(spec, shape) < slices && chunk_of(spec, shape) < blocks) continue;
+      if (8 * slices > info.limits.max_invocations || 8 * slices > info.limits.max_workgroup_size[0]) continue;
+      if (matvec_bytes(spec, shape) > info.limits.max_workgroup_bytes) continue;
+      shapes.push_back(shape);
+    }
   }
   return shapes;
 }

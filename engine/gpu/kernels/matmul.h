@@ -33,10 +33,11 @@ struct MatMulSpec {
   bool int8 = false;  // round x to int8; without effect on matrices of floats, so never with those
 };
 
-// How a matvec is cut. Results depend on `slices` and `chunk`, never on `rows`.
+// How a matvec is cut. Results depend on `slices`, `subgroups` and the chunk, never on `rows`.
 struct MatVecShape {
   std::uint32_t rows = 1;    // of x a workgroup computes: 1, 2, 4 or 8
   std::uint32_t slices = 8;  // lanes that share a row of W: 4, 8, 16 or 32
+  bool subgroups = false;    // sum by shuffles; only where the device has subgroups of at least 4
 };
 
 // The uniform of both kernels; wgsl/matmul_op.wgsl. By matrix three entries, padded to a vector.
@@ -53,7 +54,8 @@ Grid matvec_grid(const MatMulSpec& spec, const MatVecShape& shape, Extent::Of ro
 // The most rows of x that a workgroup of the matvec kernel should take: 8, or 2 on software drivers, whose compilers
 // take seconds over the unrolled text.
 std::uint32_t matvec_rows(const DeviceInfo& info);
-// Every shape that the device can run, the best guess first.
+// Every shape that the device can run, the best guess first; those with subgroups, which a probe should see before
+// they are used (wgsl/matvec.wgsl), come last.
 std::vector<MatVecShape> matvec_shapes(const MatMulSpec& spec, std::uint32_t rows, const DeviceInfo& info);
 
 inline constexpr std::uint32_t kMatMulRows = 32;  // of x and of W, by workgroup

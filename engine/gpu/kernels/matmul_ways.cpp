@@ -208,6 +208,7 @@ class TaskMaker {
 
 std::string way_name(const MatMulWay& way) {
   std::string name = way.tiled ? "tiled" : fmt::format("matvec rows {} slices {}", way.shape.rows, way.shape.slices);
+  if (way.shape.subgroups) name += " subgroups";
   name += way.int8 ? " int8" : " float";
   return way.norm_before ? name + ", norm before" : name;
 }
@@ -234,8 +235,12 @@ std::vector<MatMulWay> matmul_ways(const MatMulQuestion& question, const DeviceI
     spec.int8 = int8;
     std::vector<MatVecShape> shapes = matvec_shapes(spec, rows, info);
     if (shapes.empty()) shapes.push_back({rows, 4});
-    for (std::size_t i = 0; i < std::min(most, shapes.size()); ++i) {
-      ways.push_back({.tiled = false, .shape = shapes[i], .int8 = int8, .norm_before = false});
+    if (most == 1) std::erase_if(shapes, [](const MatVecShape& shape) { return shape.subgroups; });
+    std::size_t plain = 0;
+    for (const MatVecShape& shape : shapes) {
+      if (!shape.subgroups && plain++ >= most) continue;
+      ways.push_back({.tiled = false, .shape = shape, .int8 = int8, .norm_before = false});
+      if (shape.subgroups) break;  // they come last; the best guess of them
     }
   };
   const auto add_tiled = [&] {

@@ -4,11 +4,16 @@
 
 namespace wisp::gpu {
 
-KernelText::KernelText(const DeviceInfo& info) {
+KernelText::KernelText(const DeviceInfo& info) : dialect_(info.dialect) {
   const bool packed = info.features.packed_dot;
   // Both compilers know the directive; where the functions are there it costs nothing.
   if (packed) head_ = "requires packed_4x8_integer_dot_product;\n";
   defines_.set("PACKED", packed).set("DOT4", packed ? "dot4I8Packed" : "dot4I8Packed_").set("QUANTS", 0);
+}
+
+void KernelText::use_subgroups() {
+  // naga has the functions without a directive and refuses it.
+  if (dialect_ == Dialect::tint) head_ += "enable subgroups;\n";
 }
 
 std::uint32_t KernelText::add_binding(BindingKind kind) {

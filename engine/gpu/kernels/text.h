@@ -24,12 +24,16 @@ class KernelText {
   // The number of the next binding of group 1.
   std::uint32_t add_binding(BindingKind kind);
 
+  // Subgroup functions may be called; only where the device has them.
+  void use_subgroups();
+
   Defines& defines() { return defines_; }
   // Expands `file` behind what was added.
   Result<Kernel> finish(std::string_view file, std::string label, std::array<std::uint32_t, 3> workgroup,
                         std::uint32_t workgroup_bytes) &&;
 
  private:
+  Dialect dialect_;
   std::string head_;
   std::string decoders_;
   std::vector<BindingKind> bindings_;

@@ -8,7 +8,9 @@
 //#   FLOAT_p             matrix p has a float type
 //#   NORM                x is x * rsqrt(mean(x^2) + eps) * weight
 //#   INT8                x is rounded to int8 by blocks of 32 (graph/int8_activations.h); products are integers
-//#   BIAS_p, RESIDUAL, ACTIVATION (0 none, 1 silu, 2 gelu)
+//#   BIAS_p, RESIDUAL, ACT (a function's name, or nothing)
+//#   SUBGROUPS           four slices of a row are neighbouring lanes, which sum by shuffles: lane = slice % 4 + 4 * row of the
+//#                       tile + 32 * (slice / 4). Every subgroup has whole quads, so that sums do not depend on its size
 #include "matmul_op.wgsl"
 #include "step.wgsl"
 
@@ -22,7 +24,7 @@ var<workgroup> x_values: array<vec4<f32>, ${ROWS * CHUNK * 9}>;
 var<workgroup> x_sums: array<vec2<f32>, ${ROWS * CHUNK}>;  // of both halves
 #endif
 var<workgroup> x_scale: array<f32, ${ROWS}>;  // of the norm
-var<workgroup> partial: array<f32, ${8 * SLICES}>;
+var<workgroup> partial: array<f32, ${PARTIALS}>;
 
 // 4 columns of a row of x, from column k on.
 fn x_quad(row: u32, k: u32, scale: f32) -> vec4<f32> {
@@ -50,8 +52,30 @@ fn x_quad(row: u32, k: u32, scale: f32) -> vec4<f32> {
 
 #include "round_block.wgsl"
 
+#if SUBGROUPS
+//# The language does not promise that neighbours of the workgroup are neighbours of a subgroup. Where they are not, results
+//# are absurdly large (`misplaced`, added to every sum), so that the tuner's probe sets the kernel aside.
+fn misplacement(lane: u32) -> f32 {
+  let near = subgroupShuffleXor(lane, 1u) == (lane ^ 1u);
+  let far = subgroupShuffleXor(lane, 2u) == (lane ^ 2u);
+  return select(0x1p100, 0.0, near & far);
+}
+fn sum_quad(value: f32) -> f32 {
+  let pair = value + subgroupShuffleXor(value, 1u);
+  return pair + subgroupShuffleXor(pair, 2u);
+}
+#endif
+
+#if NORM
 // Sum over all lanes, the same for each; the order depends on nothing but SLICES.
 fn sum_lanes(lane: u32, value: f32) -> f32 {
+#if SUBGROUPS
+  let quad_sum = sum_quad(value);
+  if ((lane & 3u) == 0u) { partial[lane >> 2u] = quad_sum; }
+  workgroupBarrier();
+  var sum = 0.0;
+  for (var i = 0u; i < LANES / 4u; i++) { sum += partial[i]; }
+#else
   partial[lane] = value;
   workgroupBarrier();
   for (var distance = LANES / 2u; distance > 0u; distance >>= 1u) {
@@ -59,17 +83,65 @@ fn sum_lanes(lane: u32, value: f32) -> f32 {
     workgroupBarrier();
   }
   let sum = partial[0];
+#endif
   workgroupBarrier();
   return sum;
 }
+#endif
+
+// What comes after the sums, for row r of the tile.
+#if GATED
+fn finish(group: u32, row: u32, r: u32, y_0: f32, y_1: f32) {
+  let at = group * 8u + r;
+  if (at >= op.rows[0]) { return; }
+  var gate = y_0;
+  var up = y_1;
+#if BIAS_0
+  gate += load(op.bias[0] + at);
+#endif
+#if BIAS_1
+  up += load(op.bias[1] + at);
+#endif
+  store(op.out[0] + row * op.width[0] + at, ${ACT}(gate) * up);
+}
+#else
+fn finish(group: u32, row: u32, r: u32, y_0: f32) {
+#for p in 0..MATRICES
+#if p == MATRICES - 1
+  if (group >= ${FIRST_TILE_${p}}u) {
+#else
+  if (group >= ${FIRST_TILE_${p}}u && group < ${FIRST_TILE_${p + 1}}u) {
+#endif
+    let at = (group - ${FIRST_TILE_${p}}u) * 8u + r;
+    if (at < op.rows[${p}]) {
+      var y = y_0;
+#if BIAS_${p}
+      y += load(op.bias[${p}] + at);
+#endif
+      y = ${ACT}(y);
+#if RESIDUAL
+      y += load(op.residual + row * op.width[${p}] + at);
+#endif
+      store(op.out[${p}] + row * op.width[${p}] + at, y);
+    }
+  }
+#end
+}
+#endif
 
 @compute @workgroup_size(${8 * SLICES})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let count = select(step_rows(), step_logit_rows(), op.row_set == 1u);
   let first_row = group.y * ${ROWS}u;
   if (first_row >= count) { return; }
+#if SUBGROUPS
+  let r = (lane >> 2u) & 7u;
+  let slice = (lane & 3u) + 4u * (lane >> 5u);
+  let misplaced = misplacement(lane);
+#else
   let r = lane & 7u;
   let slice = lane >> 3u;
+#endif
 #if NORM
   for (var row = 0u; row < ${ROWS}u; row++) {
     let x_row = op.x + min(first_row + row, count - 1u) * ${K}u;
@@ -193,6 +265,49 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 #end
   }
 
+#if SUBGROUPS
+#for row in 0..ROWS
+#for p in 0..ACCUMULATORS
+  let quad_${p}_${row} = sum_quad(sum_${p}_${row} + misplaced);
+#end
+#end
+#if SLICES == 4
+#for row in 0..ROWS
+  if ((lane & 3u) == 0u && first_row + ${row}u < count) {
+#if GATED
+    finish(group.x, first_row + ${row}u, r, quad_0_${row}, quad_1_${row});
+#else
+    finish(group.x, first_row + ${row}u, r, quad_0_${row});
+#endif
+  }
+#end
+#else
+  if ((lane & 3u) == 0u) {
+#for row in 0..ROWS
+#for p in 0..ACCUMULATORS
+    partial[${(row * ACCUMULATORS + p) * 2 * SLICES}u + (slice >> 2u) * 8u + r] = quad_${p}_${row};
+#end
+#end
+  }
+  workgroupBarrier();
+  // A lane for each value of the result.
+  for (var i = lane; i < ${8 * ROWS}u; i += LANES) {
+    let row = i >> 3u;
+    let first = row * ${ACCUMULATORS * 2 * SLICES}u + (i & 7u);
+#for p in 0..ACCUMULATORS
+    var y_${p} = 0.0;
+    for (var s = 0u; s < ${SLICES / 4}u; s++) { y_${p} += partial[first + ${p * 2 * SLICES}u + s * 8u]; }
+#end
+    if (first_row + row < count) {
+#if GATED
+      finish(group.x, first_row + row, i & 7u, y_0, y_1);
+#else
+      finish(group.x, first_row + row, i & 7u, y_0);
+#endif
+    }
+  }
+#endif
+#else
 #for row in 0..ROWS
   {
 #for p in 0..ACCUMULATORS
@@ -206,41 +321,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 #end
     if (lane < 8u && first_row + ${row}u < count) {
 #if GATED
-      let at_0 = group.x * 8u + lane;
-      if (at_0 < op.rows[0]) {
-        var gate = y_0;
-        var up = y_1;
-#if BIAS_0
-        gate += load(op.bias[0] + at_0);
-#endif
-#if BIAS_1
-        up += load(op.bias[1] + at_0);
-#endif
-        store(op.out[0] + (first_row + ${row}u) * op.width[0] + at_0, ${ACT}(gate) * up);
-      }
+      finish(group.x, first_row + ${row}u, lane, y_0, y_1);
 #else
-#for p in 0..MATRICES
-#if p == MATRICES - 1
-      if (group.x >= ${FIRST_TILE_${p}}u) {
-#else
-      if (group.x >= ${FIRST_TILE_${p}}u && group.x < ${FIRST_TILE_${p + 1}}u) {
-#endif
-        let at = (group.x - ${FIRST_TILE_${p}}u) * 8u + lane;
-        if (at < op.rows[${p}]) {
-          var y = y_0;
-#if BIAS_${p}
-          y += load(op.bias[${p}] + at);
-#endif
-          y = ${ACT}(y);
-#if RESIDUAL
-          y += load(op.residual + (first_row + ${row}u) * op.width[${p}] + at);
-#endif
-          store(op.out[${p}] + (first_row + ${row}u) * op.width[${p}] + at, y);
-        }
-      }
-#end
+      finish(group.x, first_row + ${row}u, lane, y_0);
 #endif
     }
   }
 #end
+#endif
 }
