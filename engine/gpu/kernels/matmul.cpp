@@ -25,23 +25,24 @@ std::string_view activation_name(graph::Activation activation) {
   return "";
 }
 
-// Matrices, epilogue and shape, as both templates name them. `first`: "FIRST_TILE" or "FIRST_GROUP", of `unit` rows.
-Status define(KernelText& text, const MatMulSpec& spec, std::string_view first, std::uint32_t unit) {
-  const std::uint32_t blocks = div_up(spec.columns, kBlockColumns);
+// Epilogue and matrices, as both templates name them. `blocks`: of 32 columns, an expression.
+Status define(KernelText& text, const MatMulSpec& spec, std::string_view blocks) {
   Defines& defines = text.defines();
-  defines.set("K", spec.columns).set("KB", blocks).set("MATRICES", static_cast<std::int64_t>(spec.matrices.size()));
+  defines.set("MATRICES", static_cast<std::int64_t>(spec.matrices.size()));
   defines.set("GATED", spec.gated).set("ACCUMULATORS", spec.gated ? 2 : 1).set("NORM", spec.norm);
   defines.set("RESIDUAL", spec.residual).set("INT8", spec.int8).set("ACT", activation_name(spec.activation));
-  std::uint32_t begin = 0;
   for (std::uint32_t p = 0; p < spec.matrices.size(); ++p) {
-    const MatrixUse& matrix = spec.matrices[p];
-    WISP_CHECK(text.add_decoder(matrix.type, p, blocks));
-    defines.set(fmt::format("BIAS_{}", p), matrix.bias);
-    defines.set(fmt::format("{}_{}", first, p), spec.gated ? 0 : begin);
-    defines.set(fmt::format("TILES_{}", p), div_up(matrix.rows, kTileRows));
-    begin += div_up(matrix.rows, unit);
+    WISP_CHECK(text.add_decoder(spec.matrices[p].type, p, blocks));
+    defines.set(fmt::format("BIAS_{}", p), spec.matrices[p].bias);
   }
   return {};
+}
+
+// The first workgroup of matrix p, where each takes `unit` rows.
+std::uint32_t first_of(const MatMulSpec& spec, std::uint32_t p, std::uint32_t unit) {
+  std::uint32_t first = 0;
+  for (std::uint32_t i = 0; i < p && !spec.gated; ++i) first += div_up(spec.matrices[i].rows, unit);
+  return first;
 }
 
 std::string label_of(std::string_view kernel, const MatMulSpec& spec) {
@@ -60,9 +61,12 @@ std::uint32_t units_of(const MatMulSpec& spec, std::uint32_t unit) {
   return units;
 }
 
+std::uint32_t most_chunk(const MatMulSpec& spec, const MatVecShape& shape) {
+  return (spec.int8 ? kInt8Blocks : kFloatBlocks) / shape.rows;
+}
+
 std::uint32_t chunk_of(const MatMulSpec& spec, const MatVecShape& shape) {
-  const std::uint32_t most = (spec.int8 ? kInt8Blocks : kFloatBlocks) / shape.rows;
-  return std::min(most, align_up(div_up(spec.columns, kBlockColumns), shape.slices));
+  return std::min(most_chunk(spec, shape), align_up(div_up(spec.columns, kBlockColumns), shape.slices));
 }
 
 // Floats through which lanes sum.
@@ -71,22 +75,55 @@ std::uint32_t partials_of(const MatMulSpec& spec, const MatVecShape& shape) {
   return 2 * shape.slices * shape.rows * (spec.gated ? 2 : 1);
 }
 
-std::uint32_t matvec_bytes(const MatMulSpec& spec, const MatVecShape& shape) {
+std::uint32_t matvec_bytes(const MatMulSpec& spec, const MatVecShape& shape, std::uint32_t chunk) {
   const std::uint32_t block = spec.int8 ? kInt8BlockBytes : kFloatBlockBytes;
-  return shape.rows * chunk_of(spec, shape) * block + (partials_of(spec, shape) + shape.rows) * 4;
+  return shape.rows * chunk * block + (partials_of(spec, shape) + shape.rows) * 4;
+}
+
+// Of either text; `chunk`: blocks of x that lie in workgroup memory.
+Result<Kernel> finish_matvec(KernelText text, const MatMulSpec& spec, const MatVecShape& shape, std::uint32_t chunk,
+                             std::string label) {
+  text.defines().set("ROWS", shape.rows).set("SLICES", shape.slices).set("CHUNK", chunk);
+  text.defines().set("SUBGROUPS", shape.subgroups).set("PARTIALS", partials_of(spec, shape));
+  if (shape.subgroups) text.use_subgroups();
+  label += fmt::format(" rows {} slices {}{}", shape.rows, shape.slices, shape.subgroups ? " subgroups" : "");
+  return std::move(text).finish("matvec.wgsl", std::move(label), {8 * shape.slices, 1, 1},
+                                matvec_bytes(spec, shape, chunk));
 }
 
 }  // namespace
 
 Result<Kernel> matvec_kernel(const MatMulSpec& spec, const MatVecShape& shape, const DeviceInfo& info) {
   KernelText text(info);
-  WISP_CHECK(define(text, spec, "FIRST_TILE", kTileRows));
-  text.defines().set("ROWS", shape.rows).set("SLICES", shape.slices).set("CHUNK", chunk_of(spec, shape));
-  text.defines().set("SUBGROUPS", shape.subgroups).set("PARTIALS", partials_of(spec, shape));
-  if (shape.subgroups) text.use_subgroups();
-  const std::string label = label_of("matvec", spec) + fmt::format(" rows {} slices {}{}", shape.rows, shape.slices,
-                                                                   shape.subgroups ? " subgroups" : "");
-  return std::move(text).finish("matvec.wgsl", label, {8 * shape.slices, 1, 1}, matvec_bytes(spec, shape));
+  const std::string blocks = fmt::format("{}u", div_up(spec.columns, kBlockColumns));
+  WISP_CHECK(define(text, spec, blocks));
+  text.defines().set("COLUMNS", fmt::format("{}u", spec.columns)).set("BLOCKS", blocks);
+  text.defines().set("WHOLE", spec.columns % kBlockColumns == 0);
+  for (std::uint32_t p = 0; p < spec.matrices.size(); ++p) {
+    text.defines().set(fmt::format("FIRST_TILE_{}", p), fmt::format("{}u", first_of(spec, p, kTileRows)));
+  }
+  return finish_matvec(std::move(text), spec, shape, chunk_of(spec, shape), label_of("matvec", spec));
+}
+
+Result<Kernel> generic_matvec_kernel(const MatMulSpec& spec, const MatVecShape& shape, const DeviceInfo& info) {
+  KernelText text(info);
+  WISP_CHECK(define(text, spec, "op.blocks"));
+  text.defines().set("COLUMNS", "op.columns").set("BLOCKS", "op.blocks");
+  // Quantised rows are of whole blocks.
+  const auto quantised = [](const MatrixUse& matrix) { return !is_float_type(matrix.type); };
+  text.defines().set("WHOLE", std::ranges::any_of(spec.matrices, quantised));
+  std::string label = "matvec of any shape";
+  for (std::uint32_t p = 0; p < spec.matrices.size(); ++p) {
+    text.defines().set(fmt::format("FIRST_TILE_{}", p), spec.gated ? "0u" : fmt::format("op.first_tile[{}]", p));
+    label += fmt::format(" {}", decoder_name(spec.matrices[p].type));
+  }
+  return finish_matvec(std::move(text), spec, shape, most_chunk(spec, shape), std::move(label));
+}
+
+void set_shape(const MatMulSpec& spec, MatMulConstants& constants) {
+  constants.columns = spec.columns;
+  constants.blocks = div_up(spec.columns, kBlockColumns);
+  for (std::uint32_t p = 0; p < spec.matrices.size(); ++p) constants.first_tile[p] = first_of(spec, p, kTileRows);
 }
 
 Grid matvec_grid(const MatMulSpec& spec, const MatVecShape& shape, Extent::Of rows) {
@@ -106,7 +143,7 @@ std::vector<MatVecShape> matvec_shapes(const MatMulSpec& spec, std::uint32_t row
       if (slices > 4 && slices >= 2 * blocks) continue;  // half of the lanes would have nothing to do
       if (chunk_of(spec, shape) < slices && chunk_of(spec, shape) < blocks) continue;
       if (8 * slices > info.limits.max_invocations || 8 * slices > info.limits.max_workgroup_size[0]) continue;
-      if (matvec_bytes(spec, shape) > info.limits.max_workgroup_bytes) continue;
+      if (matvec_bytes(spec, shape, chunk_of(spec, shape)) > info.limits.max_workgroup_bytes) continue;
       shapes.push_back(shape);
     }
   }
@@ -115,7 +152,13 @@ std::vector<MatVecShape> matvec_shapes(const MatMulSpec& spec, std::uint32_t row
 
 Result<Kernel> matmul_kernel(const MatMulSpec& spec, const DeviceInfo& info) {
   KernelText text(info);
-  WISP_CHECK(define(text, spec, "FIRST_GROUP", kMatMulRows));
+  const std::uint32_t blocks = div_up(spec.columns, kBlockColumns);
+  WISP_CHECK(define(text, spec, fmt::format("{}u", blocks)));
+  text.defines().set("K", spec.columns).set("KB", blocks);
+  for (std::uint32_t p = 0; p < spec.matrices.size(); ++p) {
+    text.defines().set(fmt::format("FIRST_GROUP_{}", p), first_of(spec, p, kMatMulRows));
+    text.defines().set(fmt::format("TILES_{}", p), div_up(spec.matrices[p].rows, kTileRows));
+  }
   const std::uint32_t matrices = spec.gated ? 2 : 1;
   const std::uint32_t bytes = spec.int8 ? 32 * (48 + 16) * (1 + matrices) : 288 * 16 * (1 + matrices);
   return std::move(text).finish("matmul.wgsl", label_of("matmul", spec), {64, 1, 1}, bytes);

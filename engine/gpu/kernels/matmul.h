@@ -45,11 +45,16 @@ struct MatMulConstants {
   std::uint32_t x = 0, norm = 0;
   float eps = 0.0f;
   std::uint32_t residual = 0, row_set = 0;
-  std::array<std::uint32_t, 3> padding = {};
-  std::array<std::uint32_t, 4> out = {}, width = {}, rows = {}, bias = {};
+  std::uint32_t columns = 0, blocks = 0;  // these and first_tile only for a matvec_kernel of any shape: set_shape()
+  std::uint32_t padding = 0;
+  std::array<std::uint32_t, 4> out = {}, width = {}, rows = {}, bias = {}, first_tile = {};
 };
 
 Result<Kernel> matvec_kernel(const MatMulSpec& spec, const MatVecShape& shape, const DeviceInfo& info);
+// One text for matrices of any shape: only types, and what comes before and after, are those of `spec`. Columns and
+// rows are read from the constants.
+Result<Kernel> generic_matvec_kernel(const MatMulSpec& spec, const MatVecShape& shape, const DeviceInfo& info);
+void set_shape(const MatMulSpec& spec, MatMulConstants& constants);
 Grid matvec_grid(const MatMulSpec& spec, const MatVecShape& shape, Extent::Of rows);
 // The most rows of x that a workgroup of the matvec kernel should take: 8, or 2 on software drivers, whose compilers
 // take seconds over the unrolled text.

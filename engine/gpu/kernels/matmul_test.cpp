@@ -24,6 +24,14 @@ double error_of(Device& device, const MatMulCase& one, const Result<Kernel>& ker
   EXPECT_TRUE(ran);
   return ran ? trial.error() : std::numeric_limits<double>::infinity();
 }
+double generic_error(Device& device, const MatMulCase& one, const MatVecShape& shape, std::uint32_t seed) {
+  test::MatMulTrial trial(one, seed);
+  set_shape(one.spec, trial.constants);
+  const testing::AssertionResult ran = trial.dispatch(device, generic_matvec_kernel(one.spec, shape, device.info()),
+                                                      matvec_grid(one.spec, shape, Extent::Of::rows));
+  EXPECT_TRUE(ran);
+  return ran ? trial.error() : std::numeric_limits<double>::infinity();
+}
 // The largest relative error of a case's results.
 double matvec_error(Device& device, const MatMulCase& one, const MatVecShape& shape, std::uint32_t seed) {
   return error_of(device, one, matvec_kernel(one.spec, shape, device.info()),
@@ -85,6 +93,43 @@ TEST_P(GpuMatMul, SumsBySubgroups) {
     const MatVecShape shape = {seed % 3 == 0 ? 2u : 1u, seed % 4 == 0 ? 4u : 8u, true};
     EXPECT_LE(matvec_error(*device_, one, shape, seed), int8 ? kInt8Tolerance : kTolerance)
         << decoder_name(type) << " int8 " << int8 << ", rows " << shape.rows << ", slices " << shape.slices;
+  }
+}
+
+// One text, several shapes: fewer blocks than fit workgroup memory, more, and rows that end inside a block.
+TEST_P(GpuMatMul, OneTextForEveryShape) {
+  constexpr MatVecShape kShape = {2, 8};
+  std::string text;
+  const auto try_one = [&](MatMulSpec spec, std::uint32_t seed) {
+    const MatMulCase one = random_case(std::move(spec), 3, seed);
+    const Result<Kernel> kernel = generic_matvec_kernel(one.spec, kShape, device_->info());
+    ASSERT_TRUE(kernel) << kernel.error().message;
+    if (!text.empty()) EXPECT_EQ(kernel->wgsl, text);
+    text = kernel->wgsl;
+    EXPECT_LE(generic_error(*device_, one, kShape, seed), one.spec.int8 ? kInt8Tolerance : kTolerance)
+        << kernel->label << " of " << one.spec.columns << " columns";
+  };
+  for (const std::uint32_t n : {1u, 3u}) {
+    try_one(
+        {.matrices = {{TensorType::q4_0, 8 * n, true}, {TensorType::q8_0, 20 * n, false}, {TensorType::q4_0, 9, true}},
+         .columns = 1056 * n,
+         .norm = true,
+         .int8 = true},
+        n);
+  }
+  text.clear();
+  for (const std::uint32_t n : {1u, 2u}) {
+    try_one({.matrices = {{TensorType::f32, 21 * n, false}, {TensorType::f32, 21 * n, true}},
+             .columns = 75 * n,
+             .gated = true,
+             .activation = graph::Activation::silu},
+            n);
+  }
+  std::uint32_t seed = 10;
+  for (const TensorType type : test::kGpuWeightTypes) {
+    if (!test::is_turn_of(GetParam(), ++seed) || (seed % 3 != 0 && !test::full_run())) continue;
+    text.clear();
+    try_one({.matrices = {{type, 24, false}}, .columns = 256, .int8 = !is_float_type(type)}, seed);
   }
 }
 

@@ -22,9 +22,13 @@ std::uint32_t KernelText::add_binding(BindingKind kind) {
 }
 
 Status KernelText::add_decoder(gguf::TensorType type, std::uint32_t number, std::uint32_t blocks) {
+  return add_decoder(type, number, fmt::format("{}u", blocks));
+}
+
+Status KernelText::add_decoder(gguf::TensorType type, std::uint32_t number, std::string_view blocks) {
   const bool is_float = is_float_type(type);
   Defines defines = defines_;
-  defines.set("P", number).set("KB", blocks).set("Q", add_binding(BindingKind::storage_read));
+  defines.set("P", number).set("BLOCKS", blocks).set("Q", add_binding(BindingKind::storage_read));
   if (!is_float) defines.set("S", add_binding(BindingKind::storage_read));
   if (decoders_.empty()) {
     WISP_TRY(decoders_, expand_template("decode_common.wgsl", defines));

@@ -19,7 +19,8 @@ class KernelText {
   explicit KernelText(const DeviceInfo& info);
 
   // The decoder of a weight type as matrix number `number` of this kernel, with the next bindings of group 1. `blocks`:
-  // of 32 columns in a row. Sets FLOAT_<number>, and QUANTS where the type is quantised.
+  // of 32 columns in a row, an expression of type u32. Sets FLOAT_<number>, and QUANTS where the type is quantised.
+  Status add_decoder(gguf::TensorType type, std::uint32_t number, std::string_view blocks);
   Status add_decoder(gguf::TensorType type, std::uint32_t number, std::uint32_t blocks);
   // The number of the next binding of group 1.
   std::uint32_t add_binding(BindingKind kind);

@@ -2,7 +2,7 @@
 @group(1) @binding(${Q}) var<storage, read> quants_${P}: array<vec4<u32>>;
 @group(1) @binding(${S}) var<storage, read> scales_${P}: array<u32>;
 fn block_${P}(tile: u32, kb: u32, r: u32) -> Block {
-  let unit = tile * ${KB}u + kb;
+  let unit = tile * ${BLOCKS} + kb;
   let both = quants_${P}[unit * 6u + (r >> 1u)];
   let first = select(both.x, both.z, (r & 1u) == 1u);
   let second = select(both.y, both.w, (r & 1u) == 1u);
@@ -12,7 +12,7 @@ fn block_${P}(tile: u32, kb: u32, r: u32) -> Block {
   let b = ((vec4<u32>(second) >> vec4<u32>(0u, 2u, 4u, 6u)) & vec4<u32>(0x03030303u)) |
           (((vec4<u32>(high) >> vec4<u32>(4u, 5u, 6u, 7u)) & vec4<u32>(0x01010101u)) << vec4<u32>(2u));
   // Of 256 columns: low nibbles of 16 scales, their two high bits, and d; a scale is 32 less.
-  let at = (tile * ${KB / 8}u + (kb >> 3u)) * 28u;
+  let at = (tile * (${BLOCKS} / 8u) + (kb >> 3u)) * 28u;
   let nibbles = scales_${P}[at + ((kb & 7u) >> 2u) * 8u + r] >> (8u * (kb & 3u));
   let high_bits = scales_${P}[at + 16u + r] >> (4u * (kb & 7u));
   let d = half_of(scales_${P}[at + 24u + (r >> 1u)], r);

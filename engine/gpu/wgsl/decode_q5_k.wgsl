@@ -2,7 +2,7 @@
 @group(1) @binding(${Q}) var<storage, read> quants_${P}: array<vec4<u32>>;
 @group(1) @binding(${S}) var<storage, read> scales_${P}: array<u32>;
 fn block_${P}(tile: u32, kb: u32, r: u32) -> Block {
-  let unit = tile * ${KB}u + kb;
+  let unit = tile * ${BLOCKS} + kb;
   let low = quants_${P}[unit * 10u + r];
   var a = low & vec4<u32>(0x0f0f0f0fu);
   var b = (low >> vec4<u32>(4u)) & vec4<u32>(0x0f0f0f0fu);
@@ -10,7 +10,7 @@ fn block_${P}(tile: u32, kb: u32, r: u32) -> Block {
   a |= ((vec4<u32>(high) >> vec4<u32>(0u, 1u, 2u, 3u)) & vec4<u32>(0x01010101u)) << vec4<u32>(4u);
   b |= ((vec4<u32>(high) >> vec4<u32>(4u, 5u, 6u, 7u)) & vec4<u32>(0x01010101u)) << vec4<u32>(4u);
   // Of 256 columns: d and dmin, low nibbles of 8 scales, of 8 minima, and the two high bits of both.
-  let at = ((tile * ${KB / 8}u + (kb >> 3u)) * 4u) * 8u + r;
+  let at = ((tile * (${BLOCKS} / 8u) + (kb >> 3u)) * 4u) * 8u + r;
   let j = kb & 7u;
   let pair = unpack2x16float(scales_${P}[at]);
   let high_bits = scales_${P}[at + 24u];

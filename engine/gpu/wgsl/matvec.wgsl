@@ -4,6 +4,7 @@
 //# lanes.
 //#   MATRICES            matrices that share x; each has tiles of its own, or both are taken together (GATED:
 //#                       activation(first) * second). ACCUMULATORS is 2 for these, else 1
+//#   COLUMNS, BLOCKS     of a row; numbers, or words of `op` in the kernel that serves all shapes. WHOLE: no block is cut short
 //#   FIRST_TILE_p        workgroups from this number on belong to matrix p
 //#   FLOAT_p             matrix p has a float type
 //#   NORM                x is x * rsqrt(mean(x^2) + eps) * weight
@@ -28,22 +29,22 @@ var<workgroup> partial: array<f32, ${PARTIALS}>;
 
 // 4 columns of a row of x, from column k on.
 fn x_quad(row: u32, k: u32, scale: f32) -> vec4<f32> {
-  let at = op.x + row * ${K}u + k;
+  let at = op.x + row * ${COLUMNS} + k;
   var x = vec4<f32>(0.0);
 #for i in 0..4
-#if K % 32 == 0
+#if WHOLE
   x[${i}] = load(at + ${i}u);
 #else
-  if (k + ${i}u < ${K}u) { x[${i}] = load(at + ${i}u); }
+  if (k + ${i}u < ${COLUMNS}) { x[${i}] = load(at + ${i}u); }
 #endif
 #end
 #if NORM
   let w = op.norm + k;
 #for i in 0..4
-#if K % 32 == 0
+#if WHOLE
   x[${i}] *= scale * load(w + ${i}u);
 #else
-  if (k + ${i}u < ${K}u) { x[${i}] *= scale * load(w + ${i}u); }
+  if (k + ${i}u < ${COLUMNS}) { x[${i}] *= scale * load(w + ${i}u); }
 #endif
 #end
 #endif
@@ -108,11 +109,11 @@ fn finish(group: u32, row: u32, r: u32, y_0: f32, y_1: f32) {
 fn finish(group: u32, row: u32, r: u32, y_0: f32) {
 #for p in 0..MATRICES
 #if p == MATRICES - 1
-  if (group >= ${FIRST_TILE_${p}}u) {
+  if (group >= ${FIRST_TILE_${p}}) {
 #else
-  if (group >= ${FIRST_TILE_${p}}u && group < ${FIRST_TILE_${p + 1}}u) {
+  if (group >= ${FIRST_TILE_${p}} && group < ${FIRST_TILE_${p + 1}}) {
 #endif
-    let at = (group - ${FIRST_TILE_${p}}u) * 8u + r;
+    let at = (group - ${FIRST_TILE_${p}}) * 8u + r;
     if (at < op.rows[${p}]) {
       var y = y_0;
 #if BIAS_${p}
@@ -144,14 +145,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 #endif
 #if NORM
   for (var row = 0u; row < ${ROWS}u; row++) {
-    let x_row = op.x + min(first_row + row, count - 1u) * ${K}u;
+    let x_row = op.x + min(first_row + row, count - 1u) * ${COLUMNS};
     var squares = 0.0;
-    for (var k = lane; k < ${K}u; k += LANES) {
+    for (var k = lane; k < ${COLUMNS}; k += LANES) {
       let x = load(x_row + k);
       squares = fma(x, x, squares);
     }
     let sum = sum_lanes(lane, squares);
-    if (lane == 0u) { x_scale[row] = inverseSqrt(sum / ${K}.0 + op.eps); }
+    if (lane == 0u) { x_scale[row] = inverseSqrt(sum / f32(${COLUMNS}) + op.eps); }
   }
 #endif
 #for p in 0..ACCUMULATORS
@@ -159,8 +160,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   var sum_${p}_${row} = 0.0;
 #end
 #end
-  for (var first = 0u; first < ${KB}u; first += ${CHUNK}u) {
-    let blocks = min(${CHUNK}u, ${KB}u - first);
+  for (var first = 0u; first < ${BLOCKS}; first += ${CHUNK}u) {
+    let blocks = min(${CHUNK}u, ${BLOCKS} - first);
     workgroupBarrier();
     // Rows past the end are computed from the last one and not stored.
 #if INT8
@@ -205,14 +206,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 #if GATED
     {
 #elif p == MATRICES - 1
-    if (group.x >= ${FIRST_TILE_${p}}u) {
+    if (group.x >= ${FIRST_TILE_${p}}) {
 #else
-    if (group.x >= ${FIRST_TILE_${p}}u && group.x < ${FIRST_TILE_${p + 1}}u) {
+    if (group.x >= ${FIRST_TILE_${p}} && group.x < ${FIRST_TILE_${p + 1}}) {
 #endif
       for (var b = slice; b < blocks; b += ${SLICES}u) {
 #if FLOAT_${p}
 #for j in 0..8
-        let w${j} = float_quad_${p}(group.x - ${FIRST_TILE_${p}}u, first + b, r, ${j}u);
+        let w${j} = float_quad_${p}(group.x - ${FIRST_TILE_${p}}, first + b, r, ${j}u);
 #end
 #for row in 0..ROWS
         {
@@ -225,7 +226,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
 #end
 #else
-        let w = block_${p}(group.x - ${FIRST_TILE_${p}}u, first + b, r);
+        let w = block_${p}(group.x - ${FIRST_TILE_${p}}, first + b, r);
 #if INT8
 #for row in 0..ROWS
         {
