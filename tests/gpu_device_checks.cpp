@@ -9,7 +9,6 @@
 
 #include "base/format.h"
 #include "tests/gpu_check_tools.h"
-#include "tests/gpu_kernel_checks.h"
 
 namespace wisp::test {
 
@@ -601,9 +600,6 @@ constexpr std::array kChecks = {
     GpuCheckCase{"WritesMegabytes", writes_megabytes},
     GpuCheckCase{"Signals", signals},
     GpuCheckCase{"CompilesManyAtOnce", compiles_many_at_once},
-    GpuCheckCase{"CompilesEveryKernel", compiles_every_kernel},
-    GpuCheckCase{
-        .name = "CompilesEveryKernelWithoutFeatures", .start = compiles_every_kernel, .without_features = true},
     GpuCheckCase{"TellsWhyAShaderDoesNotCompile", tells_why_a_shader_does_not_compile},
     GpuCheckCase{"RefusesInvalidWork", refuses_invalid_work},
     GpuCheckCase{"NamesUnknownIds", names_unknown_ids},

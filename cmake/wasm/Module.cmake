@@ -20,6 +20,6 @@ add_wisp_module(wisp-module ${PROJECT_SOURCE_DIR}/engine/api/wasm_exports.cpp)
 set_target_properties(wisp-module PROPERTIES OUTPUT_NAME wisp-${WISP_WASM_VARIANT})
 # The checks of the GPU's devices are those of the native tests.
 add_wisp_module(wisp-checks ${PROJECT_SOURCE_DIR}/web/harness/checks.cpp ${PROJECT_SOURCE_DIR}/web/harness/gpu_checks.cpp
-  ${PROJECT_SOURCE_DIR}/tests/gpu_device_checks.cpp ${PROJECT_SOURCE_DIR}/tests/gpu_kernel_checks.cpp)
+  ${PROJECT_SOURCE_DIR}/tests/gpu_device_checks.cpp)
 target_include_directories(wisp-checks PRIVATE ${PROJECT_SOURCE_DIR})
 target_compile_options(wisp-checks PRIVATE -fno-exceptions -fno-rtti)

@@ -7,8 +7,8 @@
 #include <cmath>
 
 #include "graph/scalar_ops.h"
-#include "tests/model_runner.h"
 #include "quant/random_blocks.h"
+#include "tests/model_runner.h"
 
 namespace wisp::graph::scalar {
 namespace {

@@ -8,9 +8,9 @@
 
 #include "graph/passes.h"
 #include "graph/scalar_executor.h"
+#include "quant/random_blocks.h"
 #include "tests/model_runner.h"
 #include "tests/random_model.h"
-#include "quant/random_blocks.h"
 
 namespace wisp::model {
 namespace {

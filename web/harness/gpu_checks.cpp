@@ -6,9 +6,11 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "api/wasm_export.h"
 #include "gpu/js/js_device.h"
+#include "gpu/kernels/catalogue.h"
 #include "tests/gpu_device_checks.h"
 
 using wisp::gpu::JsDevice;
@@ -49,3 +51,24 @@ WISP_EXPORT(check_gpu_poll) std::uint32_t check_gpu_poll(RunningCheck* running) 
 }
 WISP_EXPORT(check_gpu_reason) const char* check_gpu_reason(RunningCheck* running) { return running->reason.c_str(); }
 WISP_EXPORT(check_gpu_end) void check_gpu_end(RunningCheck* running) { delete running; }
+
+// ---- every kernel's text, for the page's compiler ----
+
+// The kernels for a device, which goes; nullptr where they cannot be made.
+WISP_EXPORT(check_kernels_make) std::vector<wisp::gpu::Kernel>* check_kernels_make(JsDevice* device) {
+  const std::unique_ptr<JsDevice> owned(device);
+  auto kernels = wisp::gpu::kernel_catalogue(device->info());
+  return kernels ? new std::vector<wisp::gpu::Kernel>(std::move(*kernels)) : nullptr;
+}
+WISP_EXPORT(check_kernels_count) std::size_t check_kernels_count(const std::vector<wisp::gpu::Kernel>* kernels) {
+  return kernels->size();
+}
+WISP_EXPORT(check_kernel_label)
+const char* check_kernel_label(const std::vector<wisp::gpu::Kernel>* kernels, std::size_t index) {
+  return (*kernels)[index].label.c_str();
+}
+WISP_EXPORT(check_kernel_text)
+const char* check_kernel_text(const std::vector<wisp::gpu::Kernel>* kernels, std::size_t index) {
+  return (*kernels)[index].wgsl.c_str();
+}
+WISP_EXPORT(check_kernels_end) void check_kernels_end(std::vector<wisp::gpu::Kernel>* kernels) { delete kernels; }

@@ -8,7 +8,7 @@ import { hasSharedMemory, openModule } from './module.mjs';
 
 const STATES = ['waiting', 'passed', 'skipped', 'failed'];
 const MASKED = ['f16', 'subgroups', 'timestamps', 'packedDot', 'subgroupMatrix'];
-const SECONDS = 300;
+const SECONDS = 60;
 
 function cString(memory, at) {
   const bytes = new Uint8Array(memory.buffer, at >>> 0);
@@ -43,6 +43,27 @@ async function deviceChecks(host, variant) {
       }
     },
   }));
+}
+
+// The page's compiler reads the text of every kernel, generated for this device; software drivers are too slow to make
+// pipelines of all.
+async function checkKernelTexts(host, variant, without) {
+  const { exports, memory, gpu } = await openModule(host, 'wisp-checks', variant);
+  const { pointer } = await gpu.open(host.gpu, { without });
+  const kernels = exports.check_kernels_make(pointer);
+  expect(kernels !== 0, 'the kernels could not be made');
+  const { device } = await openDevice(host.gpu, { without });
+  const count = exports.check_kernels_count(kernels);
+  expect(count > 100, `there are ${count} kernels`);
+  for (let index = 0; index < count; ++index) {
+    const label = cString(memory, exports.check_kernel_label(kernels, index));
+    const module = device.createShaderModule({ code: cString(memory, exports.check_kernel_text(kernels, index)), label });
+    const { messages } = await module.getCompilationInfo();
+    const errors = messages.filter(({ type }) => type === 'error').map(({ message, lineNum }) => `line ${lineNum}: ${message}`);
+    expect(errors.length === 0, `${label}: ${errors.join('; ')}`);
+  }
+  exports.check_kernels_end(kernels);
+  device.destroy();
 }
 
 // The stream's numbers here and in commands.h are the same.
@@ -88,6 +109,10 @@ export async function runGpuChecks(host) {
     else if (variant !== 'single' && !hasSharedMemory()) await record(suite, 'Device', () => 'memory is not shared here');
     else {
       for (const { name, run } of await deviceChecks(host, variant)) await record(suite, name, run);
+      if (variant === 'simd') {
+        await record(suite, 'KernelTexts', () => checkKernelTexts(host, variant, []));
+        await record(suite, 'KernelTextsWithoutFeatures', () => checkKernelTexts(host, variant, MASKED));
+      }
       if (variant === 'simd') await record(suite, 'Story', () => checkStoryOnTheGpu({ host, variant }));
     }
   }
