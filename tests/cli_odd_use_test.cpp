@@ -36,16 +36,20 @@ TEST(CliOddUse, EveryCommandNoticesThatItsOutputIsNotTaken) {
   if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "this system has no /dev/full";
   const TemporaryFolder folder;
   std::ofstream(folder / "vars") << R"({"messages": [], "bos_token": "", "add_generation_prompt": true})";
+  const std::string err = " 2>'" + (folder / "err") + "' </dev/null";
+  const auto wisp = [&](const std::string& command, std::string_view redirected) {
+    std::string line("$wisp ");
+    return shell(line.append(command).append(redirected).append(err));
+  };
   for (const std::string& command :
        {std::string("--help"), std::string("--help-all"), std::string("--version"), std::string("run --help"),
         std::string("bench --help"), std::string("inspect $model"), std::string("tokenize $model --text a"),
         std::string("detokenize $model --ids 1,2"), "template $model --vars '" + (folder / "vars") + "'",
         std::string("logits $model --ids 1 --out -"), std::string("fit $model --json"),
         std::string("doctor --no-measure"), std::string("chat $model -p Hi -n 2 --json")}) {
-    const std::string err = " 2>'" + (folder / "err") + "' </dev/null";
-    EXPECT_EQ(shell("$wisp " + command + " >/dev/full" + err), 3) << command;
+    EXPECT_EQ(wisp(command, " >/dev/full"), 3) << command;
     EXPECT_NE(contents(folder / "err").find("cannot write the output"), std::string::npos) << command;
-    EXPECT_EQ(shell("$wisp " + command + " >&-" + err), 1) << command << ", closed";
+    EXPECT_EQ(wisp(command, " >&-"), 1) << command << ", closed";
     EXPECT_NE(contents(folder / "err").find("cannot write the output"), std::string::npos) << command << ", closed";
   }
 }
@@ -128,7 +132,7 @@ TEST(CliOddUse, TheListOfCommandsHasALineForEach) {
 TEST(CliOddUse, TheHeaderIsEnoughToRefuse) {
   const TemporaryFolder folder;
   std::ofstream(folder / "short.txt") << "Once";
-  const auto refused = [&](std::vector<std::string> arguments, int code, const std::string& says) {
+  const auto refused = [&](const std::vector<std::string>& arguments, int code, const std::string& says) {
     const auto begin = std::chrono::steady_clock::now();
     const CommandOutcome outcome = run_wisp(arguments);
     EXPECT_EQ(outcome.exit_code, code) << testing::PrintToString(arguments) << outcome.err;

@@ -89,7 +89,7 @@ TEST_P(GpuTuned, DisabledWaysAndDamagedMemoriesDoNoHarm) {
   const Start other = start(gpu::TuneMode::fast, storage);
   EXPECT_LE(gpu::relative_error(other.heard.logits[0], first.heard.logits[0]), 3e-2);
 
-  for (auto& [name, text] : storage->texts()) text = "damaged\n" + text;
+  for (auto& [name, text] : storage->texts()) text.insert(0, "damaged\n");
   const Start damaged = start(gpu::TuneMode::fast, storage);
   EXPECT_EQ(damaged.cost.known_kernels, 0u);
   EXPECT_LE(gpu::relative_error(damaged.heard.logits[0], first.heard.logits[0]), 3e-2);
