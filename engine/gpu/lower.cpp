@@ -9,6 +9,7 @@
 #include "gpu/kernels/matmul_ways.h"
 #include "gpu/kernels/row_ops.h"
 #include "gpu/kernels/sampling.h"
+#include "gpu/step_buffer.h"
 #include "gpu/weights/plane_layout.h"
 
 namespace wisp::gpu {
@@ -237,11 +238,15 @@ class Lowering {
     }
     // The longest text that the pool can hold decides how many splits a row may have.
     const std::uint64_t positions = std::uint64_t{constants.blocks} * graph::kKvBlock;
+    // A row's bits depend on which kernel it goes by.
+    spec.listed = !context_.deterministic;
+    if (spec.listed && plan_.max_rows >= kLeastTile) WISP_CHECK(attend_in_tiles(spec, constants, op));
     constants.splits = static_cast<std::uint32_t>(div_up<std::uint64_t>(positions, kSplit));
     const std::uint64_t row_words = std::uint64_t{op.heads} * constants.splits * (layer.head_dim + 2);
     const auto rows = static_cast<std::uint32_t>(
         std::clamp<std::uint64_t>(kPartialWords / std::max<std::uint64_t>(row_words, 1), 1, plan_.max_rows));
     constants.partials = scratch(rows * row_words);
+    const Extent::Of rows_taken = spec.listed ? Extent::Of::lone_rows : Extent::Of::rows;
     for (std::uint32_t first = 0; first < plan_.max_rows; first += rows) {
       const auto turn = [&](Grid grid) {
         grid[1].first = first;
@@ -250,12 +255,25 @@ class Lowering {
       };
       constants.first_row = first;
       WISP_CHECK(add(attention_kernel(spec, info_), turn(attention_grid(spec)), constants,
-                     {context_.kv.keys(op.layer), context_.kv.values(op.layer)}, Extent::Of::rows, first + 1));
+                     {context_.kv.keys(op.layer), context_.kv.values(op.layer)}, rows_taken, first + 1));
       WISP_CHECK(add(attention_join_kernel(spec, info_), turn(attention_join_grid(spec)),
-                     AttentionJoinConstants{constants.partials, constants.splits, at(op.out), first}, {},
-                     Extent::Of::rows, first + 1));
+                     AttentionJoinConstants{constants.partials, constants.splits, at(op.out), first}, {}, rows_taken,
+                     first + 1));
     }
     return {};
+  }
+  Status attend_in_tiles(const AttentionSpec& spec, const AttentionConstants& rows, const graph::AttentionOp& op) {
+    const AttentionTileConstants constants{.q = rows.q,
+                                           .out = at(op.out),
+                                           .group = rows.group,
+                                           .blocks = rows.blocks,
+                                           .scale = rows.scale,
+                                           .softcap = rows.softcap,
+                                           .window = rows.window,
+                                           .sinks = rows.sinks,
+                                           .sink_rope = rows.sink_rope};
+    return add(attention_tile_kernel(spec, info_), attention_tile_grid(spec), constants,
+               {context_.kv.keys(op.layer), context_.kv.values(op.layer)}, Extent::Of::tiles, 1);
   }
 
   // ---- matmul ----

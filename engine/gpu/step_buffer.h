@@ -17,14 +17,20 @@ enum class StepWord : std::uint32_t {
   logit_row,     // -> u32 [logit_rows]: the step rows that want logits
   tables,        // -> u32 [groups]: -> i32 [sequences][table_stride]: block numbers, -1 where the block left the window
   table_stride,
-  ropes,        // -> u32 [ropes]: -> f32 [rows][pairs cosines, pairs sines], magnitude included, angles taken in double
-  query_tiles,  // number of query tiles: runs of at most kQueryTile rows of one sequence at consecutive positions
-  tiles,        // -> u32 [query_tiles][2]: first row, rows
-  samples,      // -> u32 [samples][kSampleWords], as kernels/sampling.h has them
+  ropes,  // -> u32 [ropes]: -> f32 [rows][pairs cosines, pairs sines], magnitude included, angles taken in double
+  // Number of query tiles: runs of at least kLeastTile and at most kQueryTile rows of one sequence at consecutive
+  // positions.
+  query_tiles,
+  tiles,      // -> u32 [query_tiles][2]: first row, rows
+  samples,    // -> u32 [samples][kSampleWords], as kernels/sampling.h has them
+  lone_rows,  // number of rows that are in no tile
+  lone,       // -> u32 [lone_rows]: which, ascending
   kWords = 16,
 };
 
-// Rows of a query tile of prefill attention.
+// Rows of a query tile of prefill attention. A tile costs the same work for one row as for all, but reads keys and
+// values only once; a row alone is spread over as many workgroups as its text has splits.
 inline constexpr std::uint32_t kQueryTile = 16;
+inline constexpr std::uint32_t kLeastTile = 4;
 
 }  // namespace wisp::gpu

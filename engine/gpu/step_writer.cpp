@@ -43,8 +43,9 @@ std::span<const std::uint32_t> StepWriter::write(const graph::Graph& graph, cons
   words_.assign(word(StepWord::kWords), 0);
   std::int32_t last = 0;
   for (const std::int32_t position : step.positions) last = std::max(last, position);
-  counts_ = {static_cast<std::uint32_t>(step.tokens.size()), static_cast<std::uint32_t>(step.logit_rows.size()),
-             static_cast<std::uint32_t>(last) / kSplit + 1};
+  counts_ = {.rows = static_cast<std::uint32_t>(step.tokens.size()),
+             .logit_rows = static_cast<std::uint32_t>(step.logit_rows.size()),
+             .splits = static_cast<std::uint32_t>(last) / kSplit + 1};
   words_[word(StepWord::rows)] = counts_.rows;
   words_[word(StepWord::logit_rows)] = counts_.logit_rows;
   words_[word(StepWord::sequences)] = step.n_sequences;
@@ -60,6 +61,7 @@ std::span<const std::uint32_t> StepWriter::write(const graph::Graph& graph, cons
   begin(word(StepWord::logit_row));
   for (const std::int32_t row : step.logit_rows) put(row);
   put_tables(graph, step);
+  put_tiles(step);
   put_ropes(graph, step);
   begin(word(StepWord::samples));
   samples_.write(samples, graph.vocabulary, slots, words_, counts_);
@@ -81,6 +83,29 @@ void StepWriter::put_tables(const graph::Graph& graph, const graph::StepInputs& 
       words_.resize(words_.size() + stride - table.size(), ~0u);
     }
   }
+}
+
+void StepWriter::put_tiles(const graph::StepInputs& step) {
+  lone_rows_.clear();
+  begin(word(StepWord::tiles));
+  const std::size_t rows = step.positions.size();
+  for (std::size_t first = 0, end = 0; first < rows; first = end) {
+    for (end = first + 1; end < rows && end - first < kQueryTile; ++end) {
+      if (step.sequences[end] != step.sequences[first] || step.positions[end] != step.positions[end - 1] + 1) break;
+    }
+    if (end - first >= kLeastTile) {
+      words_.push_back(static_cast<std::uint32_t>(first));
+      words_.push_back(static_cast<std::uint32_t>(end - first));
+      ++counts_.tiles;
+    } else {
+      for (std::size_t row = first; row < end; ++row) lone_rows_.push_back(static_cast<std::uint32_t>(row));
+    }
+  }
+  words_[word(StepWord::query_tiles)] = counts_.tiles;
+  begin(word(StepWord::lone));
+  words_.insert(words_.end(), lone_rows_.begin(), lone_rows_.end());
+  counts_.lone_rows = static_cast<std::uint32_t>(lone_rows_.size());
+  words_[word(StepWord::lone_rows)] = counts_.lone_rows;
 }
 
 // Angles in double: a float's 24 bits would already be coarse at position 10,000.

@@ -35,10 +35,12 @@ class StepWriter {
  private:
   void put(std::int32_t value) { words_.push_back(static_cast<std::uint32_t>(value)); }
   void put_tables(const graph::Graph& graph, const graph::StepInputs& step);
+  void put_tiles(const graph::StepInputs& step);
   void put_ropes(const graph::Graph& graph, const graph::StepInputs& step);
   void begin(std::size_t header_word);
 
   std::vector<std::uint32_t> words_;
+  std::vector<std::uint32_t> lone_rows_;
   std::vector<SinkRope> sink_ropes_;
   std::size_t ropes_ = 0;  // of the graph
   SampleWriter samples_;

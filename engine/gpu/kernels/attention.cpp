@@ -1,7 +1,11 @@
 #include "gpu/kernels/attention.h"
 
+#include <algorithm>
+
+#include "base/checked.h"
 #include "gpu/kernels/text.h"
 #include "gpu/kv_layout.h"
+#include "gpu/step_buffer.h"
 
 namespace wisp::gpu {
 namespace {
@@ -25,6 +29,36 @@ std::string_view type_name(graph::KvType type) {
   }
   return "";
 }
+
+std::string attention_label(std::string_view what, const AttentionSpec& spec) {
+  return fmt::format("{} {}x{} of {} {}", what, spec.kv_heads, spec.queries, spec.head_dim, type_name(spec.kv_type));
+}
+
+// Query heads of a kv head: `together` in a workgroup.
+struct HeadShape {
+  std::uint32_t groups, together;
+};
+
+// Of a single row: as many as fit, all alike.
+std::uint32_t row_bytes(const AttentionSpec& spec, std::uint32_t together) {
+  const KvEntry entry = kv_entry(spec.kv_type, spec.head_dim);
+  return 4 * together * (entry.words * entry.values * (spec.sinks ? 2 : 1) + kSplit) + 256;
+}
+HeadShape row_shape(const AttentionSpec& spec) {
+  constexpr std::uint32_t kMostBytes = 16384;  // what every device has
+  std::uint32_t together = spec.queries;
+  while (together > 1 && (spec.queries % together != 0 || row_bytes(spec, together) > kMostBytes)) --together;
+  return {spec.queries / together, together};
+}
+
+// Of a tile: 4 heads of 16 rows are 256 threads, the most that every device has.
+HeadShape tile_shape(const AttentionSpec& spec) {
+  constexpr std::uint32_t kMostTogether = 4;
+  const std::uint32_t together = div_up(spec.queries, div_up(spec.queries, kMostTogether));
+  return {div_up(spec.queries, together), together};
+}
+
+Extent::Of rows_of(const AttentionSpec& spec) { return spec.listed ? Extent::Of::lone_rows : Extent::Of::rows; }
 
 }  // namespace
 
@@ -52,33 +86,68 @@ Result<Kernel> attention_kernel(const AttentionSpec& spec, const DeviceInfo& inf
   KernelText text(info);
   define_kv(text.defines(), spec.kv_heads, spec.head_dim, spec.kv_type);
   define_pairs(text.defines(), spec.pairs, spec.pairing);
+  const HeadShape shape = row_shape(spec);
   text.defines()
       .set("QUERIES", spec.queries)
+      .set("HEAD_GROUPS", shape.groups)
+      .set("TOGETHER", shape.together)
       .set("SPLIT", kSplit)
       .set("SINKS", spec.sinks)
-      .set("SOFTCAP", spec.softcap);
+      .set("SOFTCAP", spec.softcap)
+      .set("LISTED", spec.listed);
   text.add_binding(BindingKind::storage_read);
   text.add_binding(BindingKind::storage_read);
-  const std::uint32_t bytes = 4 * spec.queries * (spec.head_dim * (spec.sinks ? 2 : 1) + kSplit) + 256;
-  return std::move(text).finish(
-      "attention.wgsl",
-      fmt::format("attention {}x{} of {} {}", spec.kv_heads, spec.queries, spec.head_dim, type_name(spec.kv_type)),
-      {64, 1, 1}, bytes);
+  return std::move(text).finish("attention.wgsl", attention_label("attention", spec), {64, 1, 1},
+                                row_bytes(spec, shape.together));
 }
 
 Grid attention_grid(const AttentionSpec& spec) {
-  return {Extent{.count = spec.kv_heads}, Extent{.of = Extent::Of::rows}, Extent{.of = Extent::Of::splits}};
+  return {Extent{.count = spec.kv_heads * row_shape(spec).groups}, Extent{.of = rows_of(spec)},
+          Extent{.of = Extent::Of::splits}};
 }
 
 Result<Kernel> attention_join_kernel(const AttentionSpec& spec, const DeviceInfo& info) {
   KernelText text(info);
   text.defines().set("HEADS", spec.kv_heads * spec.queries).set("HEAD_DIM", spec.head_dim).set("SPLIT", kSplit);
+  text.defines().set("LISTED", spec.listed);
   return std::move(text).finish("attention_join.wgsl", fmt::format("attention join of {}", spec.head_dim), {64, 1, 1},
                                 0);
 }
 
 Grid attention_join_grid(const AttentionSpec& spec) {
-  return {Extent{.count = spec.kv_heads * spec.queries}, Extent{.of = Extent::Of::rows}, Extent{}};
+  return {Extent{.count = spec.kv_heads * spec.queries}, Extent{.of = rows_of(spec)}, Extent{}};
+}
+
+Result<Kernel> attention_tile_kernel(const AttentionSpec& spec, const DeviceInfo& info) {
+  KernelText text(info);
+  define_kv(text.defines(), spec.kv_heads, spec.head_dim, spec.kv_type);
+  define_pairs(text.defines(), spec.pairs, spec.pairing);
+  const HeadShape shape = tile_shape(spec);
+  const std::uint32_t lines = kQueryTile * shape.together;
+  const std::uint32_t steps = div_up(spec.head_dim, 16u);
+  // In vectors of 16 bytes: 16 columns of the lines and of 32 keys, or as many rows of values as fit there.
+  const std::uint32_t keys = lines * 4 + 128;
+  std::uint32_t value_rows = 32;
+  while (value_rows > 1 && value_rows * steps * 4 > std::max(keys, 256u)) value_rows /= 2;
+  const std::uint32_t stage = std::max(keys, value_rows * steps * 4);
+  text.defines()
+      .set("QUERIES", spec.queries)
+      .set("HEAD_GROUPS", shape.groups)
+      .set("TOGETHER", shape.together)
+      .set("LINES", lines)
+      .set("STEPS", steps)
+      .set("STAGE", stage)
+      .set("VALUE_ROWS", value_rows)
+      .set("SINKS", spec.sinks)
+      .set("SOFTCAP", spec.softcap);
+  text.add_binding(BindingKind::storage_read);
+  text.add_binding(BindingKind::storage_read);
+  return std::move(text).finish("attention_tile.wgsl", attention_label("attention tile", spec), {lines * 4, 1, 1},
+                                16 * (stage + lines * 8));
+}
+
+Grid attention_tile_grid(const AttentionSpec& spec) {
+  return {Extent{.count = spec.kv_heads * tile_shape(spec).groups}, Extent{.of = Extent::Of::tiles}, Extent{}};
 }
 
 }  // namespace wisp::gpu

@@ -1,5 +1,6 @@
-// Kernels around the KV store: what becomes of query, key and value projections (wgsl/rope_kv.wgsl), and attention
-// (wgsl/attention.wgsl, wgsl/attention_join.wgsl).
+// Kernels around the KV store: what becomes of query, key and value projections (wgsl/rope_kv.wgsl), and attention: of
+// single rows over splits of their text (wgsl/attention.wgsl, wgsl/attention_join.wgsl), and of query tiles
+// (wgsl/attention_tile.wgsl).
 #pragma once
 
 #include <cstdint>
@@ -33,7 +34,7 @@ struct HeadConstants {
 Result<Kernel> head_kernel(const HeadSpec& spec, const DeviceInfo& info);
 Grid head_grid(const HeadSpec& spec);
 
-// ---- attention ----
+// ---- attention of single rows ----
 
 // Positions of a split: fixed and absolute, so that nothing depends on how a text was cut into steps. 256 gives 16
 // workgroups a head at 4,096 positions.
@@ -48,6 +49,7 @@ struct AttentionSpec {
   bool sinks = false;
   std::uint32_t pairs = 0;  // that the sinks' queries turn back; 0: no RoPE
   graph::RopePairing pairing = graph::RopePairing::adjacent;
+  bool listed = false;  // only the step's lone rows; the others are in query tiles
 };
 struct AttentionConstants {
   std::uint32_t q = 0;
@@ -57,7 +59,7 @@ struct AttentionConstants {
   float scale = 1.0f, softcap = 0.0f;
   std::uint32_t window = 0, sinks = 0;
   std::uint32_t sink_rope = 0;  // a table of the step buffer
-  std::uint32_t first_row = 0;  // of this dispatch; its partials start with it
+  std::uint32_t first_row = 0;  // of this dispatch, or its number among the lone ones; its partials start with it
 };
 struct AttentionJoinConstants {
   std::uint32_t partials = 0, splits = 0, out = 0, first_row = 0;
@@ -66,5 +68,17 @@ Result<Kernel> attention_kernel(const AttentionSpec& spec, const DeviceInfo& inf
 Grid attention_grid(const AttentionSpec& spec);
 Result<Kernel> attention_join_kernel(const AttentionSpec& spec, const DeviceInfo& info);
 Grid attention_join_grid(const AttentionSpec& spec);
+
+// ---- attention of query tiles ----
+
+struct AttentionTileConstants {
+  std::uint32_t q = 0, out = 0;
+  std::uint32_t group = 0, blocks = 0;
+  float scale = 1.0f, softcap = 0.0f;
+  std::uint32_t window = 0, sinks = 0;
+  std::uint32_t sink_rope = 0;  // a table of the step buffer
+};
+Result<Kernel> attention_tile_kernel(const AttentionSpec& spec, const DeviceInfo& info);
+Grid attention_tile_grid(const AttentionSpec& spec);
 
 }  // namespace wisp::gpu

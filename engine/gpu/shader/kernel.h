@@ -51,6 +51,8 @@ struct Extent {
     rows,
     logit_rows,
     splits,
+    tiles,      // query tiles of attention,
+    lone_rows,  // and the rows that are in none
     samples,
     adjusted,  // of the samples those with bias or penalties,
     masked,    // with a mask,

@@ -1,7 +1,11 @@
 //# Flash attention of each row over its sequence's stored keys and values, first half: a workgroup has one row, one kv head
-//# with the QUERIES query heads that share it, and one split of SPLIT positions that starts at a multiple of SPLIT, so that
-//# nothing depends on how a text was cut into steps. It leaves, for each query head, the largest score, the sum of the weights
-//# and the weighted sum of the values; attention_join.wgsl joins the splits.
+//# with TOGETHER of the query heads that share it (all where workgroup memory has room), and one split of SPLIT positions that
+//# starts at a multiple of SPLIT, so that nothing depends on how a text was cut into steps. It leaves, for each query head, the
+//# largest score, the sum of the weights and the weighted sum of the values; attention_join.wgsl joins the splits.
+//# LISTED: only the rows that no query tile holds (attention_tile.wgsl).
+//# A row reads all that it sees for itself:
+//#   positions * KV_HEADS * 2 * HEAD_DIM * (4 bytes in f32, 2 in f16, 1.125 in q8_0) * HEAD_GROUPS
+//# bytes of keys and values (a scale of q8_0 takes 4 bytes here).
 struct Op {
   q: u32,
   partials: u32,  // [row][head][split][HEAD_DIM + 2]
@@ -13,21 +17,16 @@ struct Op {
   window: u32,    // 0: none
   sinks: u32,
   sink_rope: u32,
-  first_row: u32,  // of this dispatch; its partials start with it
+  first_row: u32,  // of this dispatch (LISTED: its number in the list); its partials start with it
 }
 #include "step.wgsl"
-@group(1) @binding(0) var<storage, read> keys: array<u32>;
-@group(1) @binding(1) var<storage, read> values: array<u32>;
-#include "kv_store.wgsl"
-#if KV_TYPE == 2
-#include "decode_common.wgsl"
-#endif
+#include "kv_read.wgsl"
 
-var<workgroup> query: array<f32, ${QUERIES * HEAD_PADDED}>;
+var<workgroup> query: array<f32, ${TOGETHER * HEAD_PADDED}>;
 #if SINKS
-var<workgroup> sink_query: array<f32, ${QUERIES * HEAD_PADDED}>;
+var<workgroup> sink_query: array<f32, ${TOGETHER * HEAD_PADDED}>;
 #endif
-var<workgroup> weights: array<f32, ${QUERIES * SPLIT}>;
+var<workgroup> weights: array<f32, ${TOGETHER * SPLIT}>;
 var<workgroup> reduced: array<f32, 64>;
 
 fn largest_of_lanes(lane: u32, value: f32) -> f32 {
@@ -55,12 +54,19 @@ fn sum_of_lanes(lane: u32, value: f32) -> f32 {
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+#if LISTED
+  let number = group.y + op.first_row;
+  if (number >= step_lone_rows()) { return; }
+  let row = step_lone_row(number);
+#else
   let row = group.y + op.first_row;
-  let split = group.z;
   if (row >= step_rows()) { return; }
+#endif
+  let split = group.z;
   let position = step_position(row);
   if (split * ${SPLIT}u > position) { return; }
-  let kv_head = group.x;
+  let kv_head = group.x / ${HEAD_GROUPS}u;
+  let first_head = kv_head * ${QUERIES}u + group.x % ${HEAD_GROUPS}u * ${TOGETHER}u;
   let sequence = step_sequence(row);
   // Visible: [begin, position], and the sinks.
   var begin = 0u;
@@ -68,23 +74,23 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let first = split * ${SPLIT}u;
   let last = min(first + ${SPLIT}u, position + 1u);
   let sinks_end = min(op.sinks, begin);
-#for h in 0..QUERIES
-  let partial_${h} = op.partials + ((group.y * ${KV_HEADS * QUERIES}u + kv_head * ${QUERIES}u + ${h}u) * op.splits + split) * ${HEAD_DIM + 2}u;
+#for h in 0..TOGETHER
+  let partial_${h} = op.partials + ((group.y * ${KV_HEADS * QUERIES}u + first_head + ${h}u) * op.splits + split) * ${HEAD_DIM + 2}u;
 #end
   if (last <= begin && first >= sinks_end) {
     if (lane == 0u) {
-#for h in 0..QUERIES
+#for h in 0..TOGETHER
       store(partial_${h}, -3.4e38);
       store(partial_${h} + 1u, 0.0);
 #end
     }
     return;
   }
-  for (var i = lane; i < ${QUERIES * HEAD_PADDED}u; i += 64u) {
+  for (var i = lane; i < ${TOGETHER * HEAD_PADDED}u; i += 64u) {
     let h = i / ${HEAD_PADDED}u;
     let d = i % ${HEAD_PADDED}u;
     var x = 0.0;
-    if (d < ${HEAD_DIM}u) { x = load(op.q + (row * ${KV_HEADS}u + kv_head) * ${QUERIES * HEAD_DIM}u + h * ${HEAD_DIM}u + d) * op.scale; }
+    if (d < ${HEAD_DIM}u) { x = load(op.q + (row * ${KV_HEADS * QUERIES}u + first_head + h) * ${HEAD_DIM}u + d) * op.scale; }
     query[i] = x;
 #if SINKS
     sink_query[i] = x;
@@ -94,7 +100,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 #if SINKS && PAIRS > 0
   // Queries turn back to their distance inside sinks and window (graph/scalar_attention.h).
   if (begin > sinks_end) {
-    for (var i = lane; i < ${QUERIES * PAIRS}u; i += 64u) {
+    for (var i = lane; i < ${TOGETHER * PAIRS}u; i += 64u) {
       let h = i / ${PAIRS}u;
       let pair = i % ${PAIRS}u;
 #if ADJACENT
@@ -116,30 +122,23 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 #endif
 
   // Scores: a lane has a position.
-#for h in 0..QUERIES
+#for h in 0..TOGETHER
   var largest_${h} = -3.4e38;
 #end
   for (var p = first + lane; p < last; p += 64u) {
     let in_sinks = p < sinks_end;
     let visible = p >= begin || in_sinks;
-#for h in 0..QUERIES
+#for h in 0..TOGETHER
     var score_${h} = -3.4e38;
 #end
     if (visible) {
       let block = step_block(op.group, sequence, p >> 5u);
-#for h in 0..QUERIES
+#for h in 0..TOGETHER
       var sum_${h} = 0.0;
 #end
       for (var word = 0u; word < ${HEAD_WORDS}u; word++) {
-        let packed = keys[key_word(block, kv_head, p & 31u, word)];
-#if KV_TYPE == 0
-        let key = bitcast<f32>(packed);
-#elif KV_TYPE == 1
-        let key = unpack2x16float(packed);
-#else
-        let key = bitcast<f32>(keys[scale_word(op.blocks, block, kv_head, p & 31u, word >> 3u)]) * quad(packed);
-#endif
-#for h in 0..QUERIES
+        let key = key_at(block, kv_head, p & 31u, word);
+#for h in 0..TOGETHER
 #for i in 0..VALUES
         {
           var q = query[${h * HEAD_PADDED}u + word * ${VALUES}u + ${i}u];
@@ -155,7 +154,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 #end
 #end
       }
-#for h in 0..QUERIES
+#for h in 0..TOGETHER
 #if SOFTCAP
       score_${h} = op.softcap * tanh(clamp(sum_${h} / op.softcap, -10.0, 10.0));
 #else
@@ -164,14 +163,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       largest_${h} = max(largest_${h}, score_${h});
 #end
     }
-#for h in 0..QUERIES
+#for h in 0..TOGETHER
     weights[${h * SPLIT}u + p - first] = score_${h};
 #end
   }
-#for h in 0..QUERIES
+#for h in 0..TOGETHER
   let most_${h} = largest_of_lanes(lane, largest_${h});
 #end
-#for h in 0..QUERIES
+#for h in 0..TOGETHER
   {
     var sum = 0.0;
     for (var i = lane; i < last - first; i += 64u) {
@@ -191,7 +190,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   // Values: a lane has a word of them.
   let start = select(begin, 0u, sinks_end > 0u);
   for (var word = lane; word < ${HEAD_WORDS}u; word += 64u) {
-#for h in 0..QUERIES
+#for h in 0..TOGETHER
 #for i in 0..VALUES
     var sum_${h}_${i} = 0.0;
 #end
@@ -199,15 +198,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var p = max(first, start); p < last; p++) {
       if (p < begin && p >= sinks_end) { continue; }
       let block = step_block(op.group, sequence, p >> 5u);
-      let packed = values[value_word(block, kv_head, p & 31u, word)];
-#if KV_TYPE == 0
-      let value = bitcast<f32>(packed);
-#elif KV_TYPE == 1
-      let value = unpack2x16float(packed);
-#else
-      let value = bitcast<f32>(values[scale_word(op.blocks, block, kv_head, p & 31u, word >> 3u)]) * quad(packed);
-#endif
-#for h in 0..QUERIES
+      let value = value_at(block, kv_head, p & 31u, word);
+#for h in 0..TOGETHER
       {
         let weight = weights[${h * SPLIT}u + p - first];
 #if VALUES == 1
@@ -220,7 +212,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       }
 #end
     }
-#for h in 0..QUERIES
+#for h in 0..TOGETHER
 #for i in 0..VALUES
     if (word * ${VALUES}u + ${i}u < ${HEAD_DIM}u) {
       store(partial_${h} + 2u + word * ${VALUES}u + ${i}u, sum_${h}_${i});

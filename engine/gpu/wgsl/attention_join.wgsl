@@ -9,8 +9,14 @@ struct Op {
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+#if LISTED
+  let number = group.y + op.first_row;
+  if (number >= step_lone_rows()) { return; }
+  let row = step_lone_row(number);
+#else
   let row = group.y + op.first_row;
   if (row >= step_rows()) { return; }
+#endif
   let head = row * ${HEADS}u + group.x;
   let place = group.y * ${HEADS}u + group.x;
   let splits = step_position(row) / ${SPLIT}u + 1u;

@@ -18,6 +18,14 @@ fn step_block(group: u32, sequence: u32, index: u32) -> u32 {
   return step[step[step[7] + group] + sequence * step[8] + index];
 }
 fn step_rope(rope: u32, at: u32) -> f32 { return bitcast<f32>(step[step[step[9] + rope] + at]); }
+fn step_tiles() -> u32 { return step[10]; }
+// First row and rows of a query tile.
+fn step_tile(tile: u32) -> vec2<u32> {
+  let at = step[11] + 2u * tile;
+  return vec2<u32>(step[at], step[at + 1u]);
+}
+fn step_lone_rows() -> u32 { return step[13]; }
+fn step_lone_row(i: u32) -> u32 { return step[step[14] + i]; }
 
 fn silu(x: f32) -> f32 { return x / (1.0 + exp(-x)); }
 fn gelu_tanh(x: f32) -> f32 {
