@@ -23,6 +23,7 @@ struct Trial {
   gpu::NativeOptions native = {};
   bool int8 = true;
   bool deterministic = false;
+  gpu::AttentionPath attention = gpu::AttentionPath::flash;
 };
 
 class GpuExecutor : public testing::TestWithParam<test::GpuDriver> {
@@ -38,6 +39,7 @@ class GpuExecutor : public testing::TestWithParam<test::GpuDriver> {
     };
     options.int8 = setup.int8;
     options.deterministic = setup.deterministic;
+    options.attention = setup.attention;
     return test::must(gpu::make_gpu_executor(std::move(options)));
   }
 
@@ -124,6 +126,11 @@ TEST_P(GpuExecutor, WindowsAndSinks) {
     setup.runner.context = {.context = 128, .window = 20, .sinks = sinks};
     EXPECT_LE(error(setup), kFloat) << sinks << " sinks";
   }
+}
+
+TEST_P(GpuExecutor, PlainAttention) {
+  if (!test::is_turn_of(GetParam(), 1)) GTEST_SKIP() << "in full runs only";
+  EXPECT_LE(error({.shape = {.architecture = "gemma2", .layers = 2}, .attention = gpu::AttentionPath::plain}), kFloat);
 }
 
 TEST_P(GpuExecutor, QuantisedWeights) {

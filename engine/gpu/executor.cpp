@@ -138,9 +138,10 @@ class GpuExecutor final : public graph::Executor, public graph::AsyncExecutor {
     description_ =
         fmt::format("gpu {} ({}){}", info.name, info.backend, options_.deterministic ? ", deterministic" : "");
     tuning_.open(*device);
-    resident_ = std::make_unique<Resident>(std::move(device),
-                                           LowerOptions{.int8 = options_.int8, .deterministic = options_.deterministic},
-                                           tally_, tuning_, options_.storage.get());
+    resident_ = std::make_unique<Resident>(
+        std::move(device),
+        LowerOptions{.int8 = options_.int8, .deterministic = options_.deterministic, .attention = options_.attention},
+        tally_, tuning_, options_.storage.get());
   }
 
   // Drops a lost device and all that was on it.

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "gpu/device/device.h"
+#include "gpu/kernels/attention.h"
 #include "gpu/storage.h"
 #include "gpu/tuner/tuner.h"
 #include "graph/executor.h"
@@ -20,6 +21,8 @@ struct GpuOptions {
   bool int8 = true;
   // One kernel per weight whatever the number of rows, so that a sequence's tokens do not depend on its company.
   bool deterministic = false;
+  // Plain: scores, softmax and values in three steps; for comparison.
+  AttentionPath attention = AttentionPath::flash;
   TuneMode tune = TuneMode::fast;
   // Keeps what was tuned and which kernels a model needs from run to run; nullptr: nothing is kept.
   std::shared_ptr<Storage> storage = nullptr;

@@ -238,6 +238,7 @@ class Lowering {
     }
     // The longest text that the pool can hold decides how many splits a row may have.
     const std::uint64_t positions = std::uint64_t{constants.blocks} * graph::kKvBlock;
+    if (context_.attention == AttentionPath::plain) return attend_plainly(spec, constants, op, positions);
     // A row's bits depend on which kernel it goes by.
     spec.listed = !context_.deterministic;
     if (spec.listed && plan_.max_rows >= kLeastTile) WISP_CHECK(attend_in_tiles(spec, constants, op));
@@ -259,6 +260,36 @@ class Lowering {
       WISP_CHECK(add(attention_join_kernel(spec, info_), turn(attention_join_grid(spec)),
                      AttentionJoinConstants{constants.partials, constants.splits, at(op.out), first}, {}, rows_taken,
                      first + 1));
+    }
+    return {};
+  }
+  Status attend_plainly(const AttentionSpec& spec, const AttentionConstants& rows, const graph::AttentionOp& op,
+                        std::uint64_t positions) {
+    const std::vector<Binding> kv = {context_.kv.keys(op.layer), context_.kv.values(op.layer)};
+    const std::uint64_t row_words = op.heads * positions;
+    const auto most = static_cast<std::uint32_t>(
+        std::clamp<std::uint64_t>(kPartialWords / std::max<std::uint64_t>(row_words, 1), 1, plan_.max_rows));
+    AttentionPlainConstants constants{.q = rows.q,
+                                      .scores = scratch(most * row_words),
+                                      .stride = static_cast<std::uint32_t>(positions),
+                                      .out = at(op.out),
+                                      .group = rows.group,
+                                      .blocks = rows.blocks,
+                                      .scale = rows.scale,
+                                      .softcap = rows.softcap,
+                                      .window = rows.window,
+                                      .sinks = rows.sinks,
+                                      .sink_rope = rows.sink_rope,
+                                      .first_row = 0};
+    for (std::uint32_t first = 0; first < plan_.max_rows; first += most) {
+      constants.first_row = first;
+      for (const PlainPart part : {PlainPart::scores, PlainPart::softmax, PlainPart::values}) {
+        Grid grid = attention_plain_grid(spec, part);
+        grid[1].first = first;
+        grid[1].most = most;
+        WISP_CHECK(add(attention_plain_kernel(spec, part, info_), grid, constants,
+                       part == PlainPart::softmax ? std::vector<Binding>() : kv, Extent::Of::rows, first + 1));
+      }
     }
     return {};
   }

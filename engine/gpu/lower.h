@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "gpu/kernels/attention.h"
 #include "gpu/kernels/matmul_ways.h"
 #include "gpu/kv_pool.h"
 #include "gpu/program.h"
@@ -29,10 +30,11 @@ struct LowerContext {
   const DeviceWeights& weights;
   const KvPool& kv;
   const StepWriter& step;
-  Binding sampled;                   // tokens by place (slot_ring.h)
-  Binding results;                   // tokens of this step by sample
-  bool int8 = false;                 // activations rounded to int8 for quantised weights
-  bool deterministic = false;        // one kernel per weight whatever the rows
+  Binding sampled;             // tokens by place (slot_ring.h)
+  Binding results;             // tokens of this step by sample
+  bool int8 = false;           // activations rounded to int8 for quantised weights
+  bool deterministic = false;  // one kernel per weight whatever the rows
+  AttentionPath attention = AttentionPath::flash;
   const Choices* choices = nullptr;  // the tuner's; what is not there goes the best guess' way
   Questions* questions = nullptr;    // set by ask()
 };

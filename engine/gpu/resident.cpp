@@ -96,6 +96,7 @@ LowerContext Resident::context() {
           .results = results_,
           .int8 = options_.int8,
           .deterministic = options_.deterministic,
+          .attention = options_.attention,
           .choices = &tuning_.choices()};
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "gpu/kernels/attention.h"
 #include "gpu/kv_pool.h"
 #include "gpu/op_timer.h"
 #include "gpu/pipelines.h"
@@ -29,6 +30,7 @@ namespace wisp::gpu {
 struct LowerOptions {
   bool int8 = true;
   bool deterministic = false;
+  AttentionPath attention = AttentionPath::flash;
 };
 
 // What is counted across devices.

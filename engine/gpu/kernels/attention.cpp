@@ -1,6 +1,7 @@
 #include "gpu/kernels/attention.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/checked.h"
 #include "gpu/kernels/text.h"
@@ -148,6 +149,34 @@ Result<Kernel> attention_tile_kernel(const AttentionSpec& spec, const DeviceInfo
 
 Grid attention_tile_grid(const AttentionSpec& spec) {
   return {Extent{.count = spec.kv_heads * tile_shape(spec).groups}, Extent{.of = Extent::Of::tiles}, Extent{}};
+}
+
+Result<Kernel> attention_plain_kernel(const AttentionSpec& spec, PlainPart part, const DeviceInfo& info) {
+  constexpr std::array<std::string_view, 3> kNames = {"attention scores", "attention softmax", "attention values"};
+  KernelText text(info);
+  define_kv(text.defines(), spec.kv_heads, spec.head_dim, spec.kv_type);
+  define_pairs(text.defines(), spec.pairs, spec.pairing);
+  text.defines()
+      .set("PART", static_cast<std::int64_t>(part))
+      .set("QUERIES", spec.queries)
+      .set("SPLIT", kSplit)
+      .set("SINKS", spec.sinks)
+      .set("SOFTCAP", spec.softcap);
+  if (part != PlainPart::softmax) {
+    text.add_binding(BindingKind::storage_read);
+    text.add_binding(BindingKind::storage_read);
+  }
+  const KvEntry entry = kv_entry(spec.kv_type, spec.head_dim);
+  const std::uint32_t bytes = part == PlainPart::scores    ? entry.words * entry.values * (spec.sinks ? 8 : 4)
+                              : part == PlainPart::softmax ? 256
+                                                           : 0;
+  return std::move(text).finish("attention_plain.wgsl", attention_label(kNames[static_cast<std::size_t>(part)], spec),
+                                {64, 1, 1}, bytes);
+}
+
+Grid attention_plain_grid(const AttentionSpec& spec, PlainPart part) {
+  const Extent splits = part == PlainPart::scores ? Extent{.of = Extent::Of::splits} : Extent{};
+  return {Extent{.count = spec.kv_heads * spec.queries}, Extent{.of = Extent::Of::rows}, splits};
 }
 
 }  // namespace wisp::gpu

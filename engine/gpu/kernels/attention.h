@@ -1,6 +1,6 @@
 // Kernels around the KV store: what becomes of query, key and value projections (wgsl/rope_kv.wgsl), and attention: of
-// single rows over splits of their text (wgsl/attention.wgsl, wgsl/attention_join.wgsl), and of query tiles
-// (wgsl/attention_tile.wgsl).
+// single rows over splits of their text (wgsl/attention.wgsl, wgsl/attention_join.wgsl), of query tiles
+// (wgsl/attention_tile.wgsl), and in plain steps (wgsl/attention_plain.wgsl).
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,8 @@
 #include "graph/graph.h"
 
 namespace wisp::gpu {
+
+enum class AttentionPath : std::uint8_t { flash, plain };
 
 // ---- head norm, RoPE, KV write; group 1 where there is KV: keys, values ----
 
@@ -80,5 +82,22 @@ struct AttentionTileConstants {
 };
 Result<Kernel> attention_tile_kernel(const AttentionSpec& spec, const DeviceInfo& info);
 Grid attention_tile_grid(const AttentionSpec& spec);
+
+// ---- the plain path: every row, in three dispatches ----
+
+enum class PlainPart : std::uint8_t { scores, softmax, values };
+struct AttentionPlainConstants {
+  std::uint32_t q = 0;
+  std::uint32_t scores = 0, stride = 0;  // [rows][heads][stride]; stride: at least the positions of the longest text
+  std::uint32_t out = 0;
+  std::uint32_t group = 0, blocks = 0;
+  float scale = 1.0f, softcap = 0.0f;
+  std::uint32_t window = 0, sinks = 0;
+  std::uint32_t sink_rope = 0;  // a table of the step buffer
+  std::uint32_t first_row = 0;  // of this dispatch; its scores start with it
+};
+// The kernel of the softmax has no keys and values among its bindings.
+Result<Kernel> attention_plain_kernel(const AttentionSpec& spec, PlainPart part, const DeviceInfo& info);
+Grid attention_plain_grid(const AttentionSpec& spec, PlainPart part);
 
 }  // namespace wisp::gpu

@@ -49,6 +49,10 @@ std::string name_of(const Case& one) {
                      one.softcap, one.pairs);
 }
 
+// How a step is computed: prefill by query tiles and the rest by rows; all by rows; in plain steps.
+enum class Way { tiles, rows, plain };
+constexpr std::array kWayNames = {"tiles", "rows", "plain"};
+
 // A step on the host and on the device, and the answer.
 class Step {
  public:
@@ -73,8 +77,8 @@ class Step {
     answer();
   }
 
-  // The largest relative error of what the step leaves in the arena. Tiles: prefill by query tiles, the rest by rows.
-  double error(Device& device, bool tiles) {
+  // The relative error of what the step leaves in the arena.
+  double error(Device& device, Way way) {
     StepWriter writer;
     writer.prepare(graph_);
     SlotRing slots;
@@ -99,7 +103,7 @@ class Step {
                        .sinks = one_.group.sinks > 0,
                        .pairs = one_.group.sinks > 0 ? one_.pairs : 0,
                        .pairing = one_.pairing,
-                       .listed = tiles};
+                       .listed = way == Way::tiles};
     AttentionConstants constants{.group = 0,
                                  .blocks = blocks_,
                                  .scale = op_.scale,
@@ -113,10 +117,28 @@ class Step {
     constants.partials = out + static_cast<std::uint32_t>(q_.size()) + 7;
     arena_ = q_;
     arena_.resize(constants.partials, std::numeric_limits<float>::quiet_NaN());
-    arena_.resize(
-        constants.partials + positions_.size() * op_.heads * constants.splits * (std::size_t{one_.head_dim} + 2),
-        std::numeric_limits<float>::quiet_NaN());
-    if (tiles && counts_.tiles > 0) {
+    const std::size_t partials = std::size_t{constants.splits} * std::max(one_.head_dim + 2, kSplit);
+    arena_.resize(constants.partials + positions_.size() * op_.heads * partials,
+                  std::numeric_limits<float>::quiet_NaN());
+    if (way == Way::plain) {
+      const AttentionPlainConstants plain{.q = constants.q,
+                                          .scores = constants.partials,
+                                          .stride = constants.splits * kSplit,
+                                          .out = out,
+                                          .group = 0,
+                                          .blocks = blocks_,
+                                          .scale = constants.scale,
+                                          .softcap = constants.softcap,
+                                          .window = constants.window,
+                                          .sinks = constants.sinks,
+                                          .sink_rope = constants.sink_rope,
+                                          .first_row = 0};
+      for (const PlainPart part : {PlainPart::scores, PlainPart::softmax, PlainPart::values}) {
+        run(device, attention_plain_kernel(spec, part, device.info()), attention_plain_grid(spec, part), plain,
+            part != PlainPart::softmax);
+      }
+    }
+    if (way == Way::tiles && counts_.tiles > 0) {
       const AttentionTileConstants tile{.q = constants.q,
                                         .out = out,
                                         .group = 0,
@@ -128,7 +150,7 @@ class Step {
                                         .sink_rope = constants.sink_rope};
       run(device, attention_tile_kernel(spec, device.info()), attention_tile_grid(spec), tile, true);
     }
-    if (!tiles || counts_.lone_rows > 0) {
+    if (way == Way::rows || (way == Way::tiles && counts_.lone_rows > 0)) {
       run(device, attention_kernel(spec, device.info()), attention_grid(spec), constants, true);
       run(device, attention_join_kernel(spec, device.info()), attention_join_grid(spec),
           AttentionJoinConstants{constants.partials, constants.splits, out, 0}, false);
@@ -239,14 +261,16 @@ class GpuAttention : public testing::TestWithParam<test::GpuDriver> {
     device_ = test::gpu_device(GetParam());
     if (device_ == nullptr) GTEST_SKIP() << test::no_gpu(GetParam());
   }
-  // Both ways of the step; kernels take a second to compile, so single rows alone only in every third case.
+  // Tiles in every case; since kernels take a second to compile, the other ways take turns.
   void compare(const std::vector<Case>& cases, std::uint32_t seed) {
     for (std::size_t i = 0; i < cases.size(); ++i) {
       if (!test::is_turn_of(GetParam(), i)) continue;
       Step step(cases[i], seed + static_cast<std::uint32_t>(i));
-      EXPECT_LE(step.error(*device_, true), kTolerance) << name_of(cases[i]) << ", tiles";
-      if (i % 3 != 0 && !test::full_run()) continue;
-      EXPECT_LE(step.error(*device_, false), kTolerance) << name_of(cases[i]) << ", rows";
+      for (const Way way : {Way::tiles, Way::rows, Way::plain}) {
+        const auto number = static_cast<std::size_t>(way);
+        if (way != Way::tiles && i % 3 + 1 != number && !test::full_run()) continue;
+        EXPECT_LE(step.error(*device_, way), kTolerance) << name_of(cases[i]) << ", " << kWayNames[number];
+      }
     }
   }
   // Sums in another order, and another exponential.
