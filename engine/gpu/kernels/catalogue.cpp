@@ -91,8 +91,15 @@ class Catalogue {
         attention.softcap = softcap;
         attention.sinks = sinks;
         attention.pairs = sinks ? kHeadDim / 2 : 0;
+        attention.listed = !softcap && !sinks;
         WISP_CHECK(add(attention_kernel(attention, info_)));
         WISP_CHECK(add(attention_join_kernel(attention, info_)));
+        if (softcap != sinks) continue;
+        WISP_CHECK(add(attention_tile_kernel(attention, info_)));
+        if (!softcap) continue;
+        for (const PlainPart part : {PlainPart::scores, PlainPart::softmax, PlainPart::values}) {
+          WISP_CHECK(add(attention_plain_kernel(attention, part, info_)));
+        }
       }
     }
     return {};
