@@ -294,6 +294,7 @@ class Lowering {
     return {};
   }
   Status attend_in_tiles(const AttentionSpec& spec, const AttentionConstants& rows, const graph::AttentionOp& op) {
+    const std::uint32_t partials = scratch(attention_tile_partials(spec));
     const AttentionTileConstants constants{.q = rows.q,
                                            .out = at(op.out),
                                            .group = rows.group,
@@ -302,9 +303,12 @@ class Lowering {
                                            .softcap = rows.softcap,
                                            .window = rows.window,
                                            .sinks = rows.sinks,
-                                           .sink_rope = rows.sink_rope};
-    return add(attention_tile_kernel(spec, info_), attention_tile_grid(spec), constants,
-               {context_.kv.keys(op.layer), context_.kv.values(op.layer)}, Extent::Of::tiles, 1);
+                                           .sink_rope = rows.sink_rope,
+                                           .partials = partials};
+    WISP_CHECK(add(attention_tile_kernel(spec, info_), attention_tile_grid(spec), constants,
+                   {context_.kv.keys(op.layer), context_.kv.values(op.layer)}, Extent::Of::tiles, 1));
+    return add(attention_tile_join_kernel(spec, info_), attention_tile_join_grid(spec),
+               AttentionJoinConstants{.partials = partials, .out = at(op.out)}, {}, Extent::Of::tile_splits, 2);
   }
 
   // ---- matmul ----

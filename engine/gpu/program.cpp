@@ -13,6 +13,7 @@ std::uint32_t count_of(Extent::Of of, const StepCounts& counts) {
     case Extent::Of::logit_rows: return counts.logit_rows;
     case Extent::Of::splits: return counts.splits;
     case Extent::Of::tiles: return counts.tiles;
+    case Extent::Of::tile_splits: return counts.tile_splits;
     case Extent::Of::lone_rows: return counts.lone_rows;
     case Extent::Of::samples: return counts.samples;
     case Extent::Of::adjusted: return counts.adjusted;

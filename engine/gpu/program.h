@@ -33,7 +33,7 @@ struct Program {
 // What a step asks for, as grids count it.
 struct StepCounts {
   std::uint32_t rows = 0, logit_rows = 0, splits = 0;
-  std::uint32_t tiles = 0, lone_rows = 0;
+  std::uint32_t tiles = 0, tile_splits = 0, lone_rows = 0;
   std::uint32_t samples = 0, adjusted = 0, masked = 0, top_draws = 0, all_draws = 0;
 };
 // Items of an extent's kind, and the workgroups that it takes; 0: nothing to do.

@@ -21,10 +21,11 @@ enum class StepWord : std::uint32_t {
   // Number of query tiles: runs of at least kLeastTile and at most kQueryTile rows of one sequence at consecutive
   // positions.
   query_tiles,
-  tiles,      // -> u32 [query_tiles][2]: first row, rows
-  samples,    // -> u32 [samples][kSampleWords], as kernels/sampling.h has them
-  lone_rows,  // number of rows that are in no tile
-  lone,       // -> u32 [lone_rows]: which, ascending
+  tiles,        // -> u32 [query_tiles][2]: first row, rows
+  samples,      // -> u32 [samples][kSampleWords], as kernels/sampling.h has them
+  lone_rows,    // number of rows that are in no tile
+  lone,         // -> u32 [lone_rows]: which, ascending
+  tile_splits,  // of each query tile; 0 without tiles
   kWords = 16,
 };
 
@@ -32,5 +33,9 @@ enum class StepWord : std::uint32_t {
 // values only once; a row alone is spread over as many workgroups as its text has splits.
 inline constexpr std::uint32_t kQueryTile = 16;
 inline constexpr std::uint32_t kLeastTile = 4;
+// A step with few tiles has each in splits, so many that there are up to kTileParts for a kv head, of at least
+// kLeastTileBlocks blocks.
+inline constexpr std::uint32_t kTileParts = 16;
+inline constexpr std::uint32_t kLeastTileBlocks = 8;
 
 }  // namespace wisp::gpu

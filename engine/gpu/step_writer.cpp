@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 
+#include "base/checked.h"
 #include "gpu/kernels/attention.h"
 #include "gpu/step_buffer.h"
 #include "graph/step_check.h"
@@ -89,6 +90,7 @@ void StepWriter::put_tiles(const graph::StepInputs& step) {
   lone_rows_.clear();
   begin(word(StepWord::tiles));
   const std::size_t rows = step.positions.size();
+  std::uint32_t blocks = 0;  // of the longest text
   for (std::size_t first = 0, end = 0; first < rows; first = end) {
     for (end = first + 1; end < rows && end - first < kQueryTile; ++end) {
       if (step.sequences[end] != step.sequences[first] || step.positions[end] != step.positions[end - 1] + 1) break;
@@ -97,11 +99,16 @@ void StepWriter::put_tiles(const graph::StepInputs& step) {
       words_.push_back(static_cast<std::uint32_t>(first));
       words_.push_back(static_cast<std::uint32_t>(end - first));
       ++counts_.tiles;
+      blocks = std::max(blocks, static_cast<std::uint32_t>(step.positions[end - 1]) / graph::kKvBlock + 1);
     } else {
       for (std::size_t row = first; row < end; ++row) lone_rows_.push_back(static_cast<std::uint32_t>(row));
     }
   }
   words_[word(StepWord::query_tiles)] = counts_.tiles;
+  if (counts_.tiles > 0) {
+    counts_.tile_splits = std::clamp(kTileParts / counts_.tiles, 1u, div_up(blocks, kLeastTileBlocks));
+  }
+  words_[word(StepWord::tile_splits)] = counts_.tile_splits;
   begin(word(StepWord::lone));
   words_.insert(words_.end(), lone_rows_.begin(), lone_rows_.end());
   counts_.lone_rows = static_cast<std::uint32_t>(lone_rows_.size());

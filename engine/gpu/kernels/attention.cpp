@@ -61,6 +61,14 @@ HeadShape tile_shape(const AttentionSpec& spec) {
 
 Extent::Of rows_of(const AttentionSpec& spec) { return spec.listed ? Extent::Of::lone_rows : Extent::Of::rows; }
 
+Result<Kernel> join_kernel(const AttentionSpec& spec, bool tiles, const DeviceInfo& info) {
+  KernelText text(info);
+  text.defines().set("HEADS", spec.kv_heads * spec.queries).set("HEAD_DIM", spec.head_dim).set("SPLIT", kSplit);
+  text.defines().set("TILES", tiles).set("LISTED", spec.listed);
+  return std::move(text).finish("attention_join.wgsl", fmt::format("attention join of {}", spec.head_dim), {64, 1, 1},
+                                0);
+}
+
 }  // namespace
 
 Result<Kernel> head_kernel(const HeadSpec& spec, const DeviceInfo& info) {
@@ -108,11 +116,7 @@ Grid attention_grid(const AttentionSpec& spec) {
 }
 
 Result<Kernel> attention_join_kernel(const AttentionSpec& spec, const DeviceInfo& info) {
-  KernelText text(info);
-  text.defines().set("HEADS", spec.kv_heads * spec.queries).set("HEAD_DIM", spec.head_dim).set("SPLIT", kSplit);
-  text.defines().set("LISTED", spec.listed);
-  return std::move(text).finish("attention_join.wgsl", fmt::format("attention join of {}", spec.head_dim), {64, 1, 1},
-                                0);
+  return join_kernel(spec, false, info);
 }
 
 Grid attention_join_grid(const AttentionSpec& spec) {
@@ -148,7 +152,20 @@ Result<Kernel> attention_tile_kernel(const AttentionSpec& spec, const DeviceInfo
 }
 
 Grid attention_tile_grid(const AttentionSpec& spec) {
-  return {Extent{.count = spec.kv_heads * tile_shape(spec).groups}, Extent{.of = Extent::Of::tiles}, Extent{}};
+  return {Extent{.count = spec.kv_heads * tile_shape(spec).groups}, Extent{.of = Extent::Of::tiles},
+          Extent{.of = Extent::Of::tile_splits}};
+}
+
+Result<Kernel> attention_tile_join_kernel(const AttentionSpec& spec, const DeviceInfo& info) {
+  return join_kernel(spec, true, info);
+}
+
+Grid attention_tile_join_grid(const AttentionSpec& spec) {
+  return {Extent{.count = spec.kv_heads * spec.queries}, Extent{.of = Extent::Of::tiles}, Extent{.count = kQueryTile}};
+}
+
+std::uint32_t attention_tile_partials(const AttentionSpec& spec) {
+  return kTileParts * kQueryTile * spec.kv_heads * spec.queries * (spec.head_dim + 2);
 }
 
 Result<Kernel> attention_plain_kernel(const AttentionSpec& spec, PlainPart part, const DeviceInfo& info) {

@@ -79,9 +79,14 @@ struct AttentionTileConstants {
   float scale = 1.0f, softcap = 0.0f;
   std::uint32_t window = 0, sinks = 0;
   std::uint32_t sink_rope = 0;  // a table of the step buffer
+  std::uint32_t partials = 0;   // attention_tile_partials() words
 };
 Result<Kernel> attention_tile_kernel(const AttentionSpec& spec, const DeviceInfo& info);
 Grid attention_tile_grid(const AttentionSpec& spec);
+// Joins the splits of tiles; for steps of more than one. Of its constants `splits` and `first_row` are not asked for.
+Result<Kernel> attention_tile_join_kernel(const AttentionSpec& spec, const DeviceInfo& info);
+Grid attention_tile_join_grid(const AttentionSpec& spec);
+std::uint32_t attention_tile_partials(const AttentionSpec& spec);
 
 // ---- the plain path: every row, in three dispatches ----
 

@@ -139,6 +139,8 @@ class Step {
       }
     }
     if (way == Way::tiles && counts_.tiles > 0) {
+      const auto tile_partials = static_cast<std::uint32_t>(arena_.size());
+      arena_.resize(tile_partials + attention_tile_partials(spec), std::numeric_limits<float>::quiet_NaN());
       const AttentionTileConstants tile{.q = constants.q,
                                         .out = out,
                                         .group = 0,
@@ -147,8 +149,13 @@ class Step {
                                         .softcap = constants.softcap,
                                         .window = constants.window,
                                         .sinks = constants.sinks,
-                                        .sink_rope = constants.sink_rope};
+                                        .sink_rope = constants.sink_rope,
+                                        .partials = tile_partials};
       run(device, attention_tile_kernel(spec, device.info()), attention_tile_grid(spec), tile, true);
+      if (counts_.tile_splits > 1) {
+        run(device, attention_tile_join_kernel(spec, device.info()), attention_tile_join_grid(spec),
+            AttentionJoinConstants{.partials = tile_partials, .out = out}, false);
+      }
     }
     if (way == Way::rows || (way == Way::tiles && counts_.lone_rows > 0)) {
       run(device, attention_kernel(spec, device.info()), attention_grid(spec), constants, true);
@@ -310,7 +317,7 @@ TEST_P(GpuAttention, ShapesOfHeadsAndTypes) {
   const std::vector<Case> cases = {
       {.kv_heads = 2, .queries = 4, .head_dim = 64, .type = KvType::f16, .runs = kMixed},
       {.kv_heads = 3, .queries = 1, .head_dim = 32, .type = KvType::f32, .runs = kMixed},
-      {.kv_heads = 1, .queries = 2, .head_dim = 80, .type = KvType::q8_0, .runs = kMixed},
+      {.kv_heads = 1, .queries = 2, .head_dim = 80, .type = KvType::q8_0, .runs = {{700, 20}, {5, 1}}},
       {.kv_heads = 1, .queries = 7, .head_dim = 160, .type = KvType::f32, .runs = kMixed},
       {.kv_heads = 2, .queries = 3, .head_dim = 128, .type = KvType::q8_0, .runs = kMixed},
       {.kv_heads = 1, .queries = 8, .head_dim = 256, .type = KvType::f16, .runs = kMixed},
@@ -356,6 +363,32 @@ TEST_P(GpuAttention, RandomSteps) { compare(random_cases(test::full_run() ? 24 :
 
 INSTANTIATE_TEST_SUITE_P(Software, GpuAttention, testing::ValuesIn(test::gpu_drivers()), test::gpu_driver_name);
 
+// Few tiles of long texts: as many splits as keep a device busy, none shorter than is worth it.
+TEST(StepWriter, TilesOfLongTextsAreSplit) {
+  const graph::Graph graph;
+  const auto splits = [&](std::int32_t first, std::size_t rows) {
+    std::vector<std::int32_t> positions(rows);
+    std::iota(positions.begin(), positions.end(), first);
+    const std::vector<std::int32_t> zeros(rows);
+    graph::StepInputs inputs;
+    inputs.tokens = zeros;
+    inputs.positions = positions;
+    inputs.sequences = zeros;
+    inputs.n_sequences = 1;
+    StepWriter writer;
+    SlotRing slots;
+    writer.prepare(graph);
+    static_cast<void>(writer.write(graph, inputs, {}, slots));
+    return writer.counts().tile_splits;
+  };
+  EXPECT_EQ(splits(0, 3), 0u);
+  EXPECT_EQ(splits(0, 16), 1u);
+  EXPECT_EQ(splits(500, 16), 3u);
+  EXPECT_EQ(splits(30'000, 16), 16u);
+  EXPECT_EQ(splits(30'000, 64), 4u);
+  EXPECT_EQ(splits(30'000, 512), 1u);
+}
+
 // Which rows go in tiles: nobody computes a row twice or leaves one out.
 TEST(StepWriter, EveryRowIsInOneTileOrAlone) {
   const graph::Graph graph;
@@ -376,6 +409,7 @@ TEST(StepWriter, EveryRowIsInOneTileOrAlone) {
   ASSERT_EQ(word(StepWord::query_tiles), 3u);
   const std::span<const std::uint32_t> tiles = words.subspan(word(StepWord::tiles), 6);
   EXPECT_EQ(std::vector(tiles.begin(), tiles.end()), (std::vector<std::uint32_t>{0, 5, 6, 4, 13, 4}));
+  EXPECT_EQ(word(StepWord::tile_splits), 1u) << "short texts stay whole";
   ASSERT_EQ(writer.counts().lone_rows, 4u);
   const std::span<const std::uint32_t> lone = words.subspan(word(StepWord::lone), word(StepWord::lone_rows));
   EXPECT_EQ(std::vector(lone.begin(), lone.end()), (std::vector<std::uint32_t>{5, 10, 11, 12}));

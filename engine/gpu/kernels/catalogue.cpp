@@ -96,6 +96,7 @@ class Catalogue {
         WISP_CHECK(add(attention_join_kernel(attention, info_)));
         if (softcap != sinks) continue;
         WISP_CHECK(add(attention_tile_kernel(attention, info_)));
+        WISP_CHECK(add(attention_tile_join_kernel(attention, info_)));
         if (!softcap) continue;
         for (const PlainPart part : {PlainPart::scores, PlainPart::softmax, PlainPart::values}) {
           WISP_CHECK(add(attention_plain_kernel(attention, part, info_)));

@@ -51,8 +51,9 @@ struct Extent {
     rows,
     logit_rows,
     splits,
-    tiles,      // query tiles of attention,
-    lone_rows,  // and the rows that are in none
+    tiles,        // query tiles of attention,
+    tile_splits,  // of each,
+    lone_rows,    // and the rows that are in none
     samples,
     adjusted,  // of the samples those with bias or penalties,
     masked,    // with a mask,

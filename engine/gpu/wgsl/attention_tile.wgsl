@@ -5,6 +5,9 @@
 //# bytes of keys and values: a sixteenth of what attention.wgsl reads where up to 4 query heads share a kv head. Queries are read
 //# again for each block (LINES * HEAD_DIM * 4 bytes, from the caches): with them there would be no room for keys.
 //#
+//# A step with few tiles has them in splits, so that a long text keeps more than a handful of workgroups busy: each takes its
+//# share of the blocks and leaves what a split of attention.wgsl leaves, for attention_join.wgsl.
+//#
 //# A line is one query head of one row; number 16 * head + row. A thread has a group of four lines (a vec4) and one of 16 lanes:
 //# two positions of a block's scores, and every 16th value of the result.
 struct Op {
@@ -17,6 +20,7 @@ struct Op {
   window: u32,     // 0: none
   sinks: u32,
   sink_rope: u32,
+  partials: u32,   // [tile][16 rows][head][split][HEAD_DIM + 2], where the step has more than one split
 }
 #include "step.wgsl"
 #include "kv_read.wgsl"
@@ -80,7 +84,9 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) t
 #for j in 0..STEPS
   var sum_${j} = vec4<f32>(0.0);
 #end
-  for (var turn = 0u; turn < turns; turn++) {
+  let splits = step_tile_splits();
+  let share = (turns + splits - 1u) / splits;
+  for (var turn = id.z * share; turn < min(id.z * share + share, turns); turn++) {
     let in_sinks = turn < sink_blocks;
     let number = select(first_block + turn - sink_blocks, turn, in_sinks);
     let block = step_block(op.group, sequence, number);
@@ -195,12 +201,23 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) t
   if (head_in < ${QUERIES}u) {
 #for c in 0..4
     if (first_in + ${c}u < tile.y) {
-      let to = op.out + ((tile.x + first_in + ${c}u) * ${KV_HEADS * QUERIES}u + head) * ${HEAD_DIM}u + lane;
+      var to = op.out + ((tile.x + first_in + ${c}u) * ${KV_HEADS * QUERIES}u + head) * ${HEAD_DIM}u + lane;
+      var divisor = total[${c}];
+      if (splits > 1u) {
+        let row = id.y * 16u + first_in + ${c}u;
+        let partial = op.partials + ((row * ${KV_HEADS * QUERIES}u + head) * splits + id.z) * ${HEAD_DIM + 2}u;
+        if (lane == 0u) {
+          store(partial, most[${c}]);
+          store(partial + 1u, divisor);
+        }
+        to = partial + 2u + lane;
+        divisor = 1.0;
+      }
 #for j in 0..STEPS
 #if 16 * j + 16 <= HEAD_DIM
-      store(to + ${16 * j}u, sum_${j}[${c}] / total[${c}]);
+      store(to + ${16 * j}u, sum_${j}[${c}] / divisor);
 #else
-      if (lane < ${HEAD_DIM - 16 * j}u) { store(to + ${16 * j}u, sum_${j}[${c}] / total[${c}]); }
+      if (lane < ${HEAD_DIM - 16 * j}u) { store(to + ${16 * j}u, sum_${j}[${c}] / divisor); }
 #endif
 #end
     }

@@ -24,6 +24,7 @@ fn step_tile(tile: u32) -> vec2<u32> {
   let at = step[11] + 2u * tile;
   return vec2<u32>(step[at], step[at + 1u]);
 }
+fn step_tile_splits() -> u32 { return step[15]; }
 fn step_lone_rows() -> u32 { return step[13]; }
 fn step_lone_row(i: u32) -> u32 { return step[step[14] + i]; }
 
