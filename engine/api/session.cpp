@@ -56,10 +56,13 @@ Result<std::unique_ptr<graph::Executor>> Session::make_executor(LoadOptions& opt
   }
   spare_ = std::make_shared<Spare>();
   spare_->device = std::move(options.device);
-  return gpu::make_gpu_executor({.make_device = [spare = spare_]() -> Result<std::unique_ptr<gpu::Device>> {
+  gpu::GpuOptions gpu;
+  gpu.make_device = [spare = spare_]() -> Result<std::unique_ptr<gpu::Device>> {
     spare->wanted = spare->device == nullptr;
     return std::move(spare->device);
-  }});
+  };
+  gpu.storage = storage_;
+  return gpu::make_gpu_executor(std::move(gpu));
 }
 
 Status Session::give_device(std::unique_ptr<gpu::Device> device) {
@@ -167,6 +170,10 @@ Result<Progress> Session::step() {
   if (!failure_.message.empty()) return std::unexpected(failure_);
   if (!running_) return Progress::finished;
   return engine_->must_wait() ? Progress::waits : Progress::more;
+}
+
+graph::StartCost Session::start_cost() const {
+  return engine_ == nullptr ? graph::StartCost() : engine_->executor().start_cost();
 }
 
 runtime::Counters Session::counters() const { return engine_ == nullptr ? runtime::Counters() : engine_->counters(); }

@@ -18,6 +18,7 @@
 #include "base/token.h"
 #include "gguf/byte_source.h"
 #include "gpu/device/device.h"
+#include "gpu/storage.h"
 #include "graph/graph.h"
 #include "runtime/engine.h"
 #include "text/tokenizer.h"
@@ -78,6 +79,11 @@ class Session {
   Status give_device(std::unique_ptr<gpu::Device> device);
   [[nodiscard]] runtime::Counters counters() const;
 
+  // What is kept about devices from visit to visit: the host puts what it has before load(), and saves what was
+  // written.
+  [[nodiscard]] gpu::MemoryStorage& storage() { return *storage_; }
+  [[nodiscard]] graph::StartCost start_cost() const;
+
  private:
   // The next device, on its way from the host to the executor.
   struct Spare {
@@ -94,6 +100,7 @@ class Session {
   std::unique_ptr<gguf::ByteSource> waiting_;  // until load()
   std::unique_ptr<text::Tokenizer> tokenizer_;
   std::shared_ptr<Spare> spare_;  // nullptr on the CPU
+  std::shared_ptr<gpu::MemoryStorage> storage_ = std::make_shared<gpu::MemoryStorage>();
   std::unique_ptr<runtime::Engine> engine_;
 
   // The request.

@@ -102,6 +102,27 @@ std::int32_t wisp_load(wisp_session* handle, std::uint32_t context, std::uint32_
   return finish(handle, handle->session->load(std::move(options)));
 }
 
+// What was kept about devices by an earlier visit, before wisp_load(): texts under names.
+WISP_EXPORT(wisp_put_text)
+void wisp_put_text(wisp_session* handle, const char* name, std::size_t name_bytes, const char* text,
+                   std::size_t bytes) {
+  handle->session->storage().texts()[std::string(name, name_bytes)] = std::string(text, bytes);
+}
+// What is to be kept for the next one. 1, result: a name, a line's end, and the text, of one that was written since; 0:
+// there is no more.
+WISP_EXPORT(wisp_take_text) std::int32_t wisp_take_text(wisp_session* handle) {
+  wisp::gpu::MemoryStorage& storage = handle->session->storage();
+  const std::optional<std::string> name = storage.take_written();
+  if (!name) return give(handle, nullptr, 0);
+  handle->text = *name + "\n" + storage.read(*name);
+  give(handle, handle->text.data(), handle->text.size());
+  return 1;
+}
+// Kernels that were known from an earlier visit, and compiled while the weights were packed.
+WISP_EXPORT(wisp_known_kernels) std::uint32_t wisp_known_kernels(const wisp_session* handle) {
+  return handle->session->start_cost().known_kernels;
+}
+
 // Bytes of the file that were read so far, and rows of the output matrix.
 WISP_EXPORT(wisp_bytes_read) std::uint64_t wisp_bytes_read(const wisp_session* handle) {
   return handle->session->bytes_read();

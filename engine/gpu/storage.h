@@ -4,6 +4,8 @@
 #pragma once
 
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -24,11 +26,20 @@ class MemoryStorage final : public Storage {
     const auto found = texts_.find(name);
     return found == texts_.end() ? std::string() : found->second;
   }
-  void write(std::string_view name, std::string_view text) override { texts_[std::string(name)] = text; }
+  void write(std::string_view name, std::string_view text) override {
+    texts_[std::string(name)] = text;
+    written_.insert(std::string(name));
+  }
   [[nodiscard]] std::map<std::string, std::string, std::less<>>& texts() { return texts_; }
+  // A name that was written since it was last taken; nothing once there is none.
+  std::optional<std::string> take_written() {
+    if (written_.empty()) return std::nullopt;
+    return std::move(written_.extract(written_.begin()).value());
+  }
 
  private:
   std::map<std::string, std::string, std::less<>> texts_;
+  std::set<std::string, std::less<>> written_;
 };
 
 }  // namespace wisp::gpu

@@ -11,8 +11,9 @@ const PIECE_BYTES = 1 << 20;
 const [FINISHED, MORE, WAITS] = [0, 1, 2]; // answers of wisp_step
 
 export class Model {
-  // `bytes` of a GGUF file. `reversed` feeds its pieces last first, which must make no difference. `gpu`: on host.gpu.
-  static async open(host, variant, bytes, { threads = 1, context = 0, kv = 'f16', chunk = 0, reversed = false, gpu = false } = {}) {
+  // `bytes` of a GGUF file. `reversed` feeds its pieces last first, which must make no difference. `gpu`: on host.gpu;
+  // `texts`: what an earlier visit kept.
+  static async open(host, variant, bytes, { threads = 1, context = 0, kv = 'f16', chunk = 0, reversed = false, gpu = false, texts = new Map() } = {}) {
     const model = new Model();
     model.host = host;
     model.module = await openModule(host, 'wisp', variant);
@@ -22,6 +23,7 @@ export class Model {
     model.stopThreads = await model.module.startThreads(threads, 'wisp_run_worker', model.handle);
     try {
       model.feed(bytes, reversed);
+      for (const [name, text] of texts) model.putText(name, text);
       const device = gpu ? await model.openDevice() : 0;
       model.call('wisp_load', context, KV_TYPES.indexOf(kv), chunk, device);
     } catch (error) {
@@ -40,6 +42,22 @@ export class Model {
     this.deviceInfo = info;
     this.devices = (this.devices ?? 0) + 1;
     return pointer;
+  }
+
+  putText(name, text) {
+    const encoder = new TextEncoder();
+    this.with(encoder.encode(name), (nameAt, nameBytes) => this.with(encoder.encode(text), (at, bytes) =>
+      this.exports.wisp_put_text(this.handle, nameAt, nameBytes, at, bytes)));
+  }
+
+  // What is to be kept for the next visit: texts by name.
+  takeTexts() {
+    const texts = new Map();
+    while (this.call('wisp_take_text') === 1) {
+      const [name, ...rest] = new TextDecoder().decode(this.result()).split('\n');
+      texts.set(name, rest.join('\n'));
+    }
+    return texts;
   }
 
   // Resolves once the device has answered; another device where it was lost.
