@@ -42,7 +42,8 @@ void KvImage::fill(std::uint32_t block, std::uint32_t slot, std::uint32_t head, 
       case graph::KvType::q8_0:
         here = 0;
         for (std::uint32_t i = 0; i < 4 && 4 * word + i < layer_.head_dim; ++i) {
-          here |= static_cast<std::uint32_t>(static_cast<std::int32_t>(random.below(255)) - 127 & 255) << (8 * i);
+          // -127 to 127 in two's complement.
+          here |= static_cast<std::uint32_t>((random.below(255) + 129) % 256) << (8 * i);
         }
     }
   }

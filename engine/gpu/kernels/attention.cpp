@@ -65,8 +65,8 @@ Result<Kernel> join_kernel(const AttentionSpec& spec, bool tiles, const DeviceIn
   KernelText text(info);
   text.defines().set("HEADS", spec.kv_heads * spec.queries).set("HEAD_DIM", spec.head_dim).set("SPLIT", kSplit);
   text.defines().set("TILES", tiles).set("LISTED", spec.listed);
-  return std::move(text).finish("attention_join.wgsl", fmt::format("attention join of {}", spec.head_dim), {64, 1, 1},
-                                0);
+  return std::move(text).finish(
+      "attention_join.wgsl", fmt::format("attention {}join of {}", tiles ? "tile " : "", spec.head_dim), {64, 1, 1}, 0);
 }
 
 }  // namespace
