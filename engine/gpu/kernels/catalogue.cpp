@@ -4,6 +4,7 @@
 #include <array>
 
 #include "gpu/kernels/attention.h"
+#include "gpu/kernels/matmul_id.h"
 #include "gpu/kernels/matmul_ways.h"
 #include "gpu/kernels/row_ops.h"
 #include "gpu/kernels/sampling.h"
@@ -33,6 +34,12 @@ class Catalogue {
     mixed.matrices = {{TensorType::q4_k, kWidth, true}, {TensorType::q4_k, 512, false}, {TensorType::q6_k, 512, true}};
     WISP_CHECK(add_ways({mixed, 1, true}));
     WISP_CHECK(add_ways({mixed, kManyRows, true}));
+    for (const TensorType type : {TensorType::f16, TensorType::q4_k}) {
+      const bool int8 = info_.features.packed_dot && !is_float_type(type);
+      const MatMulSpec plain{.matrices = {{type, kWidth, true}}, .columns = kHidden, .int8 = int8};
+      WISP_CHECK(add(generic_matvec_kernel(plain, {1, 8}, info_)));
+      WISP_CHECK(add(matmul_id_kernel({.product = plain, .used = 8}, info_)));
+    }
     for (const KvType type : {KvType::f32, KvType::f16, KvType::q8_0}) WISP_CHECK(add_heads(type));
     WISP_CHECK(add_row_ops());
     return std::move(kernels_);
@@ -115,6 +122,7 @@ class Catalogue {
     for (const bool residual : {false, true}) {
       WISP_CHECK(add(norm_kernel(kWidth, kWidth, residual, info_)));
       WISP_CHECK(add(norm_kernel(kWidth, kHeadDim, residual, info_)));
+      WISP_CHECK(add(layer_norm_kernel(kWidth, kWidth, residual, residual, info_)));
     }
     for (const auto& make :
          {adjust_kernel, mask_kernel, argmax_parts_kernel, argmax_join_kernel, draw_top_kernel, draw_all_kernel}) {

@@ -80,11 +80,20 @@ std::uint32_t matvec_bytes(const MatMulSpec& spec, const MatVecShape& shape, std
   return shape.rows * chunk * block + (partials_of(spec, shape) + shape.rows) * 4;
 }
 
-// Of either text; `chunk`: blocks of x that lie in workgroup memory.
+// The names of a shape; `chunk`: blocks of x that lie in workgroup memory.
+void define_shape(Defines& defines, const MatMulSpec& spec, const MatVecShape& shape, std::uint32_t chunk) {
+  defines.set("ROWS", shape.rows).set("SLICES", shape.slices).set("CHUNK", chunk);
+  defines.set("SUBGROUPS", shape.subgroups).set("PARTIALS", partials_of(spec, shape));
+}
+
+void define_first_tile(Defines& defines, std::uint32_t p, const std::string& first) {
+  defines.set(fmt::format("FIRST_TILE_{}", p), first).set(fmt::format("TILE_{}", p), "group.x - " + first);
+}
+
+// Of either text.
 Result<Kernel> finish_matvec(KernelText text, const MatMulSpec& spec, const MatVecShape& shape, std::uint32_t chunk,
                              std::string label) {
-  text.defines().set("ROWS", shape.rows).set("SLICES", shape.slices).set("CHUNK", chunk);
-  text.defines().set("SUBGROUPS", shape.subgroups).set("PARTIALS", partials_of(spec, shape));
+  define_shape(text.defines(), spec, shape, chunk);
   if (shape.subgroups) text.use_subgroups();
   label += fmt::format(" rows {} slices {}{}", shape.rows, shape.slices, shape.subgroups ? " subgroups" : "");
   return std::move(text).finish("matvec.wgsl", std::move(label), {8 * shape.slices, 1, 1},
@@ -93,14 +102,24 @@ Result<Kernel> finish_matvec(KernelText text, const MatMulSpec& spec, const MatV
 
 }  // namespace
 
-Result<Kernel> matvec_kernel(const MatMulSpec& spec, const MatVecShape& shape, const DeviceInfo& info) {
-  KernelText text(info);
+Status define_matvec(KernelText& text, const MatMulSpec& spec, const MatVecShape& shape) {
   const std::string blocks = fmt::format("{}u", div_up(spec.columns, kBlockColumns));
   WISP_CHECK(define(text, spec, blocks));
   text.defines().set("COLUMNS", fmt::format("{}u", spec.columns)).set("BLOCKS", blocks);
   text.defines().set("WHOLE", spec.columns % kBlockColumns == 0);
+  define_shape(text.defines(), spec, shape, chunk_of(spec, shape));
+  return {};
+}
+
+std::uint32_t matvec_bytes(const MatMulSpec& spec, const MatVecShape& shape) {
+  return matvec_bytes(spec, shape, chunk_of(spec, shape));
+}
+
+Result<Kernel> matvec_kernel(const MatMulSpec& spec, const MatVecShape& shape, const DeviceInfo& info) {
+  KernelText text(info);
+  WISP_CHECK(define_matvec(text, spec, shape));
   for (std::uint32_t p = 0; p < spec.matrices.size(); ++p) {
-    text.defines().set(fmt::format("FIRST_TILE_{}", p), fmt::format("{}u", first_of(spec, p, kTileRows)));
+    define_first_tile(text.defines(), p, fmt::format("{}u", first_of(spec, p, kTileRows)));
   }
   return finish_matvec(std::move(text), spec, shape, chunk_of(spec, shape), label_of("matvec", spec));
 }
@@ -114,7 +133,7 @@ Result<Kernel> generic_matvec_kernel(const MatMulSpec& spec, const MatVecShape& 
   text.defines().set("WHOLE", std::ranges::any_of(spec.matrices, quantised));
   std::string label = "matvec of any shape";
   for (std::uint32_t p = 0; p < spec.matrices.size(); ++p) {
-    text.defines().set(fmt::format("FIRST_TILE_{}", p), spec.gated ? "0u" : fmt::format("op.first_tile[{}]", p));
+    define_first_tile(text.defines(), p, spec.gated ? "0u" : fmt::format("op.first_tile[{}]", p));
     label += fmt::format(" {}", decoder_name(spec.matrices[p].type));
   }
   return finish_matvec(std::move(text), spec, shape, most_chunk(spec, shape), std::move(label));

@@ -13,6 +13,8 @@
 
 namespace wisp::gpu {
 
+class KernelText;
+
 // A matrix, or a run of its rows that starts at a tile.
 struct MatrixUse {
   gguf::TensorType type = gguf::TensorType::f32;
@@ -55,6 +57,11 @@ Result<Kernel> matvec_kernel(const MatMulSpec& spec, const MatVecShape& shape, c
 // rows are read from the constants.
 Result<Kernel> generic_matvec_kernel(const MatMulSpec& spec, const MatVecShape& shape, const DeviceInfo& info);
 void set_shape(const MatMulSpec& spec, MatMulConstants& constants);
+
+// For kernels made of the same parts (wgsl/matvec_x.wgsl, matvec_products.wgsl): all their names but TILE_<matrix>, and
+// the workgroup memory that they take.
+Status define_matvec(KernelText& text, const MatMulSpec& spec, const MatVecShape& shape);
+std::uint32_t matvec_bytes(const MatMulSpec& spec, const MatVecShape& shape);
 Grid matvec_grid(const MatMulSpec& spec, const MatVecShape& shape, Extent::Of rows);
 // The most rows of x that a workgroup of the matvec kernel should take: 8, or 2 on software drivers, whose compilers
 // take seconds over the unrolled text.

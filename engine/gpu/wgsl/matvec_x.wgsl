@@ -1,0 +1,36 @@
+//# x in workgroup memory, for kernels that walk along few rows (matvec_products.wgsl); names as in matvec.wgsl.
+#if INT8
+// 3 vectors for a block of 32, 9 below: the odd distance spreads the slices over the banks.
+var<workgroup> x_quants: array<vec4<u32>, ${ROWS * CHUNK * 3}>;
+var<workgroup> x_meta: array<vec4<f32>, ${ROWS * CHUNK}>;  // scale; sums of both halves
+#else
+var<workgroup> x_values: array<vec4<f32>, ${ROWS * CHUNK * 9}>;
+var<workgroup> x_sums: array<vec2<f32>, ${ROWS * CHUNK}>;  // of both halves
+#endif
+var<workgroup> x_scale: array<f32, ${ROWS}>;  // of the norm
+
+// 4 columns of a row of x, from column k on.
+fn x_quad(row: u32, k: u32, scale: f32) -> vec4<f32> {
+  let at = op.x + row * ${COLUMNS} + k;
+  var x = vec4<f32>(0.0);
+#for i in 0..4
+#if WHOLE
+  x[${i}] = load(at + ${i}u);
+#else
+  if (k + ${i}u < ${COLUMNS}) { x[${i}] = load(at + ${i}u); }
+#endif
+#end
+#if NORM
+  let w = op.norm + k;
+#for i in 0..4
+#if WHOLE
+  x[${i}] *= scale * load(w + ${i}u);
+#else
+  if (k + ${i}u < ${COLUMNS}) { x[${i}] *= scale * load(w + ${i}u); }
+#endif
+#end
+#endif
+  return x;
+}
+
+#include "round_block.wgsl"
