@@ -36,8 +36,8 @@ gpu::Device* gpu_device(const GpuDriver& driver);
 Result<std::unique_ptr<gpu::Device>> make_gpu_device(const GpuDriver& driver, gpu::NativeOptions options = {});
 std::string no_gpu(const GpuDriver& driver);
 
-// SwiftShader takes seconds to compile a kernel, ten times as long as lavapipe: of the cases of a long list it has every
-// fourth and lavapipe the others, unless WISP_TEST_FULL asks for all on both.
+// SwiftShader takes seconds to compile a kernel, ten times as long as lavapipe: of the cases of a long list it has
+// every fourth and lavapipe the others, unless WISP_TEST_FULL asks for all on both.
 bool is_turn_of(const GpuDriver& driver, std::size_t number);
 
 // The GPU backend on each driver, for tests over executors.
