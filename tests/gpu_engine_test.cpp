@@ -18,7 +18,7 @@ using test::Heard;
 
 constexpr std::uint32_t kVocabulary = 40;
 
-class GpuEngine : public testing::TestWithParam<test::GpuDriver> {
+class GpuRunsAhead : public testing::TestWithParam<test::GpuDriver> {
  protected:
   void SetUp() override {
     if (test::gpu_device(GetParam()) == nullptr) GTEST_SKIP() << test::no_gpu(GetParam());
@@ -51,7 +51,7 @@ class GpuEngine : public testing::TestWithParam<test::GpuDriver> {
   int devices_ = 0;
 };
 
-TEST_P(GpuEngine, TokensAreTheSameAtEveryDepth) {
+TEST_P(GpuRunsAhead, TokensAreTheSameAtEveryDepth) {
   std::vector<std::vector<TokenId>> expected;
   for (const std::uint32_t depth : {1u, 4u}) {
     const std::unique_ptr<Engine> engine = make({.steps_ahead = depth});
@@ -79,7 +79,7 @@ TEST_P(GpuEngine, TokensAreTheSameAtEveryDepth) {
   }
 }
 
-TEST_P(GpuEngine, StepsAreSubmittedWhoseTokensTheHostHasNotRead) {
+TEST_P(GpuRunsAhead, StepsAreSubmittedWhoseTokensTheHostHasNotRead) {
   if (!test::is_turn_of(GetParam(), 1)) GTEST_SKIP() << "in full runs only";
   const std::unique_ptr<Engine> engine = make({.steps_ahead = 4});
   Heard heard;
@@ -99,7 +99,7 @@ TEST_P(GpuEngine, StepsAreSubmittedWhoseTokensTheHostHasNotRead) {
   EXPECT_EQ(heard.tokens.size(), 12u);
 }
 
-TEST_P(GpuEngine, ALostDeviceIsReplacedAndTheTextGoesOn) {
+TEST_P(GpuRunsAhead, ALostDeviceIsReplacedAndTheTextGoesOn) {
   std::vector<TokenId> expected;
   for (const bool loses : {false, true}) {
     const std::unique_ptr<Engine> engine = make({.steps_ahead = 3}, true);
@@ -121,7 +121,7 @@ TEST_P(GpuEngine, ALostDeviceIsReplacedAndTheTextGoesOn) {
   EXPECT_EQ(expected.size(), 24u);
 }
 
-TEST_P(GpuEngine, ADeviceThatDoesNotComeBackIsAnError) {
+TEST_P(GpuRunsAhead, ADeviceThatDoesNotComeBackIsAnError) {
   gpu::GpuOptions gpu;
   gpu.make_device = [this]() -> Result<std::unique_ptr<gpu::Device>> {
     if (++devices_ > 1) return fail(Code::device, "no device is left");
@@ -140,7 +140,7 @@ TEST_P(GpuEngine, ADeviceThatDoesNotComeBackIsAnError) {
   EXPECT_NE(heard.error.message.find("no device is left"), std::string::npos) << heard.error.message;
 }
 
-INSTANTIATE_TEST_SUITE_P(Software, GpuEngine, testing::ValuesIn(test::gpu_drivers()), test::gpu_driver_name);
+INSTANTIATE_TEST_SUITE_P(Software, GpuRunsAhead, testing::ValuesIn(test::gpu_drivers()), test::gpu_driver_name);
 
 }  // namespace
 }  // namespace wisp::runtime
