@@ -9,7 +9,7 @@ target_link_libraries(wisp_googletest PUBLIC Threads::Threads)
 
 file(GLOB WISP_CPU_TESTS CONFIGURE_DEPENDS engine/cpu/*_test.cpp)
 add_executable(wisp_tests ${WISP_CPU_TESTS} tests/executor_invariants_test.cpp tests/golden_logits_test.cpp
-  tests/random_model.cpp tools/random_blocks.cpp)
+  tests/random_model.cpp)
 target_link_libraries(wisp_tests PRIVATE wisp wisp_googletest)
 target_include_directories(wisp_tests PRIVATE ${PROJECT_SOURCE_DIR})
 target_precompile_headers(wisp_tests PRIVATE <gtest/gtest.h> <nlohmann/json.hpp>)
