@@ -21,25 +21,26 @@ Status Lowering::lower(const graph::AttentionOp& op) {
                      .kv_type = context_.kv.type(),
                      .softcap = op.softcap != 0.0f,
                      .sinks = group.sinks > 0};
-  AttentionConstants constants{.q = at(op.q),
-                               .group = static_cast<std::uint32_t>(layer.group),
-                               .blocks = context_.kv.blocks()[static_cast<std::size_t>(layer.group)],
-                               .scale = op.scale,
-                               .softcap = op.softcap,
-                               .window = group.window.value_or(0),
-                               .sinks = group.sinks};
+  AttentionInput input{.q = at(op.q),
+                       .group = static_cast<std::uint32_t>(layer.group),
+                       .blocks = context_.kv.blocks()[static_cast<std::size_t>(layer.group)],
+                       .scale = op.scale,
+                       .softcap = op.softcap,
+                       .window = group.window.value_or(0),
+                       .sinks = group.sinks};
   if (spec.sinks && op.rope >= 0) {
     const graph::RopeSpec& turned = graph_.ropes[static_cast<std::size_t>(op.rope)];
     spec.pairs = static_cast<std::uint32_t>(turned.inverse_frequency.size());
     spec.pairing = turned.pairing;
-    constants.sink_rope = context_.step.sink_table(layer.group, op.rope);
+    input.sink_rope = context_.step.sink_table(layer.group, op.rope);
   }
   // The longest text that the pool can hold decides how many splits a row may have.
-  const std::uint64_t positions = std::uint64_t{constants.blocks} * graph::kKvBlock;
-  if (context_.attention == AttentionPath::plain) return attend_plainly(spec, constants, op, positions);
+  const std::uint64_t positions = std::uint64_t{input.blocks} * graph::kKvBlock;
+  if (context_.attention == AttentionPath::plain) return attend_plainly(spec, input, op, positions);
   // A row's bits depend on which kernel it goes by.
   spec.listed = !context_.deterministic;
-  if (spec.listed && plan_.max_rows >= kLeastTile) WISP_CHECK(attend_in_tiles(spec, constants, op));
+  if (spec.listed && plan_.max_rows >= kLeastTile) WISP_CHECK(attend_in_tiles(spec, input, op));
+  AttentionConstants constants{.input = input};
   constants.splits = static_cast<std::uint32_t>(div_up<std::uint64_t>(positions, kSplit));
   const std::uint64_t row_words = std::uint64_t{op.heads} * constants.splits * (layer.head_dim + 2);
   const auto rows = static_cast<std::uint32_t>(
@@ -62,23 +63,16 @@ Status Lowering::lower(const graph::AttentionOp& op) {
   return {};
 }
 
-Status Lowering::attend_plainly(const AttentionSpec& spec, const AttentionConstants& rows, const graph::AttentionOp& op,
+Status Lowering::attend_plainly(const AttentionSpec& spec, const AttentionInput& input, const graph::AttentionOp& op,
                                 std::uint64_t positions) {
   const std::vector<Binding> kv = {context_.kv.keys(op.layer), context_.kv.values(op.layer)};
   const std::uint64_t row_words = op.heads * positions;
   const auto most = static_cast<std::uint32_t>(
       std::clamp<std::uint64_t>(kPartialWords / std::max<std::uint64_t>(row_words, 1), 1, plan_.max_rows));
-  AttentionPlainConstants constants{.q = rows.q,
+  AttentionPlainConstants constants{.input = input,
                                     .scores = scratch(most * row_words),
                                     .stride = static_cast<std::uint32_t>(positions),
                                     .out = at(op.out),
-                                    .group = rows.group,
-                                    .blocks = rows.blocks,
-                                    .scale = rows.scale,
-                                    .softcap = rows.softcap,
-                                    .window = rows.window,
-                                    .sinks = rows.sinks,
-                                    .sink_rope = rows.sink_rope,
                                     .first_row = 0};
   for (std::uint32_t first = 0; first < plan_.max_rows; first += most) {
     constants.first_row = first;
@@ -93,19 +87,9 @@ Status Lowering::attend_plainly(const AttentionSpec& spec, const AttentionConsta
   return {};
 }
 
-Status Lowering::attend_in_tiles(const AttentionSpec& spec, const AttentionConstants& rows,
-                                 const graph::AttentionOp& op) {
+Status Lowering::attend_in_tiles(const AttentionSpec& spec, const AttentionInput& input, const graph::AttentionOp& op) {
   const std::uint32_t partials = scratch(attention_tile_partials(spec));
-  const AttentionTileConstants constants{.q = rows.q,
-                                         .out = at(op.out),
-                                         .group = rows.group,
-                                         .blocks = rows.blocks,
-                                         .scale = rows.scale,
-                                         .softcap = rows.softcap,
-                                         .window = rows.window,
-                                         .sinks = rows.sinks,
-                                         .sink_rope = rows.sink_rope,
-                                         .partials = partials};
+  const AttentionTileConstants constants{.input = input, .out = at(op.out), .partials = partials};
   WISP_CHECK(add(attention_tile_kernel(spec, info_), attention_tile_grid(spec), constants,
                  {context_.kv.keys(op.layer), context_.kv.values(op.layer)}, Extent::Of::tiles, 1));
   return add(attention_tile_join_kernel(spec, info_), attention_tile_join_grid(spec),

@@ -99,9 +99,9 @@ class Lowering {
 
   // ---- attention (lower_attention.cpp) ----
   Status lower(const graph::AttentionOp& op);
-  Status attend_plainly(const AttentionSpec& spec, const AttentionConstants& rows, const graph::AttentionOp& op,
+  Status attend_plainly(const AttentionSpec& spec, const AttentionInput& input, const graph::AttentionOp& op,
                         std::uint64_t positions);
-  Status attend_in_tiles(const AttentionSpec& spec, const AttentionConstants& rows, const graph::AttentionOp& op);
+  Status attend_in_tiles(const AttentionSpec& spec, const AttentionInput& input, const graph::AttentionOp& op);
 
   // ---- matrices (lower_matmul.cpp) ----
   // One matrix of a matmul and where its product goes.

@@ -53,14 +53,18 @@ struct AttentionSpec {
   graph::RopePairing pairing = graph::RopePairing::adjacent;
   bool listed = false;  // only the step's lone rows; the others are in query tiles
 };
-struct AttentionConstants {
+// Queries, and what they see of the store; wgsl/attention_input.wgsl.
+struct AttentionInput {
   std::uint32_t q = 0;
-  std::uint32_t partials = 0;  // [rows][heads][splits][head_dim + 2]
-  std::uint32_t splits = 0;
   std::uint32_t group = 0, blocks = 0;
   float scale = 1.0f, softcap = 0.0f;
   std::uint32_t window = 0, sinks = 0;
   std::uint32_t sink_rope = 0;  // a table of the step buffer
+};
+struct AttentionConstants {
+  AttentionInput input = {};
+  std::uint32_t partials = 0;  // [rows][heads][splits][head_dim + 2]
+  std::uint32_t splits = 0;
   std::uint32_t first_row = 0;  // of this dispatch, or its number among the lone ones; its partials start with it
 };
 struct AttentionJoinConstants {
@@ -74,12 +78,9 @@ Grid attention_join_grid(const AttentionSpec& spec);
 // ---- attention of query tiles ----
 
 struct AttentionTileConstants {
-  std::uint32_t q = 0, out = 0;
-  std::uint32_t group = 0, blocks = 0;
-  float scale = 1.0f, softcap = 0.0f;
-  std::uint32_t window = 0, sinks = 0;
-  std::uint32_t sink_rope = 0;  // a table of the step buffer
-  std::uint32_t partials = 0;   // attention_tile_partials() words
+  AttentionInput input = {};
+  std::uint32_t out = 0;
+  std::uint32_t partials = 0;  // attention_tile_partials() words
 };
 Result<Kernel> attention_tile_kernel(const AttentionSpec& spec, const DeviceInfo& info);
 Grid attention_tile_grid(const AttentionSpec& spec);
@@ -92,13 +93,9 @@ std::uint32_t attention_tile_partials(const AttentionSpec& spec);
 
 enum class PlainPart : std::uint8_t { scores, softmax, values };
 struct AttentionPlainConstants {
-  std::uint32_t q = 0;
+  AttentionInput input = {};
   std::uint32_t scores = 0, stride = 0;  // [rows][heads][stride]; stride: at least the positions of the longest text
   std::uint32_t out = 0;
-  std::uint32_t group = 0, blocks = 0;
-  float scale = 1.0f, softcap = 0.0f;
-  std::uint32_t window = 0, sinks = 0;
-  std::uint32_t sink_rope = 0;  // a table of the step buffer
   std::uint32_t first_row = 0;  // of this dispatch; its scores start with it
 };
 // The kernel of the softmax has no keys and values among its bindings.

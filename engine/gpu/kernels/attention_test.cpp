@@ -104,15 +104,14 @@ class Step {
                        .pairs = one_.group.sinks > 0 ? one_.pairs : 0,
                        .pairing = one_.pairing,
                        .listed = way == Way::tiles};
-    AttentionConstants constants{.group = 0,
-                                 .blocks = blocks_,
-                                 .scale = op_.scale,
-                                 .softcap = op_.softcap,
-                                 .window = one_.group.window.value_or(0),
-                                 .sinks = one_.group.sinks};
-    if (spec.pairs > 0) constants.sink_rope = writer.sink_table(0, 0);
+    AttentionInput input{.blocks = blocks_,
+                         .scale = op_.scale,
+                         .softcap = op_.softcap,
+                         .window = one_.group.window.value_or(0),
+                         .sinks = one_.group.sinks};
+    if (spec.pairs > 0) input.sink_rope = writer.sink_table(0, 0);
+    AttentionConstants constants{.input = input};
     constants.splits = div_up(blocks_ * graph::kKvBlock, kSplit);
-    constants.q = 0;
     const auto out = static_cast<std::uint32_t>(q_.size() + 7);
     constants.partials = out + static_cast<std::uint32_t>(q_.size()) + 7;
     arena_ = q_;
@@ -121,17 +120,10 @@ class Step {
     arena_.resize(constants.partials + positions_.size() * op_.heads * partials,
                   std::numeric_limits<float>::quiet_NaN());
     if (way == Way::plain) {
-      const AttentionPlainConstants plain{.q = constants.q,
+      const AttentionPlainConstants plain{.input = input,
                                           .scores = constants.partials,
                                           .stride = constants.splits * kSplit,
                                           .out = out,
-                                          .group = 0,
-                                          .blocks = blocks_,
-                                          .scale = constants.scale,
-                                          .softcap = constants.softcap,
-                                          .window = constants.window,
-                                          .sinks = constants.sinks,
-                                          .sink_rope = constants.sink_rope,
                                           .first_row = 0};
       for (const PlainPart part : {PlainPart::scores, PlainPart::softmax, PlainPart::values}) {
         run(device, attention_plain_kernel(spec, part, device.info()), attention_plain_grid(spec, part), plain,
@@ -141,16 +133,7 @@ class Step {
     if (way == Way::tiles && counts_.tiles > 0) {
       const auto tile_partials = static_cast<std::uint32_t>(arena_.size());
       arena_.resize(tile_partials + attention_tile_partials(spec), std::numeric_limits<float>::quiet_NaN());
-      const AttentionTileConstants tile{.q = constants.q,
-                                        .out = out,
-                                        .group = 0,
-                                        .blocks = blocks_,
-                                        .scale = constants.scale,
-                                        .softcap = constants.softcap,
-                                        .window = constants.window,
-                                        .sinks = constants.sinks,
-                                        .sink_rope = constants.sink_rope,
-                                        .partials = tile_partials};
+      const AttentionTileConstants tile{.input = input, .out = out, .partials = tile_partials};
       run(device, attention_tile_kernel(spec, device.info()), attention_tile_grid(spec), tile, true);
       if (counts_.tile_splits > 1) {
         run(device, attention_tile_join_kernel(spec, device.info()), attention_tile_join_grid(spec),

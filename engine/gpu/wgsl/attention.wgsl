@@ -7,16 +7,9 @@
 //#   positions * KV_HEADS * 2 * HEAD_DIM * (4 bytes in f32, 2 in f16, 1.125 in q8_0) * HEAD_GROUPS
 //# bytes of keys and values (a scale of q8_0 takes 4 bytes here).
 struct Op {
-  q: u32,
+#include "attention_input.wgsl"
   partials: u32,  // [row][head][split][HEAD_DIM + 2]
   splits: u32,    // from one head to the next
-  group: u32,
-  blocks: u32,
-  scale: f32,
-  softcap: f32,
-  window: u32,    // 0: none
-  sinks: u32,
-  sink_rope: u32,
   first_row: u32,  // of this dispatch (LISTED: its number in the list); its partials start with it
 }
 #include "step.wgsl"

@@ -6,17 +6,10 @@
 //# No two rows and no two heads share what they read: positions * KV_HEADS * QUERIES * 2 * HEAD_DIM * (4 bytes in f32, 2 in f16,
 //# 1.125 in q8_0) of keys and values a row, and 5 times 4 bytes a score on the way through scratch.
 struct Op {
-  q: u32,
+#include "attention_input.wgsl"
   scores: u32,  // [row][head][stride]
   stride: u32,
   out: u32,
-  group: u32,
-  blocks: u32,
-  scale: f32,
-  softcap: f32,
-  window: u32,  // 0: none
-  sinks: u32,
-  sink_rope: u32,
   first_row: u32,  // of this dispatch; its scores start with it
 }
 #include "step.wgsl"

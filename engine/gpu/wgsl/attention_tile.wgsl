@@ -11,15 +11,8 @@
 //# A line is one query head of one row; number 16 * head + row. A thread has a group of four lines (a vec4) and one of 16 lanes:
 //# two positions of a block's scores, and every 16th value of the result.
 struct Op {
-  q: u32,
+#include "attention_input.wgsl"
   out: u32,
-  group: u32,
-  blocks: u32,
-  scale: f32,
-  softcap: f32,
-  window: u32,     // 0: none
-  sinks: u32,
-  sink_rope: u32,
   partials: u32,   // [tile][16 rows][head][split][HEAD_DIM + 2], where the step has more than one split
 }
 #include "step.wgsl"

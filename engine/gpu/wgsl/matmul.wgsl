@@ -91,15 +91,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       let x${j} = x_quad(x_row, kb * 32u + ${4 * j}u);
 #end
 #if INT8
-      let most = max(max(max(largest(x0), largest(x1)), max(largest(x2), largest(x3))),
-                     max(max(largest(x4), largest(x5)), max(largest(x6), largest(x7))));
-      let inverse = select(0.0, 127.0 / most, most >= 0x1p-120);
-#for j in 0..8
-      let q${j} = round(x${j} * inverse);
-#end
-      x_quants[mine * 3u] = vec4<u32>(pack4(q0), pack4(q1), pack4(q2), pack4(q3));
-      x_quants[mine * 3u + 1u] = vec4<u32>(pack4(q4), pack4(q5), pack4(q6), pack4(q7));
-      x_meta[mine] = vec4<f32>(most / 127.0, sum4((q0 + q1) + (q2 + q3)), sum4((q4 + q5) + (q6 + q7)), 0.0);
+      let at = mine;
+#include "round_quads.wgsl"
 #else
 #for j in 0..8
       x_values[mine * 9u + ${j}u] = x${j};
