@@ -176,8 +176,6 @@ graph::StartCost Session::start_cost() const {
   return engine_ == nullptr ? graph::StartCost() : engine_->executor().start_cost();
 }
 
-runtime::Counters Session::counters() const { return engine_ == nullptr ? runtime::Counters() : engine_->counters(); }
-
 void Session::keep_logits(std::uint32_t position, std::span<const float> logits) {
   const std::span<float> room = logits_.as<float>().subspan(logits_kept_);
   if (position < logits_from_ || room.size() < logits.size()) return;

@@ -77,7 +77,6 @@ class Session {
   // The device was lost, and the request goes on once give_device() has brought another.
   [[nodiscard]] bool wants_device() const { return spare_ != nullptr && spare_->wanted; }
   Status give_device(std::unique_ptr<gpu::Device> device);
-  [[nodiscard]] runtime::Counters counters() const;
 
   // What is kept about devices from visit to visit: the host puts what it has before load(), and saves what was
   // written.

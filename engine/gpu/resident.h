@@ -75,7 +75,6 @@ class Resident {
   [[nodiscard]] std::uint32_t in_flight() const { return in_flight_; }
 
   [[nodiscard]] std::vector<graph::MemoryUse> memory() const;
-  [[nodiscard]] const Pipelines& pipelines() const { return pipelines_; }
 
  private:
   struct Prepared {

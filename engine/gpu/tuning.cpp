@@ -85,9 +85,4 @@ bool Tuning::drifted() {
   return any;
 }
 
-const std::vector<TuningResult>& Tuning::results() const {
-  static const std::vector<TuningResult> kNone;
-  return tuner_ == nullptr ? kNone : tuner_->results();
-}
-
 }  // namespace wisp::gpu

@@ -42,7 +42,6 @@ class Tuning {
   void observe(const std::string& key, std::uint64_t nanoseconds);
   bool drifted();
 
-  [[nodiscard]] const std::vector<TuningResult>& results() const;
   [[nodiscard]] std::uint64_t spent_nanoseconds() const { return tuner_ == nullptr ? 0 : tuner_->spent_nanoseconds(); }
 
  private:
