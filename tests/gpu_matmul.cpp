@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <random>
+#include <utility>
 
 #include "base/checked.h"
 #include "gpu/tuner/tuning_task.h"
@@ -57,10 +58,10 @@ MatMulCase random_case(gpu::MatMulSpec spec, std::uint32_t rows, std::uint32_t s
   return one;
 }
 
-MatMulTrial::MatMulTrial(const MatMulCase& one, std::uint32_t seed) : rows(one.rows) {
+MatMulTrial::MatMulTrial(const MatMulCase& one, std::uint32_t seed) : rows(one.rows), columns(one.spec.columns) {
   std::mt19937 random(seed);
-  const std::uint32_t columns = one.spec.columns;
-  const std::vector<float> x = random_values(std::size_t{rows} * columns, random);
+  std::vector<float> x = random_values(std::size_t{rows} * columns, random);
+  for (float& value : x) value *= one.scale;
   const std::vector<float> norm = random_values(columns, random);
   run.step = {rows, rows};
   constants.eps = 1e-5f;
@@ -126,6 +127,20 @@ testing::AssertionResult MatMulTrial::dispatch(gpu::Device& device, const Result
     run.workgroups[i] = grid[i].of == gpu::Extent::Of::constant ? grid[i].count : div_up(rows, grid[i].per);
   }
   return run_on_gpu(device, run);
+}
+
+testing::AssertionResult MatMulTrial::round(gpu::Device& device, bool halves) {
+  const Result<gpu::Kernel> kernel = gpu::round_kernel(columns, halves, device.info());
+  if (!kernel) return testing::AssertionFailure() << kernel.error().message;
+  const std::uint32_t out = place(std::size_t{rows} * gpu::rounded_words(columns, halves));
+  run.kernel = *kernel;
+  run.op = gpu::OpConstants::of(gpu::RoundConstants{.x = constants.x, .out = out});
+  run.workgroups = {1, rows, 1};
+  auto weights = std::exchange(run.buffers, {});
+  const testing::AssertionResult ran = run_on_gpu(device, run);
+  run.buffers = std::move(weights);
+  constants.x = out;
+  return ran;
 }
 
 double MatMulTrial::error() const {

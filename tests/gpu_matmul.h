@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-#include "gpu/kernels/matmul.h"
+#include "gpu/kernels/matmul_tile.h"
 #include "graph/graph.h"
 #include "tests/gpu_devices.h"
 
@@ -33,6 +33,7 @@ struct MatMulCase {
   gpu::MatMulSpec spec;
   std::vector<GpuMatrix> matrices;
   std::uint32_t rows = 1;  // of x
+  float scale = 1.0f;      // of its values
 };
 // Fills in the matrices that the specification asks for.
 MatMulCase random_case(gpu::MatMulSpec spec, std::uint32_t rows, std::uint32_t seed);
@@ -46,12 +47,14 @@ struct MatMulTrial {
   std::uint32_t place(std::size_t words);
   // Runs a kernel with the trial's constants and weights.
   testing::AssertionResult dispatch(gpu::Device& device, const Result<gpu::Kernel>& kernel, const gpu::Grid& grid);
+  // Has x rounded (gpu/kernels/matmul_tile.h) for the kernel that comes next.
+  testing::AssertionResult round(gpu::Device& device, bool halves);
   // The largest relative error of its results; checks that what lies behind each is as it was.
   [[nodiscard]] double error() const;
 
   gpu::MatMulConstants constants;
   GpuRun run;
-  std::uint32_t rows;
+  std::uint32_t rows, columns;  // of x
   std::vector<std::vector<float>> expected;
 
  private:

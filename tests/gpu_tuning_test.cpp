@@ -1,6 +1,10 @@
 // The GPU backend that measures before it computes: the same logits, and what it found out serves the next start.
 #include <gtest/gtest.h>
 
+#include <ranges>
+#include <set>
+
+#include "base/log.h"
 #include "gpu/executor.h"
 #include "tests/engine_harness.h"
 #include "tests/gpu_devices.h"
@@ -24,16 +28,23 @@ class GpuTuned : public testing::TestWithParam<test::GpuDriver> {
     Heard heard;
     graph::StartCost cost;
   };
-  Start start(gpu::TuneMode mode, const std::shared_ptr<gpu::Storage>& storage) {
+  std::unique_ptr<Engine> engine(gpu::TuneMode mode, const std::shared_ptr<gpu::Storage>& storage) {
     gpu::GpuOptions options;
-    options.make_device = [] { return test::make_gpu_device(GetParam()); };
+    options.make_device = [this] {
+      Result<std::unique_ptr<gpu::Device>> device = test::make_gpu_device(GetParam());
+      if (device) device_ = device->get();
+      return device;
+    };
     options.tune = mode;
     options.storage = storage;
-    const std::unique_ptr<Engine> engine =
-        expect_value(Engine::create(test::open_bytes(model_.bytes), {.row_budget = 2, .max_sequences = 1},
-                                    expect_value(gpu::make_gpu_executor(std::move(options)))));
+    return expect_value(Engine::create(test::open_bytes(model_.bytes), {.row_budget = rows_, .max_sequences = 1},
+                                       expect_value(gpu::make_gpu_executor(std::move(options)))));
+  }
+  Start start(gpu::TuneMode mode, const std::shared_ptr<gpu::Storage>& storage) {
+    const std::unique_ptr<Engine> engine = this->engine(mode, storage);
     Start result;
-    Request request{.prompt = {1, 2, 3, 4, 5, 6, 7}, .sampling = test::greedy(), .max_new_tokens = 6};
+    Request request{.prompt = {}, .sampling = test::greedy(), .max_new_tokens = 6};
+    for (TokenId id = 1; id <= prompt_; ++id) request.prompt.push_back(id);
     EXPECT_TRUE(engine->submit(test::listen(std::move(request), result.heard)));
     EXPECT_TRUE(engine->run());
     EXPECT_EQ(result.heard.reason, FinishReason::length) << result.heard.error.message;
@@ -41,6 +52,9 @@ class GpuTuned : public testing::TestWithParam<test::GpuDriver> {
     return result;
   }
 
+  std::uint32_t rows_ = 2;         // of a step
+  TokenId prompt_ = 7;             // tokens
+  gpu::Device* device_ = nullptr;  // the last one that was made
   test::RandomModel model_ = test::random_model({.layers = 1, .type = gguf::TensorType::q4_0});
 };
 
@@ -93,6 +107,87 @@ TEST_P(GpuTuned, DisabledWaysAndDamagedMemoriesDoNoHarm) {
   const Start damaged = start(gpu::TuneMode::fast, storage);
   EXPECT_EQ(damaged.cost.known_kernels, 0u);
   EXPECT_LE(gpu::relative_error(damaged.heard.logits[0], first.heard.logits[0]), 3e-2);
+}
+
+// A prompt of many rows by every way of its products, as if the tuner had chosen it, against another such way.
+TEST_P(GpuTuned, EveryWayOfManyRowsGivesTheSameModel) {
+  rows_ = 16;
+  prompt_ = 32;  // no rest that other ways would compute
+  const auto storage = std::make_shared<gpu::MemoryStorage>();
+  start(gpu::TuneMode::full, storage);
+  const std::string tuned = storage->read("tuning");
+  // Of the first token.
+  const auto logits_by = [&](std::string_view way) {
+    std::string edited;
+    int taken = 0;
+    for (const auto part : tuned | std::views::split('\n')) {
+      std::string line(part.begin(), part.end());
+      const std::size_t key = line.find('\t'), name = line.find('\t', key + 1), time = line.find('\t', name + 1);
+      // Gated products have no tiles of 64.
+      const bool has = line.find(" gated ") == std::string::npos || !way.starts_with("tiles of 64");
+      if (line.starts_with("choice\t") && line.find(", 64 rows\t") != std::string::npos && has) {
+        const bool norm = line.find(" norm, 64 rows") != std::string::npos;
+        line = fmt::format("{}{}{}{}", line.substr(0, name + 1), way, norm ? ", norm before" : "", line.substr(time));
+        ++taken;
+      }
+      edited += (edited.empty() ? "" : "\n") + line;
+    }
+    EXPECT_GT(taken, 0) << tuned;
+    storage->texts().at("tuning") = edited;
+    const Start other = start(gpu::TuneMode::fast, storage);
+    EXPECT_EQ(other.cost.tuning_ns, 0u);
+    return other.heard.logits.at(0);
+  };
+  const gpu::DeviceInfo& info = test::gpu_device(GetParam())->info();
+  if (info.features.packed_dot) {
+    const std::vector<float> integers = logits_by("tiles of 32 int8");
+    EXPECT_LE(gpu::relative_error(logits_by("tiles of 32 int8, rounded before"), integers), 1e-6);
+    EXPECT_LE(gpu::relative_error(logits_by("tiles of 64 int8, rounded before"), integers), 1e-6);
+  }
+  const std::vector<float> floats = logits_by("tiles of 32 float");
+  EXPECT_LE(gpu::relative_error(logits_by("tiles of 64 float"), floats), 1e-5);
+  if (!info.features.shader_f16) return;
+  for (const std::string_view way : {"tiles of 32 f16", "tiles of 64 f16"}) {
+    const double error = gpu::relative_error(logits_by(way), floats);
+    EXPECT_GT(error, 1e-5) << way << " was not taken";
+    EXPECT_LE(error, 5e-3) << way;
+  }
+}
+
+// In the middle of a text the device's clock begins to run four times as fast, so that everything seems to take four
+// times as long.
+TEST_P(GpuTuned, ASlowdownIsMeasuredAgainBetweenSteps) {
+  if (!test::gpu_device(GetParam())->info().features.timestamps) GTEST_SKIP() << "no timestamps";
+  model_ = test::random_model({.layers = 1, .context = 1024, .type = gguf::TensorType::q4_0});
+  static std::set<std::string, std::less<>> drifted;
+  drifted.clear();
+  set_log_sink([](LogLevel, std::string_view text) {
+    if (text.find("takes longer than it did") != std::string_view::npos) drifted.emplace(text);
+  });
+  const std::unique_ptr<Engine> engine = this->engine(gpu::TuneMode::full, std::make_shared<gpu::MemoryStorage>());
+  Heard heard;
+  Request request{.prompt = {1, 2, 3}, .sampling = test::greedy(), .max_new_tokens = 900, .ignore_end = true};
+  request = test::hear_tokens(std::move(request), heard);
+  std::uint64_t tuned = 0;
+  request.on_token = [&, hear = std::move(request.on_token)](const TokenEvent& event) {
+    hear(event);
+    // By now it is known how long kernels take.
+    if (event.position != 400) return;
+    tuned = engine->executor().start_cost().tuning_ns;
+    drifted.clear();
+    // Nobody else sees this device, and it is not const.
+    const_cast<gpu::DeviceInfo&>(device_->info()).timestamp_nanoseconds *= 4;
+  };
+  EXPECT_TRUE(engine->submit(std::move(request)));
+  EXPECT_TRUE(engine->run());
+  set_log_sink(nullptr);
+  EXPECT_EQ(heard.reason, FinishReason::length) << heard.error.message;
+  EXPECT_EQ(heard.tokens.size(), 900u);
+  EXPECT_GT(tuned, 0u);
+  EXPECT_GT(engine->executor().start_cost().tuning_ns, tuned);
+  // Query, key and value; their output; gate and up; down; the head. A busy machine slows one or two by itself, and
+  // what was slow at the moment may seem as it was.
+  EXPECT_GE(drifted.size(), 4u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Software, GpuTuned, testing::ValuesIn(test::gpu_drivers()), test::gpu_driver_name);

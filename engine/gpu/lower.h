@@ -30,9 +30,9 @@ struct LowerContext {
   const DeviceWeights& weights;
   const KvPool& kv;
   const StepWriter& step;
-  Binding sampled;             // tokens by place (slot_ring.h)
-  Binding results;             // tokens of this step by sample
-  bool int8 = false;           // activations rounded to int8 for quantised weights
+  Binding sampled;        // tokens by place (slot_ring.h)
+  Binding results;        // tokens of this step by sample
+  bool rounding = false;  // activations may be rounded: to int8 for quantised weights, to f16 also for those of f16
   bool deterministic = false;  // one kernel per weight whatever the rows
   AttentionPath attention = AttentionPath::flash;
   const Choices* choices = nullptr;  // the tuner's; what is not there goes the best guess' way

@@ -8,7 +8,7 @@
 namespace wisp::gpu {
 
 bool Lowering::int8_for(std::span<const Product> products) const {
-  if (!context_.int8 || !info_.features.packed_dot) return false;
+  if (!context_.rounding || !info_.features.packed_dot) return false;
   return std::ranges::all_of(products, [&](const Product& one) { return !is_float_type(weight(one.weight).type); });
 }
 
@@ -47,12 +47,12 @@ Status Lowering::multiply(Before& before, std::span<const Piece> pieces, bool ga
       here.norm = vector(before.norm->weight);
       here.eps = before.norm->eps;
     }
-    const std::uint32_t last = least == 1 && varies(before.of) ? 1 : ~0u;
-    if (way.tiled) {
-      return add(matmul_kernel(one, info_), matmul_grid(one, before.of), here, bindings, before.of, least, last);
+    if (way.tiled && way.tile.rounded) {
+      WISP_TRY(here.x, rounded(before, way.tile.halves));
     }
-    return add(matvec_kernel(one, way.shape, info_), matvec_grid(one, way.shape, before.of), here, bindings, before.of,
-               least, last);
+    const std::uint32_t last = least == 1 && varies(before.of) ? 1 : ~0u;
+    return add(matmul_kernel(one, way, info_), matmul_grid(one, way, before.of), here, bindings, before.of, least,
+               last);
   };
   std::uint64_t bytes = 0;
   for (const Binding& binding : bindings) bytes += binding.bytes;
@@ -63,7 +63,7 @@ Status Lowering::multiply(Before& before, std::span<const Piece> pieces, bool ga
   }
   program_.questions.resize(graph_.ops.size());
   std::string& asked = program_.questions[static_cast<std::size_t>(op_)];
-  if (asked.empty()) asked = question_key({spec, row_class(most_rows(before.of)), int8});
+  if (asked.empty()) asked = question_key(question(spec, int8, most_rows(before.of)));
   // A step is about as large as its plan, so one kernel does; of the rows with logits there may be one or many.
   if (varies(before.of)) WISP_CHECK(go(way_of(spec, int8, 1), 1));
   return go(way_of(spec, int8, most_rows(before.of)), varies(before.of) ? 2 : 1);
@@ -81,21 +81,40 @@ Result<std::uint32_t> Lowering::normed(Before& before) {
   return *before.normed;
 }
 
+// What came before, rounded, likewise.
+Result<std::uint32_t> Lowering::rounded(Before& before, bool halves) {
+  std::optional<std::uint32_t>& known = before.rounded[halves ? 1 : 0];
+  if (!known) {
+    std::uint32_t x = before.x;
+    if (before.norm != nullptr) {
+      WISP_TRY(x, normed(before));
+    }
+    known = scratch(std::uint64_t{most_rows(before.of)} * rounded_words(before.columns, halves));
+    const RoundConstants constants{.x = x, .out = *known, .row_set = row_set(before.of)};
+    WISP_CHECK(add(round_kernel(before.columns, halves, info_), round_grid(before.of), constants, {}, before.of));
+  }
+  return *known;
+}
+
 // ---- which way ----
 bool Lowering::asking() const { return context_.questions != nullptr; }
 
+MatMulQuestion Lowering::question(const MatMulSpec& spec, bool int8, std::uint32_t rows) const {
+  return {spec, row_class(rows), int8, context_.rounding && info_.features.shader_f16 && fits_halves(spec)};
+}
+
 void Lowering::ask(const MatMulSpec& spec, bool int8, std::uint32_t rows, std::uint64_t bytes) {
-  const MatMulQuestion question{spec, row_class(rows), int8};
-  context_.questions->try_emplace(question_key(question), question, 0).first->second.bytes += bytes;
+  const MatMulQuestion asked = question(spec, int8, rows);
+  context_.questions->try_emplace(question_key(asked), asked, 0).first->second.bytes += bytes;
 }
 
 MatMulWay Lowering::way_of(const MatMulSpec& spec, bool int8, std::uint32_t rows) const {
-  const MatMulQuestion question{spec, row_class(rows), int8};
+  const MatMulQuestion asked = question(spec, int8, rows);
   if (context_.choices != nullptr && !context_.deterministic) {
-    const auto chosen = context_.choices->find(question_key(question));
+    const auto chosen = context_.choices->find(question_key(asked));
     if (chosen != context_.choices->end()) return chosen->second;
   }
-  if (!context_.deterministic || rows == 1) return matmul_ways(question, info_).front();
+  if (!context_.deterministic || rows == 1) return matmul_ways(asked, info_).front();
   MatMulSpec one = spec;
   one.int8 = int8;
   const std::uint32_t shared = std::bit_ceil(std::min(rows, matvec_rows(info_)));

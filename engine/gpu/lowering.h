@@ -115,8 +115,10 @@ class Lowering {
     std::uint32_t x;  // [rows, columns]
     std::uint32_t columns;
     Extent::Of of;
-    const graph::NormSpec* norm = nullptr;     // nullptr: none
-    std::optional<std::uint32_t> normed = {};  // where x behind its norm is, once something wanted it
+    const graph::NormSpec* norm = nullptr;  // nullptr: none
+    // Where x behind its norm is, once something wanted it; and then rounded, to int8 and to f16.
+    std::optional<std::uint32_t> normed = {};
+    std::array<std::optional<std::uint32_t>, 2> rounded = {};
   };
   // A run of parts that share a dispatch.
   struct Piece {
@@ -127,7 +129,9 @@ class Lowering {
                   std::uint32_t residual, bool has_residual);
   bool varies(Extent::Of of) const;
   Result<std::uint32_t> normed(Before& before);
+  Result<std::uint32_t> rounded(Before& before, bool halves);
   bool asking() const;
+  MatMulQuestion question(const MatMulSpec& spec, bool int8, std::uint32_t rows) const;
   void ask(const MatMulSpec& spec, bool int8, std::uint32_t rows, std::uint64_t bytes);
   MatMulWay way_of(const MatMulSpec& spec, bool int8, std::uint32_t rows) const;
   Status multiply_each(Before& before, std::span<const Product> products, graph::Activation activation,

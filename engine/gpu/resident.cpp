@@ -94,7 +94,7 @@ LowerContext Resident::context() {
           .step = step_,
           .sampled = sampled_,
           .results = results_,
-          .int8 = options_.int8,
+          .rounding = options_.int8,
           .deterministic = options_.deterministic,
           .attention = options_.attention,
           .choices = &tuning_.choices()};

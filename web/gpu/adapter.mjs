@@ -14,6 +14,7 @@ import { compile } from './compile.mjs';
  * @property {Record<string, number>} limits by WebGPU's names
  * @property {number} subgroupMin
  * @property {number} subgroupMax
+ * @property {[number, number, number]} matrixUnit m, n and k of its matrices of f16 with sums of f32; zeros where there are none
  */
 
 /**
@@ -65,8 +66,18 @@ export async function openDevice(gpu, { powerPreference = 'high-performance', wi
       limits: Object.fromEntries(LIMITS.map(name => [name, lowered(name)])),
       subgroupMin: features.subgroups ? adapter.info.subgroupMinSize ?? 0 : 0,
       subgroupMax: features.subgroups ? adapter.info.subgroupMaxSize ?? 0 : 0,
+      matrixUnit: features.subgroupMatrix ? matrixUnitOf(adapter.info) : [0, 0, 0],
     },
   };
+}
+
+// The largest that multiplies f16 with sums of f32, and that a square of 32 is made of.
+function matrixUnitOf({ subgroupMatrixConfigs = [] }) {
+  const sizes = [...subgroupMatrixConfigs]
+    .filter(({ componentType, resultComponentType }) => componentType === 'f16' && resultComponentType === 'f32')
+    .map(({ M, N, K }) => [M, N, K])
+    .filter(sizes => sizes.every(size => size >= 8 && 32 % size === 0));
+  return sizes.sort((a, b) => b[0] * b[1] * b[2] - a[0] * a[1] * a[2])[0] ?? [0, 0, 0];
 }
 
 // Pages are told little, lest they recognise their user.

@@ -8,7 +8,8 @@ const FEATURES = ['f16', 'subgroups', 'timestamps', 'packedDot', 'subgroupMatrix
  * @param {import('./adapter.mjs').DeviceInfo} info
  * @returns {{words: Uint32Array, names: Uint8Array}}
  */
-export function packInfo({ name, vendor, driver, backend, type, dialect, features, limits, subgroupMin, subgroupMax }) {
+export function packInfo(info) {
+  const { name, vendor, driver, backend, type, dialect, features, limits, subgroupMin, subgroupMax, matrixUnit } = info;
   const two = value => [value % 2 ** 32, Math.floor(value / 2 ** 32)];
   const line = text => text.replaceAll('\n', ' ');
   return {
@@ -18,6 +19,7 @@ export function packInfo({ name, vendor, driver, backend, type, dialect, feature
       FEATURES.reduce((bits, feature, bit) => bits | (features[feature] ? 1 << bit : 0), 0),
       subgroupMin,
       subgroupMax,
+      ...matrixUnit,
       ...two(limits.maxBufferSize),
       ...two(limits.maxStorageBufferBindingSize),
       limits.maxStorageBuffersPerShaderStage,

@@ -46,8 +46,8 @@ async function deviceChecks(host, variant) {
 }
 
 // The page's compiler reads the text of every kernel, generated for this device; software drivers are too slow to make
-// pipelines of all.
-async function checkKernelTexts(host, variant, without) {
+// pipelines of all. `needs`: what some text has to contain.
+async function checkKernelTexts(host, variant, without, needs = '') {
   const { exports, memory, gpu } = await openModule(host, 'wisp-checks', variant);
   const { pointer } = await gpu.open(host.gpu, { without });
   const kernels = exports.check_kernels_make(pointer);
@@ -55,13 +55,17 @@ async function checkKernelTexts(host, variant, without) {
   const { device } = await openDevice(host.gpu, { without });
   const count = exports.check_kernels_count(kernels);
   expect(count > 100, `there are ${count} kernels`);
+  let found = needs === '';
   for (let index = 0; index < count; ++index) {
     const label = cString(memory, exports.check_kernel_label(kernels, index));
-    const module = device.createShaderModule({ code: cString(memory, exports.check_kernel_text(kernels, index)), label });
+    const code = cString(memory, exports.check_kernel_text(kernels, index));
+    found ||= code.includes(needs);
+    const module = device.createShaderModule({ code, label });
     const { messages } = await module.getCompilationInfo();
     const errors = messages.filter(({ type }) => type === 'error').map(({ message, lineNum }) => `line ${lineNum}: ${message}`);
     expect(errors.length === 0, `${label}: ${errors.join('; ')}`);
   }
+  expect(found, `no kernel uses ${needs}`);
   exports.check_kernels_end(kernels);
   device.destroy();
 }
@@ -112,6 +116,10 @@ export async function runGpuChecks(host) {
       if (variant === 'simd') {
         await record(suite, 'KernelTexts', () => checkKernelTexts(host, variant, []));
         await record(suite, 'KernelTextsWithoutFeatures', () => checkKernelTexts(host, variant, MASKED));
+        await record(suite, 'KernelTextsWithEveryFeature', () =>
+          host.everyFeature === undefined
+            ? 'no device here has matrix units'
+            : checkKernelTexts({ ...host, gpu: host.everyFeature }, variant, [], 'subgroupMatrixMultiplyAccumulate'));
       }
       if (variant === 'simd') await record(suite, 'Story', () => checkStoryOnTheGpu({ host, variant }));
     }

@@ -52,6 +52,11 @@ struct Limits {
   std::uint32_t uniform_alignment = 256;
 };
 
+// What a matrix unit multiplies at once: [m, k] f16 by [k, n] f16, with sums of f32. 0: there is none.
+struct MatrixUnit {
+  std::uint32_t m = 0, n = 0, k = 0;
+};
+
 struct DeviceInfo {
   std::string name;     // "NVIDIA H100 80GB HBM3", "SwiftShader Device (LLVM 16)"
   std::string vendor;   // "nvidia", "google", "mesa"
@@ -62,6 +67,7 @@ struct DeviceInfo {
   Features features;
   Limits limits;
   std::uint32_t subgroup_min = 0, subgroup_max = 0;  // 0: not known
+  MatrixUnit matrix_unit;                            // with the feature subgroup_matrix
   double timestamp_nanoseconds = 1.0;                // of one unit of a resolved timestamp
 };
 

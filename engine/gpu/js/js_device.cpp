@@ -67,7 +67,7 @@ std::string take_line(std::string_view& text) {
 }  // namespace
 
 Result<DeviceInfo> read_device_info(std::span<const std::uint32_t> words, std::string_view names) {
-  constexpr std::size_t kWords = 18;
+  constexpr std::size_t kWords = 21;
   if (words.size() != kWords) {
     return fail(Code::invalid_argument,
                 "a device is described by {} words, not {}: module and page are of two versions", kWords, words.size());
@@ -83,6 +83,7 @@ Result<DeviceInfo> read_device_info(std::span<const std::uint32_t> words, std::s
                    (features & 16) != 0};
   info.subgroup_min = reader.word();
   info.subgroup_max = reader.word();
+  info.matrix_unit = {reader.word(), reader.word(), reader.word()};
   Limits& limits = info.limits;
   limits.max_buffer_bytes = reader.word64();
   limits.max_binding_bytes = reader.word64();

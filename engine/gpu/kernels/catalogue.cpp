@@ -34,6 +34,9 @@ class Catalogue {
     mixed.matrices = {{TensorType::q4_k, kWidth, true}, {TensorType::q4_k, 512, false}, {TensorType::q6_k, 512, true}};
     WISP_CHECK(add_ways({mixed, 1, true}));
     WISP_CHECK(add_ways({mixed, kManyRows, true}));
+    for (const bool halves : {false, true}) {
+      if (!halves || info_.features.shader_f16) WISP_CHECK(add(round_kernel(kWidth, halves, info_)));
+    }
     for (const TensorType type : {TensorType::f16, TensorType::q4_k}) {
       const bool int8 = info_.features.packed_dot && !is_float_type(type);
       const MatMulSpec plain{.matrices = {{type, kWidth, true}}, .columns = kHidden, .int8 = int8};
@@ -58,7 +61,7 @@ class Catalogue {
       MatMulSpec spec = question.spec;
       spec.int8 = way.int8;
       spec.norm = spec.norm && !way.norm_before && !way.tiled;
-      WISP_CHECK(add(way.tiled ? matmul_kernel(spec, info_) : matvec_kernel(spec, way.shape, info_)));
+      WISP_CHECK(add(matmul_kernel(spec, way, info_)));
     }
     return {};
   }
@@ -66,6 +69,7 @@ class Catalogue {
   Status add_matrices(TensorType type) {
     const bool int8 = info_.features.packed_dot && !is_float_type(type);
     WISP_CHECK(add(embed_kernel(type, kWidth, info_)));
+    const bool halves = info_.features.shader_f16;
     MatMulSpec gate{.matrices = {{type, kHidden, false}, {type, kHidden, false}}, .columns = kWidth, .gated = true};
     gate.norm = true;
     gate.activation = Activation::silu;
@@ -73,7 +77,8 @@ class Catalogue {
     down.activation = Activation::gelu_tanh;
     WISP_CHECK(add_ways({gate, 1, int8}));
     WISP_CHECK(add_ways({down, 2, int8}));
-    return add_ways({gate, kManyRows, int8});
+    WISP_CHECK(add_ways({down, kManyRows, int8, halves}));
+    return add_ways({gate, kManyRows, int8, halves});
   }
 
   Status add_heads(KvType type) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/checked.h"
-#include "gpu/kernels/text.h"
+#include "gpu/kernels/matmul_text.h"
 #include "gpu/weights/plane_layout.h"
 
 namespace wisp::gpu {
@@ -15,51 +15,6 @@ constexpr std::uint32_t kFloatBlocks = 64;
 constexpr std::uint32_t kInt8Blocks = 128;
 constexpr std::uint32_t kFloatBlockBytes = 9 * 16 + 8;
 constexpr std::uint32_t kInt8BlockBytes = 3 * 16 + 16;
-
-std::string_view activation_name(graph::Activation activation) {
-  switch (activation) {
-    case graph::Activation::silu: return "silu";
-    case graph::Activation::gelu_tanh: return "gelu_tanh";
-    case graph::Activation::none: break;
-  }
-  return "";
-}
-
-// Epilogue and matrices, as both templates name them. `blocks`: of 32 columns, an expression.
-Status define(KernelText& text, const MatMulSpec& spec, std::string_view blocks) {
-  Defines& defines = text.defines();
-  defines.set("MATRICES", static_cast<std::int64_t>(spec.matrices.size()));
-  defines.set("GATED", spec.gated).set("ACCUMULATORS", spec.gated ? 2 : 1).set("NORM", spec.norm);
-  defines.set("RESIDUAL", spec.residual).set("INT8", spec.int8).set("ACT", activation_name(spec.activation));
-  for (std::uint32_t p = 0; p < spec.matrices.size(); ++p) {
-    WISP_CHECK(text.add_decoder(spec.matrices[p].type, p, blocks));
-    defines.set(fmt::format("BIAS_{}", p), spec.matrices[p].bias);
-  }
-  return {};
-}
-
-// The first workgroup of matrix p, where each takes `unit` rows.
-std::uint32_t first_of(const MatMulSpec& spec, std::uint32_t p, std::uint32_t unit) {
-  std::uint32_t first = 0;
-  for (std::uint32_t i = 0; i < p && !spec.gated; ++i) first += div_up(spec.matrices[i].rows, unit);
-  return first;
-}
-
-std::string label_of(std::string_view kernel, const MatMulSpec& spec) {
-  std::string label(kernel);
-  for (const MatrixUse& matrix : spec.matrices) {
-    label += fmt::format(" {} {}x{}", decoder_name(matrix.type), matrix.rows, spec.columns);
-  }
-  return label + (spec.gated ? " gated" : "") + (spec.norm ? " norm" : "") + (spec.residual ? " residual" : "") +
-         (spec.int8 ? " int8" : " float");
-}
-
-std::uint32_t units_of(const MatMulSpec& spec, std::uint32_t unit) {
-  if (spec.gated) return div_up(spec.matrices.front().rows, unit);
-  std::uint32_t units = 0;
-  for (const MatrixUse& matrix : spec.matrices) units += div_up(matrix.rows, unit);
-  return units;
-}
 
 std::uint32_t most_chunk(const MatMulSpec& spec, const MatVecShape& shape) {
   return (spec.int8 ? kInt8Blocks : kFloatBlocks) / shape.rows;
@@ -104,7 +59,7 @@ Result<Kernel> finish_matvec(KernelText text, const MatMulSpec& spec, const MatV
 
 Status define_matvec(KernelText& text, const MatMulSpec& spec, const MatVecShape& shape) {
   const std::string blocks = fmt::format("{}u", div_up(spec.columns, kBlockColumns));
-  WISP_CHECK(define(text, spec, blocks));
+  WISP_CHECK(define_matrices(text, spec, blocks));
   text.defines().set("COLUMNS", fmt::format("{}u", spec.columns)).set("BLOCKS", blocks);
   text.defines().set("WHOLE", spec.columns % kBlockColumns == 0);
   define_shape(text.defines(), spec, shape, chunk_of(spec, shape));
@@ -119,14 +74,14 @@ Result<Kernel> matvec_kernel(const MatMulSpec& spec, const MatVecShape& shape, c
   KernelText text(info);
   WISP_CHECK(define_matvec(text, spec, shape));
   for (std::uint32_t p = 0; p < spec.matrices.size(); ++p) {
-    define_first_tile(text.defines(), p, fmt::format("{}u", first_of(spec, p, kTileRows)));
+    define_first_tile(text.defines(), p, fmt::format("{}u", first_unit_of(spec, p, kTileRows)));
   }
   return finish_matvec(std::move(text), spec, shape, chunk_of(spec, shape), label_of("matvec", spec));
 }
 
 Result<Kernel> generic_matvec_kernel(const MatMulSpec& spec, const MatVecShape& shape, const DeviceInfo& info) {
   KernelText text(info);
-  WISP_CHECK(define(text, spec, "op.blocks"));
+  WISP_CHECK(define_matrices(text, spec, "op.blocks"));
   text.defines().set("COLUMNS", "op.columns").set("BLOCKS", "op.blocks");
   // Quantised rows are of whole blocks.
   const auto quantised = [](const MatrixUse& matrix) { return !is_float_type(matrix.type); };
@@ -142,7 +97,7 @@ Result<Kernel> generic_matvec_kernel(const MatMulSpec& spec, const MatVecShape& 
 void set_shape(const MatMulSpec& spec, MatMulConstants& constants) {
   constants.columns = spec.columns;
   constants.blocks = div_up(spec.columns, kBlockColumns);
-  for (std::uint32_t p = 0; p < spec.matrices.size(); ++p) constants.first_tile[p] = first_of(spec, p, kTileRows);
+  for (std::uint32_t p = 0; p < spec.matrices.size(); ++p) constants.first_tile[p] = first_unit_of(spec, p, kTileRows);
 }
 
 Grid matvec_grid(const MatMulSpec& spec, const MatVecShape& shape, Extent::Of rows) {
@@ -167,24 +122,6 @@ std::vector<MatVecShape> matvec_shapes(const MatMulSpec& spec, std::uint32_t row
     }
   }
   return shapes;
-}
-
-Result<Kernel> matmul_kernel(const MatMulSpec& spec, const DeviceInfo& info) {
-  KernelText text(info);
-  const std::uint32_t blocks = div_up(spec.columns, kBlockColumns);
-  WISP_CHECK(define(text, spec, fmt::format("{}u", blocks)));
-  text.defines().set("K", spec.columns).set("KB", blocks);
-  for (std::uint32_t p = 0; p < spec.matrices.size(); ++p) {
-    text.defines().set(fmt::format("FIRST_GROUP_{}", p), first_of(spec, p, kMatMulRows));
-    text.defines().set(fmt::format("TILES_{}", p), div_up(spec.matrices[p].rows, kTileRows));
-  }
-  const std::uint32_t matrices = spec.gated ? 2 : 1;
-  const std::uint32_t bytes = spec.int8 ? 32 * (48 + 16) * (1 + matrices) : 288 * 16 * (1 + matrices);
-  return std::move(text).finish("matmul.wgsl", label_of("matmul", spec), {64, 1, 1}, bytes);
-}
-
-Grid matmul_grid(const MatMulSpec& spec, Extent::Of rows) {
-  return {Extent{.count = units_of(spec, kMatMulRows)}, Extent{.of = rows, .per = kMatMulRows}, Extent{}};
 }
 
 }  // namespace wisp::gpu

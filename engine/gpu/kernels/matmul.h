@@ -1,5 +1,5 @@
-// The matrix kernels: y = x W^T with what may come before and after it, for few rows (wgsl/matvec.wgsl) and for many
-// (wgsl/matmul.wgsl).
+// Matrix products, y = x W^T with what may come before and after, and the kernel for few rows of x (wgsl/matvec.wgsl).
+// The one for many is in matmul_tile.h.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +42,7 @@ struct MatVecShape {
   bool subgroups = false;    // sum by shuffles; only where the device has subgroups of at least 4
 };
 
-// The uniform of both kernels; wgsl/matmul_op.wgsl. By matrix three entries, padded to a vector.
+// The uniform of all matrix kernels; wgsl/matmul_op.wgsl. By matrix three entries, padded to a vector.
 struct MatMulConstants {
   std::uint32_t x = 0, norm = 0;
   float eps = 0.0f;
@@ -69,9 +69,5 @@ std::uint32_t matvec_rows(const DeviceInfo& info);
 // Every shape that the device can run, the best guess first; those with subgroups, which a probe should see before
 // they are used (wgsl/matvec.wgsl), come last.
 std::vector<MatVecShape> matvec_shapes(const MatMulSpec& spec, std::uint32_t rows, const DeviceInfo& info);
-
-inline constexpr std::uint32_t kMatMulRows = 32;  // of x and of W, by workgroup
-Result<Kernel> matmul_kernel(const MatMulSpec& spec, const DeviceInfo& info);
-Grid matmul_grid(const MatMulSpec& spec, Extent::Of rows);
 
 }  // namespace wisp::gpu

@@ -37,8 +37,16 @@ double matvec_error(Device& device, const MatMulCase& one, const MatVecShape& sh
   return error_of(device, one, matvec_kernel(one.spec, shape, device.info()),
                   matvec_grid(one.spec, shape, Extent::Of::rows), seed);
 }
-double matmul_error(Device& device, const MatMulCase& one, std::uint32_t seed) {
-  return error_of(device, one, matmul_kernel(one.spec, device.info()), matmul_grid(one.spec, Extent::Of::rows), seed);
+double matmul_error(Device& device, const MatMulCase& one, std::uint32_t seed, const TileShape& shape = {}) {
+  test::MatMulTrial trial(one, seed);
+  testing::AssertionResult ran = testing::AssertionSuccess();
+  if (shape.rounded) ran = trial.round(device, shape.halves);
+  if (ran) {
+    ran = trial.dispatch(device, matmul_kernel(one.spec, shape, device.info()),
+                         matmul_grid(one.spec, shape, Extent::Of::rows));
+  }
+  EXPECT_TRUE(ran);
+  return ran ? trial.error() : std::numeric_limits<double>::infinity();
 }
 
 class GpuMatMul : public testing::TestWithParam<test::GpuDriver> {
@@ -54,6 +62,8 @@ class GpuMatMul : public testing::TestWithParam<test::GpuDriver> {
 // the rounding in one of the products.
 constexpr double kTolerance = 3e-5;
 constexpr double kInt8Tolerance = 2e-3;
+// f16 keeps 11 bits of x and of W: at most 2^-11 of each product, and errors of many products cancel.
+constexpr double kHalfTolerance = 5e-4;
 
 TEST_P(GpuMatMul, EveryTypeAgreesWithTheScalarArithmetic) {
   std::uint32_t seed = 1;
@@ -76,6 +86,21 @@ TEST_P(GpuMatMul, EveryTypeAgreesWithTheScalarArithmetic) {
       }
       one.rows = 45;
       EXPECT_LE(matmul_error(*device_, one, seed), tolerance) << name << " matmul";
+    }
+  }
+}
+
+// Rows of very different sizes, some past what f16 holds: their units save them.
+TEST_P(GpuMatMul, HalvesHoldRowsOfAnySize) {
+  if (!device_->info().features.shader_f16) GTEST_SKIP() << "no f16";
+  std::uint32_t seed = 70;
+  for (const TensorType type : {TensorType::f16, TensorType::q5_k, TensorType::q8_0}) {
+    const MatMulCase one = random_case({.matrices = {{type, 37, false}}, .columns = 512}, 33, ++seed);
+    for (const float size : {1e6f, 1e-9f}) {
+      MatMulCase scaled = one;
+      scaled.scale = size;
+      EXPECT_LE(matmul_error(*device_, scaled, seed, {.edge = 64, .rounded = true, .halves = true}), kHalfTolerance)
+          << decoder_name(type) << " times " << size;
     }
   }
 }
@@ -168,8 +193,13 @@ TEST_P(GpuMatMul, WhatComesBeforeAndAfter) {
         }
       }
       if (one->spec.norm) continue;
-      one->rows = 33;
-      EXPECT_LE(matmul_error(*device_, *one, seed), tolerance) << "int8 " << int8 << " matmul";
+      one->rows = 70;
+      for (const TileShape& shape : tile_shapes(one->spec, true, device_->info())) {
+        if (!test::is_turn_of(GetParam(), number++)) continue;
+        EXPECT_LE(matmul_error(*device_, *one, seed, shape), shape.halves ? kHalfTolerance : tolerance)
+            << "int8 " << int8 << " edge " << shape.edge << (shape.rounded ? " rounded" : "")
+            << (shape.halves ? " to f16" : "");
+      }
     }
   }
 }

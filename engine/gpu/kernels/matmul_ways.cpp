@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <ranges>
 
 #include "base/checked.h"
 #include "gpu/kernels/row_ops.h"
@@ -54,6 +55,7 @@ class TaskMaker {
     constants_.x = take(values);
     constants_.norm = take(spec.columns);
     normed_ = take(spec.norm ? values : 0);
+    rounded_ = take(question_.rows * std::max(rounded_words(spec.columns, false), rounded_words(spec.columns, true)));
     for (std::size_t p = 0; p < spec.matrices.size(); ++p) {
       constants_.rows[p] = constants_.width[p] = spec.matrices[p].rows;
       constants_.bias[p] = take(spec.matrices[p].rows);
@@ -180,8 +182,14 @@ class TaskMaker {
       candidate.dispatches.push_back({std::move(norm), {OpConstants::of(before)}, {}, {1, question_.rows, 1}});
       constants.x = normed_;
     }
-    WISP_TRY(Kernel kernel, way.tiled ? matmul_kernel(spec, info_) : matvec_kernel(spec, way.shape, info_));
-    const Grid grid = way.tiled ? matmul_grid(spec, Extent::Of::rows) : matvec_grid(spec, way.shape, Extent::Of::rows);
+    if (way.tiled && way.tile.rounded) {
+      WISP_TRY(Kernel round, round_kernel(spec.columns, way.tile.halves, info_));
+      const RoundConstants before{.x = constants.x, .out = rounded_};
+      candidate.dispatches.push_back({std::move(round), {OpConstants::of(before)}, {}, {1, question_.rows, 1}});
+      constants.x = rounded_;
+    }
+    WISP_TRY(Kernel kernel, matmul_kernel(spec, way, info_));
+    const Grid grid = matmul_grid(spec, way, Extent::Of::rows);
     std::vector<std::size_t> buffers(kernel.bindings.size());
     for (std::size_t i = 0; i < buffers.size(); ++i) buffers[i] = i;
     candidate.dispatches.push_back({std::move(kernel),
@@ -196,7 +204,7 @@ class TaskMaker {
   const DeviceInfo& info_;
   TuningTask task_;
   MatMulConstants constants_;
-  std::uint32_t normed_ = 0;
+  std::uint32_t normed_ = 0, rounded_ = 0;
   std::uint32_t words_ = 0;
   std::vector<std::vector<std::byte>> weights_;  // as a file has them
   std::vector<std::size_t> row_bytes_;
@@ -206,10 +214,21 @@ class TaskMaker {
 
 }  // namespace
 
+Result<Kernel> matmul_kernel(const MatMulSpec& spec, const MatMulWay& way, const DeviceInfo& info) {
+  return way.tiled ? matmul_kernel(spec, way.tile, info) : matvec_kernel(spec, way.shape, info);
+}
+
+Grid matmul_grid(const MatMulSpec& spec, const MatMulWay& way, Extent::Of rows) {
+  return way.tiled ? matmul_grid(spec, way.tile, rows) : matvec_grid(spec, way.shape, rows);
+}
+
 std::string way_name(const MatMulWay& way) {
-  std::string name = way.tiled ? "tiled" : fmt::format("matvec rows {} slices {}", way.shape.rows, way.shape.slices);
+  std::string name = way.tiled ? fmt::format("tiles of {}", way.tile.edge)
+                               : fmt::format("matvec rows {} slices {}", way.shape.rows, way.shape.slices);
   if (way.shape.subgroups) name += " subgroups";
-  name += way.int8 ? " int8" : " float";
+  if (way.tile.units) name += ", matrix units";
+  name += way.int8 ? " int8" : way.tile.halves ? " f16" : " float";
+  if (way.tile.rounded && way.int8) name += ", rounded before";
   return way.norm_before ? name + ", norm before" : name;
 }
 
@@ -222,8 +241,9 @@ std::string question_key(const MatMulQuestion& question) {
     key += fmt::format("{}{} {}x{}{}", key.empty() ? "" : " + ", decoder_name(matrix.type), matrix.rows, spec.columns,
                        matrix.bias ? " bias" : "");
   }
-  key += fmt::format("{}{}{}{}{}", spec.gated ? " gated" : "", activation_name(spec.activation),
-                     spec.norm ? " norm" : "", spec.residual ? " residual" : "", question.int8 ? "" : " exact");
+  key +=
+      fmt::format("{}{}{}{}{}", spec.gated ? " gated" : "", activation_name(spec.activation), spec.norm ? " norm" : "",
+                  spec.residual ? " residual" : "", question.int8 || question.halves ? "" : " exact");
   return key + fmt::format(", {} row{}", question.rows, question.rows == 1 ? "" : "s");
 }
 
@@ -243,12 +263,18 @@ std::vector<MatMulWay> matmul_ways(const MatMulQuestion& question, const DeviceI
       if (shape.subgroups) break;  // they come last; the best guess of them
     }
   };
-  const auto add_tiled = [&] {
-    if (question.int8) ways.push_back({.tiled = true, .int8 = true, .norm_before = norm});
-    ways.push_back({.tiled = true, .int8 = false, .norm_before = norm});
+  const auto add_tiled = [&](std::size_t most) {
+    for (const bool int8 : {true, false}) {
+      if (int8 && !question.int8) continue;
+      MatMulSpec spec = question.spec;
+      spec.int8 = int8;
+      for (const TileShape& tile : tile_shapes(spec, question.halves, info) | std::views::take(most)) {
+        ways.push_back({.tiled = true, .tile = tile, .int8 = int8, .norm_before = norm});
+      }
+    }
   };
   if (question.rows > 8) {
-    add_tiled();
+    add_tiled(~std::size_t{0});
     return ways;
   }
   const std::uint32_t rows = std::min(question.rows, matvec_rows(info));
@@ -261,7 +287,7 @@ std::vector<MatMulWay> matmul_ways(const MatMulQuestion& question, const DeviceI
   }
   if (question.rows > 2) {
     add_matvec(question.int8, rows / 2, 1);
-    add_tiled();
+    add_tiled(1);
   }
   return ways;
 }

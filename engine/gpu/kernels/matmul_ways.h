@@ -10,18 +10,24 @@
 
 #include "base/result.h"
 #include "gpu/kernels/matmul.h"
+#include "gpu/kernels/matmul_tile.h"
 #include "gpu/tuner/tuning_task.h"
 
 namespace wisp::gpu {
 
 struct MatMulWay {
-  bool tiled = false;        // the matmul kernel; else matvec
+  bool tiled = false;        // the kernel for many rows; else matvec
   MatVecShape shape = {};    // of matvec
+  TileShape tile = {};       // of the other
   bool int8 = false;         // x is rounded
   bool norm_before = false;  // the norm is a dispatch of its own
 };
 // "matvec rows 2 slices 8 int8": the candidate's name.
 std::string way_name(const MatMulWay& way);
+
+// The product's own kernel; the specification is without a norm where the way has it before.
+Result<Kernel> matmul_kernel(const MatMulSpec& spec, const MatMulWay& way, const DeviceInfo& info);
+Grid matmul_grid(const MatMulSpec& spec, const MatMulWay& way, Extent::Of rows);
 
 // Rows are asked about by class: a plan of so many has between half and all of them.
 inline constexpr std::uint32_t kManyRows = 64;
@@ -31,7 +37,8 @@ std::uint32_t row_class(std::uint32_t rows);
 struct MatMulQuestion {
   MatMulSpec spec;         // with its norm; int8 does not matter
   std::uint32_t rows = 1;  // a row class
-  bool int8 = false;       // x may be rounded
+  bool int8 = false;       // x may be rounded to int8,
+  bool halves = false;     // and to f16
 };
 // What the tuner remembers it by: "q4_k 2048x8192 gated silu norm, 1 row".
 std::string question_key(const MatMulQuestion& question);

@@ -16,6 +16,16 @@ void KernelText::use_subgroups() {
   if (dialect_ == Dialect::tint) head_ += "enable subgroups;\n";
 }
 
+void KernelText::use_f16() { head_ += "enable f16;\n"; }
+
+void KernelText::use_matrix_units() {
+  use_subgroups();
+  // Which square of a product is a subgroup's own, only its lanes' numbers say: no compiler can prove that uniform.
+  head_ +=
+      "enable chromium_experimental_subgroup_matrix;\n"
+      "diagnostic(off, chromium.subgroup_matrix_uniformity);\n";
+}
+
 std::uint32_t KernelText::add_binding(BindingKind kind) {
   bindings_.push_back(kind);
   return static_cast<std::uint32_t>(bindings_.size() - 1);

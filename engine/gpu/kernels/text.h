@@ -25,8 +25,10 @@ class KernelText {
   // The number of the next binding of group 1.
   std::uint32_t add_binding(BindingKind kind);
 
-  // Subgroup functions may be called; only where the device has them.
+  // What the text may call beyond the language's core; only where the device has it.
   void use_subgroups();
+  void use_f16();
+  void use_matrix_units();  // brings subgroups along
 
   Defines& defines() { return defines_; }
   // Expands `file` behind what was added.
