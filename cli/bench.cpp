@@ -124,6 +124,7 @@ Json json(const BenchOptions& options, const runtime::Engine& engine, const cpu:
           {"parameters", engine.model() != nullptr ? engine.model()->parameters() : 0},
           {"device", engine.executor().describe()},
           {"dispatches", engine.executor().dispatches()},
+          {"peak_device_bytes", engine.executor().peak_device_bytes()},
           {"processor", cpu::cpu_info().model},
           {"kv", kv_name(options.model.kv)},
           {"prefill", options.lengths.prefill},

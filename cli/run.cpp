@@ -77,6 +77,7 @@ Status print_generation(const RunOptions& options, const Prompt& prompt, std::ui
                    {"seed", seed},
                    {"device", executor.describe()},
                    {"dispatches", executor.dispatches()},
+                   {"peak_device_bytes", executor.peak_device_bytes()},
                    {"start", start_json(executor.start_cost())},
                    {"timings", timings_json(made)}};
     return print_json(result);

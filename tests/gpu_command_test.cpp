@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "tests/command.h"
@@ -30,6 +31,9 @@ TEST(GpuCommand, TellsTheStoryThatTheCpuTells) {
   EXPECT_NE(actual.at("device").get<std::string>().find(driver.adapter), std::string::npos);
   EXPECT_GT(actual.at("dispatches").get<int>(), 100);
   EXPECT_EQ(expected.at("dispatches"), 0);
+  // The weights and more.
+  EXPECT_GT(actual.at("peak_device_bytes").get<std::uint64_t>(), std::filesystem::file_size(shipped()) / 2);
+  EXPECT_EQ(expected.at("peak_device_bytes"), 0);
 }
 
 TEST(GpuCommand, AnAdapterThatIsNotThereIsTheMachinesLack) {

@@ -451,7 +451,9 @@ GpuCheck catches_errors_in_scopes(Device& device) {
 
 GpuCheck frees_buffers(Device& device) {
   Commands commands;
+  const std::uint64_t before = device.buffer_bytes();
   const BufferId buffer = make_buffer(device, {5});
+  CHECK_THAT(device.buffer_bytes() == before + 4, "{} bytes counted", device.buffer_bytes() - before);
   Words got(1);
   const Ticket read = device.new_ticket();
   commands.read_buffer(read, buffer, 0, target_of(got));
@@ -459,6 +461,8 @@ GpuCheck frees_buffers(Device& device) {
   device.run(commands);
   const Event event = co_await EventOf(device, read);
   CHECK_THAT(event.ok && got[0] == 5, "what was read before it went: {} {}", got[0], event.message);
+  CHECK_THAT(device.buffer_bytes() == before, "{} bytes are left", device.buffer_bytes() - before);
+  CHECK_THAT(device.peak_buffer_bytes() >= before + 4, "the peak is {}", device.peak_buffer_bytes());
   commands.clear();
   commands.clear_buffer(buffer, 0, 4);
   device.run(commands);

@@ -71,6 +71,9 @@ class GpuExecutor final : public graph::Executor, public graph::AsyncExecutor {
   [[nodiscard]] std::vector<graph::MemoryUse> memory() const override {
     return resident_ == nullptr ? std::vector<graph::MemoryUse>() : resident_->memory();
   }
+  [[nodiscard]] std::uint64_t peak_device_bytes() const override {
+    return resident_ == nullptr ? 0 : resident_->device().peak_buffer_bytes();
+  }
   [[nodiscard]] std::uint64_t dispatches() const override { return tally_.dispatches; }
   [[nodiscard]] graph::StartCost start_cost() const override {
     return resident_ == nullptr ? graph::StartCost() : resident_->start_cost();

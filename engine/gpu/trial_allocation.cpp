@@ -18,8 +18,8 @@ void TrialAllocation::ask() {
   const std::uint64_t piece = std::min(kPiece, device_.info().limits.max_buffer_bytes);
   for (std::uint64_t done = 0; done < asked_; done += piece) {
     buffers_.push_back(device_.new_buffer());
-    commands.create_buffer(buffers_.back(), kStorage,
-                           std::max<std::uint64_t>(std::min(piece, asked_ - done) & ~3ull, 4), "wisp trial of memory");
+    commands.try_buffer(buffers_.back(), kStorage, std::max<std::uint64_t>(std::min(piece, asked_ - done) & ~3ull, 4),
+                        "wisp trial of memory");
   }
   commands.pop_error_scope(scope_);
   device_.run(commands);

@@ -90,6 +90,9 @@ class Executor {
   [[nodiscard]] virtual std::span<const OpCounter> counters() const = 0;  // by op; empty before the first plan
   [[nodiscard]] virtual std::vector<MemoryUse> memory() const = 0;
 
+  // The most that there ever was at once on a device, whoever owned it; 0 where there is none.
+  [[nodiscard]] virtual std::uint64_t peak_device_bytes() const { return 0; }
+
   // Kernels launched on a device so far; 0 where there is none.
   [[nodiscard]] virtual std::uint64_t dispatches() const { return 0; }
 

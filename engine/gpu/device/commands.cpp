@@ -20,6 +20,11 @@ void Commands::put_text(std::string_view text) {
 }
 
 void Commands::create_buffer(BufferId buffer, std::uint32_t usage, std::uint64_t bytes, std::string_view label) {
+  changes_.push_back({buffer, bytes});
+  try_buffer(buffer, usage, bytes, label);
+}
+
+void Commands::try_buffer(BufferId buffer, std::uint32_t usage, std::uint64_t bytes, std::string_view label) {
   begin(Opcode::create_buffer);
   put(static_cast<std::uint32_t>(buffer));
   put(usage);
@@ -29,6 +34,7 @@ void Commands::create_buffer(BufferId buffer, std::uint32_t usage, std::uint64_t
 }
 
 void Commands::destroy_buffer(BufferId buffer) {
+  changes_.push_back({buffer, 0});
   begin(Opcode::destroy_buffer);
   put(static_cast<std::uint32_t>(buffer));
   end();

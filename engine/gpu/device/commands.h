@@ -58,13 +58,25 @@ struct Binding {
   std::uint64_t bytes = 0;
 };
 
+// A buffer that a stream makes or, with 0 bytes, destroys.
+struct BufferChange {
+  BufferId buffer = BufferId::none;
+  std::uint64_t bytes = 0;
+};
+
 class Commands {
  public:
-  void clear() { words_.clear(); }
+  void clear() {
+    words_.clear();
+    changes_.clear();
+  }
   [[nodiscard]] std::span<const std::uint32_t> words() const { return words_; }
   [[nodiscard]] bool empty() const { return words_.empty(); }
+  [[nodiscard]] std::span<const BufferChange> buffer_changes() const { return changes_; }
 
   void create_buffer(BufferId buffer, std::uint32_t usage, std::uint64_t bytes, std::string_view label);
+  // One that only finds out whether there is so much memory; the device does not count it.
+  void try_buffer(BufferId buffer, std::uint32_t usage, std::uint64_t bytes, std::string_view label);
   void destroy_buffer(BufferId buffer);
   void write_buffer(BufferId buffer, std::uint64_t offset, std::span<const std::byte> bytes);
   void create_layout(LayoutId layout, std::span<const BindingKind> kinds, std::string_view label);
@@ -98,6 +110,7 @@ class Commands {
 
   std::vector<std::uint32_t> words_;  // keeps its capacity: a step that is recorded again allocates nothing
   std::size_t begin_ = 0;             // of the command being written
+  std::vector<BufferChange> changes_;
 };
 
 // Walks a stream, one command at a time; what the native executor and tests read with.

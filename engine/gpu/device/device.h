@@ -112,6 +112,10 @@ class Device {
   // The first error that no scope caught since the last call; empty where there was none.
   std::string take_uncaptured_error();
 
+  // Bytes of buffers that streams have made, and the most there ever were at once.
+  [[nodiscard]] std::uint64_t buffer_bytes() const { return buffer_bytes_; }
+  [[nodiscard]] std::uint64_t peak_buffer_bytes() const { return peak_buffer_bytes_; }
+
   // Loses the device on purpose, as a driver reset would.
   virtual void destroy() = 0;
 
@@ -129,6 +133,7 @@ class Device {
   void deliver(Ticket ticket, Event event) { events_[ticket] = std::move(event); }
   void note_lost(std::string reason);
   void note_uncaptured_error(std::string message);
+  void count_buffers(const Commands& commands);  // of a stream that is run
 
   DeviceInfo info_;
 
@@ -138,6 +143,8 @@ class Device {
   std::unordered_map<Ticket, Event> events_;
   std::string lost_;
   std::string uncaptured_;
+  std::unordered_map<BufferId, std::uint64_t> buffers_;  // bytes of each
+  std::uint64_t buffer_bytes_ = 0, peak_buffer_bytes_ = 0;
 };
 
 }  // namespace wisp::gpu

@@ -16,6 +16,7 @@ JsDevice::~JsDevice() { end(JsEnd::release); }
 
 void JsDevice::run(const Commands& commands) {
   if (!lost().empty() || commands.empty()) return;
+  count_buffers(commands);
   const std::span<const std::uint32_t> words = commands.words();
   wisp_gpu_run(number_, reinterpret_cast<std::uintptr_t>(words.data()), words.size());
 }

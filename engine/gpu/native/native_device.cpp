@@ -229,6 +229,7 @@ void NativeDevice::run(const Commands& commands) {
   forward_errors();
   if (!lost().empty()) return;
   collect_compiled();
+  count_buffers(commands);
   CommandReader reader(commands.words());
   while (reader.next()) execute(reader);
   submit();
