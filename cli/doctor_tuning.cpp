@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "file_storage.h"
+#include "gpu/kernels/attention_ways.h"
 #include "gpu/kernels/catalogue.h"
 #include "gpu/kernels/matmul_ways.h"
 #include "gpu/native/native_device.h"
@@ -22,7 +23,7 @@ using gpu::MatMulQuestion;
 using gpu::MatMulSpec;
 
 // Llama 3.2 1 B.
-constexpr std::uint32_t kWidth = 2048, kHidden = 8192, kHeadDim = 64, kKvHeads = 8;
+constexpr std::uint32_t kWidth = 2048, kHidden = 8192, kHeadDim = 64, kHeads = 32, kKvHeads = 8;
 
 std::vector<MatMulSpec> specs() {
   std::vector<MatMulSpec> all;
@@ -105,6 +106,12 @@ Status doctor_tuning(const std::string& adapter, gpu::TuneMode mode, bool as_jso
   std::size_t asked = 0;
   for (const MatMulQuestion& question : questions(info)) {
     tuner.ask(gpu::tuning_request(question, 1.0 / question.rows, info));
+    ++asked;
+  }
+  for (const graph::KvType type : {graph::KvType::f16, graph::KvType::q8_0}) {
+    const gpu::AttentionSpec attention{
+        .kv_heads = kKvHeads, .queries = kHeads / kKvHeads, .head_dim = kHeadDim, .kv_type = type, .listed = true};
+    tuner.ask(gpu::attention_request(attention, 1.0, info));
     ++asked;
   }
   WISP_CHECK(run(*device, tuner, asked));

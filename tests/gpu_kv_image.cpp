@@ -13,16 +13,20 @@ constexpr std::uint32_t kUnwritten = 0x7FC17E01u;
 
 }  // namespace
 
-KvImage::KvImage(graph::scalar::KvPart part, graph::KvType type, const graph::KvLayer& layer, std::uint32_t blocks)
-    : part_(part), type_(type), layer_(layer), entry_(gpu::kv_entry(type, layer.head_dim)), blocks_(blocks) {
+KvImage::KvImage(graph::scalar::KvPart part, graph::KvType type, const graph::KvLayer& layer, std::uint32_t blocks,
+                 gpu::KeyOrder keys)
+    : type_(type),
+      layer_(layer),
+      entry_(gpu::kv_entry(type, layer.head_dim)),
+      blocks_(blocks),
+      by_word_(part == graph::scalar::KvPart::key && keys == gpu::KeyOrder::by_word) {
   words_.assign(std::size_t{blocks} * (gpu::kv_block_words(type, layer) + gpu::kv_block_scales(type, layer)),
                 kUnwritten);
 }
 
 std::size_t KvImage::word_at(std::uint32_t block, std::uint32_t slot, std::uint32_t head, std::uint32_t word) const {
   const std::size_t start = (std::size_t{block} * layer_.kv_heads + head) * entry_.words * graph::kKvBlock;
-  const bool is_key = part_ == graph::scalar::KvPart::key;
-  return start + (is_key ? word * graph::kKvBlock + slot : slot * entry_.words + word);
+  return start + (by_word_ ? word * graph::kKvBlock + slot : slot * entry_.words + word);
 }
 
 std::size_t KvImage::scale_at(std::uint32_t block, std::uint32_t slot, std::uint32_t head, std::uint32_t run) const {

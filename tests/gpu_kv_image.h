@@ -17,7 +17,8 @@ namespace wisp::test {
 class KvImage {
  public:
   // All words are NaN, in every type: whoever reads what was not written shows it.
-  KvImage(graph::scalar::KvPart part, graph::KvType type, const graph::KvLayer& layer, std::uint32_t blocks);
+  KvImage(graph::scalar::KvPart part, graph::KvType type, const graph::KvLayer& layer, std::uint32_t blocks,
+          gpu::KeyOrder keys = gpu::KeyOrder::by_word);
 
   // Random values within [-1, 1] for a head at one place of a block.
   void fill(std::uint32_t block, std::uint32_t slot, std::uint32_t head, quant::Random& random);
@@ -34,11 +35,11 @@ class KvImage {
                                     std::uint32_t word) const;
   [[nodiscard]] std::size_t scale_at(std::uint32_t block, std::uint32_t slot, std::uint32_t head,
                                      std::uint32_t run) const;
-  graph::scalar::KvPart part_;
   graph::KvType type_;
   graph::KvLayer layer_;
   gpu::KvEntry entry_;
   std::uint32_t blocks_;
+  bool by_word_;
   std::vector<std::uint32_t> words_;
 };
 

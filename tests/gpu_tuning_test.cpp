@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "gpu/executor.h"
+#include "gpu/kernels/attention_ways.h"
 #include "tests/engine_harness.h"
 #include "tests/gpu_devices.h"
 #include "tests/random_model.h"
@@ -153,6 +154,31 @@ TEST_P(GpuTuned, EveryWayOfManyRowsGivesTheSameModel) {
     EXPECT_GT(error, 1e-5) << "tiles of " << edge << " were not taken";
     EXPECT_LE(error, 5e-3) << edge;
   }
+}
+
+// Whatever order its keys lie in and whether in plain steps: the same model. The prompt and the answer take the kernels
+// of tiles, of rows and of plain steps.
+TEST_P(GpuTuned, EveryWayOfAttentionGivesTheSameModel) {
+  rows_ = 16;
+  prompt_ = 37;
+  const auto storage = std::make_shared<gpu::MemoryStorage>();
+  const Start first = start(gpu::TuneMode::full, storage);
+  const std::string tuned = storage->read("tuning");
+  const std::size_t line = tuned.find("choice\tattention ");
+  ASSERT_NE(line, std::string::npos) << tuned;
+  const std::size_t name = tuned.find('\t', line + 7) + 1, time = tuned.find('\t', name);
+  std::set<std::vector<float>> different;
+  for (const gpu::AttentionWay& way : gpu::kAttentionWays) {
+    storage->texts().at("tuning") = tuned.substr(0, name) + gpu::way_name(way) + tuned.substr(time);
+    const Start other = start(gpu::TuneMode::fast, storage);
+    EXPECT_EQ(other.cost.tuning_ns, 0u);
+    for (std::size_t i = 0; i < 3; ++i) {
+      EXPECT_LE(gpu::relative_error(other.heard.logits[i], first.heard.logits[i]), 1e-4) << gpu::way_name(way);
+    }
+    // Of the second token, which a single row gave.
+    different.insert(other.heard.logits[1]);
+  }
+  EXPECT_GE(different.size(), 2u) << "plain steps sum in another order";
 }
 
 // In the middle of a text the device's clock begins to run four times as fast, so that everything seems to take four

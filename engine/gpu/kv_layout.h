@@ -1,6 +1,7 @@
 // Keys and values on the device. A layer has two parts, keys and values, each bound on its own. A part holds its
-// group's blocks one after another; within a block, by kv head, 32 positions of a head's words: keys as
-// [word][position], values as [position][word] (wgsl/kv_store.wgsl). Types as graph/scalar_kv.h rounds them:
+// group's blocks one after another; within a block, by kv head, 32 positions of a head's words: values as
+// [position][word], keys so or as [word][position], as the tuner found (wgsl/kv_store.wgsl). Types as graph/scalar_kv.h
+// rounds them:
 //   f32   a word a value
 //   f16   a word for two values, so that no device needs 16-bit storage
 //   q8_0  a word for four; the scale of each run of 32 values of a head, an f16's value in a word of its own, lies
@@ -14,6 +15,11 @@
 #include "graph/graph.h"
 
 namespace wisp::gpu {
+
+enum class KeyOrder : std::uint8_t {
+  by_word,      // lanes that are positions read neighbours
+  by_position,  // a lane reads a key in a row
+};
 
 // One head at one position.
 struct KvEntry {
@@ -37,6 +43,14 @@ constexpr std::uint64_t kv_block_words(graph::KvType type, const graph::KvLayer&
 }
 constexpr std::uint64_t kv_block_scales(graph::KvType type, const graph::KvLayer& layer) {
   return std::uint64_t{kv_entry(type, layer.head_dim).runs} * layer.kv_heads * graph::kKvBlock;
+}
+
+// Where a word of a head at a place of a block lies, in words; values lie by position. `words`: of a KvEntry.
+constexpr std::uint64_t kv_word(std::uint32_t block, std::uint32_t kv_heads, std::uint32_t head, std::uint32_t slot,
+                                std::uint32_t word, std::uint32_t words, KeyOrder order) {
+  const std::uint64_t start = (std::uint64_t{block} * kv_heads + head) * words * graph::kKvBlock;
+  return start + (order == KeyOrder::by_word ? std::uint64_t{word} * graph::kKvBlock + slot
+                                             : std::uint64_t{slot} * words + word);
 }
 
 }  // namespace wisp::gpu

@@ -24,6 +24,9 @@ class KvPool {
   void copy(const graph::BlockCopy& copy, Commands& commands) const;
 
   [[nodiscard]] graph::KvType type() const { return type_; }
+  // How keys lie; to be set before any are written.
+  [[nodiscard]] KeyOrder key_order() const { return key_order_; }
+  void set_key_order(KeyOrder order) { key_order_ = order; }
   [[nodiscard]] std::span<const std::uint32_t> blocks() const { return blocks_; }  // by group
   [[nodiscard]] std::uint64_t bytes() const { return slabs_.bytes() + between_.bytes(); }
 
@@ -32,6 +35,7 @@ class KvPool {
   Slabs between_;  // one block's keys or values on their way: WebGPU copies nothing within a buffer
   graph::KvLayout layout_;
   graph::KvType type_ = graph::KvType::f16;
+  KeyOrder key_order_ = KeyOrder::by_word;
   std::vector<std::uint32_t> blocks_;
 };
 

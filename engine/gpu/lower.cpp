@@ -13,7 +13,10 @@ namespace wisp::gpu {
 Result<Program> Lowering::run() {
   for (op_ = 0; op_ < static_cast<int>(graph_.ops.size()); ++op_) {
     next_scratch_ = scratch_at_;  // nothing lives in scratch from one op to the next
-    if (asking() && !std::holds_alternative<MatMulOp>(graph_.ops[static_cast<std::size_t>(op_)])) continue;
+    const graph::Op& next = graph_.ops[static_cast<std::size_t>(op_)];
+    if (asking() && !std::holds_alternative<MatMulOp>(next) && !std::holds_alternative<graph::AttentionOp>(next)) {
+      continue;
+    }
     if (const graph::AddOp* sum = sum_behind_norm()) {
       const auto& norm = std::get<graph::NormOp>(graph_.ops[static_cast<std::size_t>(op_)]);
       WISP_CHECK(add_norm(norm.norm, at(norm.in), at(sum->out), width(norm.in), rows_of(norm.in),

@@ -12,15 +12,45 @@ constexpr std::uint64_t kPartialWords = (std::uint64_t{32} << 20) / 4;
 
 }  // namespace
 
+namespace {
+
+AttentionSpec spec_of(const graph::AttentionOp& op, const graph::Graph& graph, const KvPool& kv) {
+  const graph::KvLayer& layer = graph.kv.layers[static_cast<std::size_t>(op.layer)];
+  return {.kv_heads = layer.kv_heads,
+          .queries = op.heads / layer.kv_heads,
+          .head_dim = layer.head_dim,
+          .kv_type = kv.type(),
+          .keys = kv.key_order(),
+          .softcap = op.softcap != 0.0f,
+          .sinks = graph.kv.groups[static_cast<std::size_t>(layer.group)].sinks > 0};
+}
+
+std::optional<AttentionWay> chosen_way(const AttentionSpec& spec, const Choices& choices) {
+  const auto chosen = choices.find(attention_key(spec));
+  if (chosen == choices.end()) return std::nullopt;
+  for (const AttentionWay& way : kAttentionWays) {
+    if (way_name(way) == chosen->second) return way;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+KeyOrder chosen_key_order(const graph::Plan& plan, const LowerContext& context) {
+  int by_position = 0;  // layers for it, less those against it
+  for (const graph::Op& op : plan.graph->ops) {
+    const auto* attention = std::get_if<graph::AttentionOp>(&op);
+    if (attention == nullptr || context.choices == nullptr || context.deterministic) continue;
+    const auto way = chosen_way(spec_of(*attention, *plan.graph, context.kv), *context.choices);
+    if (way) by_position += way->keys == KeyOrder::by_position ? 1 : -1;
+  }
+  return by_position > 0 ? KeyOrder::by_position : KeyOrder::by_word;
+}
+
 Status Lowering::lower(const graph::AttentionOp& op) {
   const graph::KvLayer& layer = graph_.kv.layers[static_cast<std::size_t>(op.layer)];
   const graph::KvGroup& group = graph_.kv.groups[static_cast<std::size_t>(layer.group)];
-  AttentionSpec spec{.kv_heads = layer.kv_heads,
-                     .queries = op.heads / layer.kv_heads,
-                     .head_dim = layer.head_dim,
-                     .kv_type = context_.kv.type(),
-                     .softcap = op.softcap != 0.0f,
-                     .sinks = group.sinks > 0};
+  AttentionSpec spec = spec_of(op, graph_, context_.kv);
   AttentionInput input{.q = at(op.q),
                        .group = static_cast<std::uint32_t>(layer.group),
                        .blocks = context_.kv.blocks()[static_cast<std::size_t>(layer.group)],
@@ -34,11 +64,15 @@ Status Lowering::lower(const graph::AttentionOp& op) {
     spec.pairing = turned.pairing;
     input.sink_rope = context_.step.sink_table(layer.group, op.rope);
   }
-  // The longest text that the pool can hold decides how many splits a row may have.
-  const std::uint64_t positions = std::uint64_t{input.blocks} * graph::kKvBlock;
-  if (context_.attention == AttentionPath::plain) return attend_plainly(spec, input, op, positions);
   // A row's bits depend on which kernel it goes by.
   spec.listed = !context_.deterministic;
+  if (asking()) {
+    ask(spec);
+    return {};
+  }
+  // The longest text that the pool can hold decides how many splits a row may have.
+  const std::uint64_t positions = std::uint64_t{input.blocks} * graph::kKvBlock;
+  if (path_of(spec) == AttentionPath::plain) return attend_plainly(spec, input, op, positions);
   if (spec.listed && plan_.max_rows >= kLeastTile) WISP_CHECK(attend_in_tiles(spec, input, op));
   AttentionConstants constants{.input = input};
   constants.splits = static_cast<std::uint32_t>(div_up<std::uint64_t>(positions, kSplit));
@@ -61,6 +95,23 @@ Status Lowering::lower(const graph::AttentionOp& op) {
                    first + 1));
   }
   return {};
+}
+
+void Lowering::ask(const AttentionSpec& spec) {
+  // Sinks are seldom, and their second query weighs on all ways alike.
+  if (spec.sinks) return;
+  const auto request = [spec, &info = info_](double importance) { return attention_request(spec, importance, info); };
+  const graph::KvLayer layer{0, spec.kv_heads, spec.head_dim};
+  const std::uint64_t bytes = 2 * 4 * (kTuningPositions / graph::kKvBlock) * kv_block_words(spec.kv_type, layer);
+  context_.questions->try_emplace(attention_key(spec), request, 1, 0).first->second.bytes += bytes;
+}
+
+// The tuner is asked about single rows. For many the plain path costs scratch that the others do not.
+AttentionPath Lowering::path_of(const AttentionSpec& spec) const {
+  if (context_.attention == AttentionPath::plain) return AttentionPath::plain;
+  if (context_.choices == nullptr || context_.deterministic || plan_.max_rows >= kLeastTile)
+    return AttentionPath::flash;
+  return chosen_way(spec, *context_.choices).value_or(AttentionWay{}).path;
 }
 
 Status Lowering::attend_plainly(const AttentionSpec& spec, const AttentionInput& input, const graph::AttentionOp& op,

@@ -105,14 +105,19 @@ MatMulQuestion Lowering::question(const MatMulSpec& spec, bool int8, std::uint32
 
 void Lowering::ask(const MatMulSpec& spec, bool int8, std::uint32_t rows, std::uint64_t bytes) {
   const MatMulQuestion asked = question(spec, int8, rows);
-  context_.questions->try_emplace(question_key(asked), asked, 0).first->second.bytes += bytes;
+  const auto request = [asked, &info = info_](double importance) { return tuning_request(asked, importance, info); };
+  context_.questions->try_emplace(question_key(asked), request, asked.rows, 0).first->second.bytes += bytes;
 }
 
 MatMulWay Lowering::way_of(const MatMulSpec& spec, bool int8, std::uint32_t rows) const {
   const MatMulQuestion asked = question(spec, int8, rows);
   if (context_.choices != nullptr && !context_.deterministic) {
     const auto chosen = context_.choices->find(question_key(asked));
-    if (chosen != context_.choices->end()) return chosen->second;
+    if (chosen != context_.choices->end()) {
+      for (const MatMulWay& way : matmul_ways(asked, info_)) {
+        if (way_name(way) == chosen->second) return way;
+      }
+    }
   }
   if (!context_.deterministic || rows == 1) return matmul_ways(asked, info_).front();
   MatMulSpec one = spec;
@@ -213,7 +218,8 @@ Status Lowering::finish_qkv(const MatMulOp& op, std::span<const Product> product
                 .k_norm = k.head_norm.has_value(),
                 .q_rope = q.rope >= 0,
                 .k_rope = k.rope >= 0,
-                .kv_type = context_.kv.type()};
+                .kv_type = context_.kv.type(),
+                .keys = context_.kv.key_order()};
   set_rope(spec, std::max(q.rope, k.rope));
   HeadConstants constants = kv_constants(op.kv_layer);
   constants.q = products[0].out;

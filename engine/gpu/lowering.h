@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/checked.h"
-#include "gpu/kernels/attention.h"
+#include "gpu/kernels/attention_ways.h"
 #include "gpu/kernels/matmul.h"
 #include "gpu/kernels/matmul_ways.h"
 #include "gpu/kernels/row_ops.h"
@@ -99,6 +99,8 @@ class Lowering {
 
   // ---- attention (lower_attention.cpp) ----
   Status lower(const graph::AttentionOp& op);
+  void ask(const AttentionSpec& spec);
+  AttentionPath path_of(const AttentionSpec& spec) const;
   Status attend_plainly(const AttentionSpec& spec, const AttentionInput& input, const graph::AttentionOp& op,
                         std::uint64_t positions);
   Status attend_in_tiles(const AttentionSpec& spec, const AttentionInput& input, const graph::AttentionOp& op);

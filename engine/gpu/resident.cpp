@@ -164,6 +164,7 @@ Status Resident::submit(const graph::Plan& plan, const graph::StepInputs& step,
   const auto found = programs_.find(key_of(plan));
   if (found == programs_.end()) return fail(Code::invalid_argument, "the plan was not prepared");
   if (in_flight_ == flying_.size()) return fail(Code::invalid_argument, "{} steps are in flight already", in_flight_);
+  kv_written_ = true;
   const auto logit_rows = static_cast<std::uint32_t>(step.logit_rows.size());
   for (const graph::DeviceSample& sample : samples) {
     if (sample.slot >= kSlots || sample.logit_row >= logit_rows) {
@@ -319,6 +320,8 @@ Result<bool> Resident::poll() {
     WISP_TRY(const bool tuned, tuning_.poll());
     if (!tuned) return false;
     if (retuning_) forget_programs();
+    if (!kv_written_ && programs_.empty() && !plans_.empty())
+      kv_.set_key_order(chosen_key_order(plans_.begin()->second, context()));
     for (const auto& [key, plan] : plans_) {
       if (!programs_.contains(key)) WISP_CHECK(make_program(plan));
     }

@@ -131,6 +131,7 @@ class Resident {
   std::map<PlanKey, graph::Plan> plans_;
   std::map<PlanKey, Prepared> programs_;  // of all plans, or fewer while the tuner is at work
   bool retuning_ = false;                 // a way has drifted
+  bool kv_written_ = false;               // the order of keys is settled
   std::string cache_name_;                // of the kernels
   std::string cached_kernels_;            // what was read under it
   std::uint32_t known_kernels_ = 0;

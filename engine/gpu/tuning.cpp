@@ -27,16 +27,16 @@ void Tuning::close() {
   asked_.clear();
 }
 
-// The bytes that a product reads, and a prompt's products less often than an answer's.
+// The bytes that are read, and by a prompt less often than by an answer.
 double Tuning::importance(const Question& question) const {
-  return static_cast<double>(question.bytes) / question.asked.rows;
+  return static_cast<double>(question.bytes) / question.rows;
 }
 
 void Tuning::ask(const Questions& questions) {
   for (const auto& [key, question] : questions) {
     if (!asked_.try_emplace(key, question).second) continue;
     settled_ = false;
-    tuner_->ask(tuning_request(question.asked, importance(question), device_->info()));
+    tuner_->ask(question.request(importance(question)));
   }
 }
 
@@ -62,10 +62,7 @@ Status Tuning::take_answers() {
     if (result.chosen < 0) {
       return fail(Code::internal, "{}: no kernel for {} gives right numbers", device_->info().name, result.key);
     }
-    const std::string& name = result.candidates[static_cast<std::size_t>(result.chosen)].name;
-    for (const MatMulWay& way : matmul_ways(asked->second.asked, device_->info())) {
-      if (way_name(way) == name) choices_.insert_or_assign(result.key, way);
-    }
+    choices_.insert_or_assign(result.key, result.candidates[static_cast<std::size_t>(result.chosen)].name);
   }
   return {};
 }
@@ -78,7 +75,7 @@ bool Tuning::drifted() {
     const auto asked = asked_.find(key);
     if (asked == asked_.end()) continue;
     log_warning("{}: {} takes longer than it did; its kernels are measured again", device_->info().name, key);
-    tuner_->ask_again(tuning_request(asked->second.asked, importance(asked->second), device_->info()));
+    tuner_->ask_again(asked->second.request(importance(asked->second)));
     any = true;
     settled_ = false;
   }

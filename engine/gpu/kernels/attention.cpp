@@ -11,9 +11,12 @@
 namespace wisp::gpu {
 namespace {
 
-void define_kv(Defines& defines, std::uint32_t kv_heads, std::uint32_t head_dim, graph::KvType type) {
-  const KvEntry entry = kv_entry(type, head_dim);
-  defines.set("KV_HEADS", kv_heads).set("HEAD_DIM", head_dim).set("KV_TYPE", static_cast<std::int64_t>(type));
+// `Spec` is of heads or of attention.
+template <class Spec>
+void define_kv(Defines& defines, const Spec& spec) {
+  const KvEntry entry = kv_entry(spec.kv_type, spec.head_dim);
+  defines.set("KV_HEADS", spec.kv_heads).set("HEAD_DIM", spec.head_dim);
+  defines.set("KV_TYPE", static_cast<std::int64_t>(spec.kv_type)).set("KEYS_BY_WORD", spec.keys == KeyOrder::by_word);
   defines.set("HEAD_WORDS", entry.words).set("HEAD_RUNS", entry.runs).set("VALUES", entry.values);
   defines.set("HEAD_PADDED", entry.words * entry.values);
 }
@@ -31,8 +34,11 @@ std::string_view type_name(graph::KvType type) {
   return "";
 }
 
+std::string_view order_name(KeyOrder keys) { return keys == KeyOrder::by_word ? "" : " keys by position"; }
+
 std::string attention_label(std::string_view what, const AttentionSpec& spec) {
-  return fmt::format("{} {}x{} of {} {}", what, spec.kv_heads, spec.queries, spec.head_dim, type_name(spec.kv_type));
+  return fmt::format("{} {}x{} of {} {}{}", what, spec.kv_heads, spec.queries, spec.head_dim, type_name(spec.kv_type),
+                     order_name(spec.keys));
 }
 
 // Query heads of a kv head: `together` in a workgroup.
@@ -71,9 +77,15 @@ Result<Kernel> join_kernel(const AttentionSpec& spec, bool tiles, const DeviceIn
 
 }  // namespace
 
+std::string attention_key(const AttentionSpec& spec) {
+  AttentionSpec any = spec;
+  any.keys = KeyOrder::by_word;
+  return attention_label("attention", any) + (spec.softcap ? " softcap" : "");
+}
+
 Result<Kernel> head_kernel(const HeadSpec& spec, const DeviceInfo& info) {
   KernelText text(info);
-  define_kv(text.defines(), spec.kv_heads, spec.head_dim, spec.kv_type);
+  define_kv(text.defines(), spec);
   define_pairs(text.defines(), spec.pairs, spec.pairing);
   text.defines().set("HEADS", spec.heads).set("Q_NORM", spec.q_norm).set("K_NORM", spec.k_norm);
   text.defines().set("ROPE", spec.q_rope).set("K_ROPE", spec.k_rope);
@@ -81,10 +93,10 @@ Result<Kernel> head_kernel(const HeadSpec& spec, const DeviceInfo& info) {
     text.add_binding(BindingKind::storage_read_write);
     text.add_binding(BindingKind::storage_read_write);
   }
-  return std::move(text).finish(
-      "rope_kv.wgsl",
-      fmt::format("heads {}+{} of {} {}", spec.heads, spec.kv_heads, spec.head_dim, type_name(spec.kv_type)),
-      {32, 1, 1}, spec.head_dim * 4 + 256);
+  return std::move(text).finish("rope_kv.wgsl",
+                                fmt::format("heads {}+{} of {} {}{}", spec.heads, spec.kv_heads, spec.head_dim,
+                                            type_name(spec.kv_type), order_name(spec.keys)),
+                                {32, 1, 1}, spec.head_dim * 4 + 256);
 }
 
 Grid head_grid(const HeadSpec& spec) {
@@ -93,7 +105,7 @@ Grid head_grid(const HeadSpec& spec) {
 
 Result<Kernel> attention_kernel(const AttentionSpec& spec, const DeviceInfo& info) {
   KernelText text(info);
-  define_kv(text.defines(), spec.kv_heads, spec.head_dim, spec.kv_type);
+  define_kv(text.defines(), spec);
   define_pairs(text.defines(), spec.pairs, spec.pairing);
   const HeadShape shape = row_shape(spec);
   text.defines()
@@ -125,7 +137,7 @@ Grid attention_join_grid(const AttentionSpec& spec) {
 
 Result<Kernel> attention_tile_kernel(const AttentionSpec& spec, const DeviceInfo& info) {
   KernelText text(info);
-  define_kv(text.defines(), spec.kv_heads, spec.head_dim, spec.kv_type);
+  define_kv(text.defines(), spec);
   define_pairs(text.defines(), spec.pairs, spec.pairing);
   const HeadShape shape = tile_shape(spec);
   const std::uint32_t lines = kQueryTile * shape.together;
@@ -171,7 +183,7 @@ std::uint32_t attention_tile_partials(const AttentionSpec& spec) {
 Result<Kernel> attention_plain_kernel(const AttentionSpec& spec, PlainPart part, const DeviceInfo& info) {
   constexpr std::array<std::string_view, 3> kNames = {"attention scores", "attention softmax", "attention values"};
   KernelText text(info);
-  define_kv(text.defines(), spec.kv_heads, spec.head_dim, spec.kv_type);
+  define_kv(text.defines(), spec);
   define_pairs(text.defines(), spec.pairs, spec.pairing);
   text.defines()
       .set("PART", static_cast<std::int64_t>(part))

@@ -4,9 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "base/result.h"
 #include "gpu/device/device.h"
+#include "gpu/kv_layout.h"
 #include "gpu/shader/kernel.h"
 #include "graph/graph.h"
 
@@ -25,6 +27,7 @@ struct HeadSpec {
   std::uint32_t pairs = 0;  // that turn
   graph::RopePairing pairing = graph::RopePairing::adjacent;
   graph::KvType kv_type = graph::KvType::f32;
+  KeyOrder keys = KeyOrder::by_word;
 };
 struct HeadConstants {
   std::uint32_t q = 0, k = 0, v = 0, q_out = 0, q_norm = 0, k_norm = 0;
@@ -47,12 +50,15 @@ struct AttentionSpec {
   std::uint32_t queries = 1;  // query heads that share a kv head
   std::uint32_t head_dim = 0;
   graph::KvType kv_type = graph::KvType::f32;
+  KeyOrder keys = KeyOrder::by_word;
   bool softcap = false;
   bool sinks = false;
   std::uint32_t pairs = 0;  // that the sinks' queries turn back; 0: no RoPE
   graph::RopePairing pairing = graph::RopePairing::adjacent;
   bool listed = false;  // only the step's lone rows; the others are in query tiles
 };
+// What the tuner remembers it by, whatever the order of keys: "attention 8x4 of 64 f16".
+std::string attention_key(const AttentionSpec& spec);
 // Queries, and what they see of the store; wgsl/attention_input.wgsl.
 struct AttentionInput {
   std::uint32_t q = 0;

@@ -41,6 +41,7 @@ struct Case {
   float softcap = 0.0f;
   std::uint32_t pairs = 0;  // of RoPE
   graph::RopePairing pairing = graph::RopePairing::adjacent;
+  KeyOrder keys = KeyOrder::by_word;
 };
 
 std::string name_of(const Case& one) {
@@ -99,6 +100,7 @@ class Step {
                        .queries = one_.queries,
                        .head_dim = one_.head_dim,
                        .kv_type = one_.type,
+                       .keys = one_.keys,
                        .softcap = one_.softcap != 0.0f,
                        .sinks = one_.group.sinks > 0,
                        .pairs = one_.group.sinks > 0 ? one_.pairs : 0,
@@ -176,7 +178,7 @@ class Step {
     for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random_.below(i)]);
     const std::array counts = {blocks_};
     ASSERT_TRUE(store_.allocate(graph_.kv, KvType::f32, counts));
-    keys_.emplace(KvPart::key, one_.type, graph_.kv.layers[0], blocks_);
+    keys_.emplace(KvPart::key, one_.type, graph_.kv.layers[0], blocks_, one_.keys);
     values_.emplace(KvPart::value, one_.type, graph_.kv.layers[0], blocks_);
     for (const Piece& run : one_.runs) {
       std::vector<std::int32_t>& table = tables_.emplace_back();
@@ -289,6 +291,7 @@ std::vector<Case> random_cases(std::size_t n, std::uint64_t seed) {
     if (random.below(3) == 0) one.softcap = static_cast<float>(among(1, 50));
     one.pairs = static_cast<std::uint32_t>(random.below(one.head_dim / 2 + 1));
     one.pairing = random.below(2) == 0 ? graph::RopePairing::adjacent : graph::RopePairing::split_halves;
+    one.keys = random.below(2) == 0 ? KeyOrder::by_word : KeyOrder::by_position;
   }
   return cases;
 }
@@ -299,8 +302,13 @@ const std::vector<Piece> kMixed = {{0, 19}, {70, 37}, {300, 1}, {33, 3}, {31, 5}
 TEST_P(GpuAttention, ShapesOfHeadsAndTypes) {
   const std::vector<Case> cases = {
       {.kv_heads = 2, .queries = 4, .head_dim = 64, .type = KvType::f16, .runs = kMixed},
-      {.kv_heads = 3, .queries = 1, .head_dim = 32, .type = KvType::f32, .runs = kMixed},
-      {.kv_heads = 1, .queries = 2, .head_dim = 80, .type = KvType::q8_0, .runs = {{700, 20}, {5, 1}}},
+      {.kv_heads = 3, .queries = 1, .head_dim = 32, .type = KvType::f32, .runs = kMixed, .keys = KeyOrder::by_position},
+      {.kv_heads = 1,
+       .queries = 2,
+       .head_dim = 80,
+       .type = KvType::q8_0,
+       .runs = {{700, 20}, {5, 1}},
+       .keys = KeyOrder::by_position},
       {.kv_heads = 1, .queries = 7, .head_dim = 160, .type = KvType::f32, .runs = kMixed},
       {.kv_heads = 2, .queries = 3, .head_dim = 128, .type = KvType::q8_0, .runs = kMixed},
       {.kv_heads = 1, .queries = 8, .head_dim = 256, .type = KvType::f16, .runs = kMixed},

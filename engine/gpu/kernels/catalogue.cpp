@@ -83,6 +83,7 @@ class Catalogue {
 
   Status add_heads(KvType type) {
     for (const bool norm : {false, true}) {
+      const KeyOrder keys = norm ? KeyOrder::by_word : KeyOrder::by_position;
       for (const RopePairing pairing : {RopePairing::adjacent, RopePairing::split_halves}) {
         WISP_CHECK(add(head_kernel({.heads = kHeads,
                                     .kv_heads = kKvHeads,
@@ -93,7 +94,8 @@ class Catalogue {
                                     .k_rope = true,
                                     .pairs = kHeadDim / 2,
                                     .pairing = pairing,
-                                    .kv_type = type},
+                                    .kv_type = type,
+                                    .keys = keys},
                                    info_)));
       }
     }
@@ -102,6 +104,7 @@ class Catalogue {
       for (const bool sinks : {false, true}) {
         attention.softcap = softcap;
         attention.sinks = sinks;
+        attention.keys = sinks ? KeyOrder::by_position : KeyOrder::by_word;
         attention.pairs = sinks ? kHeadDim / 2 : 0;
         attention.listed = !softcap && !sinks;
         WISP_CHECK(add(attention_kernel(attention, info_)));

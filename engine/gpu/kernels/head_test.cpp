@@ -45,7 +45,7 @@ class HeadRun {
       : spec_(spec),
         layer_{0, spec.kv_heads, spec.head_dim},
         random_(seed),
-        keys_(KvPart::key, spec.kv_type, layer_, kBlocks),
+        keys_(KvPart::key, spec.kv_type, layer_, kBlocks, spec.keys),
         values_(KvPart::value, spec.kv_type, layer_, kBlocks) {
     rope_.pairing = spec.pairing;
     rope_.magnitude = 1.25f;
@@ -226,7 +226,8 @@ TEST_P(GpuHeads, NormRopeAndStore) {
        .k_rope = true,
        .pairs = 20,
        .pairing = RopePairing::split_halves,
-       .kv_type = KvType::f16},
+       .kv_type = KvType::f16,
+       .keys = KeyOrder::by_position},
       {.heads = 3, .kv_heads = 2, .head_dim = 64, .q_rope = true, .k_rope = true, .pairs = 32},
       {.heads = 2,
        .kv_heads = 3,
@@ -246,7 +247,7 @@ TEST_P(GpuHeads, NormRopeAndStore) {
        .pairing = RopePairing::split_halves,
        .kv_type = KvType::f32},
       // A write of keys and values that nothing turned, runs that are not full.
-      {.kv_heads = 2, .head_dim = 40, .kv_type = KvType::q8_0},
+      {.kv_heads = 2, .head_dim = 40, .kv_type = KvType::q8_0, .keys = KeyOrder::by_position},
       {.kv_heads = 1, .head_dim = 33, .kv_type = KvType::f16},
       // Queries alone, and queries that turn where keys do not.
       {.heads = 5, .head_dim = 48, .q_norm = true, .q_rope = true, .pairs = 7},

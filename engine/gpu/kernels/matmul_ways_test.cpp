@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "gpu/tuner/tuner.h"
 #include "tests/gpu_devices.h"
+#include "tests/gpu_tune.h"
 
 namespace wisp::gpu {
 namespace {
@@ -17,21 +17,7 @@ class GpuMatMulWays : public testing::TestWithParam<test::GpuDriver> {
     device_ = test::gpu_device(GetParam());
     if (device_ == nullptr) GTEST_SKIP() << test::no_gpu(GetParam());
   }
-  TuningResult answer(TuningRequest request) {
-    TuningMemory memory("a device");
-    Tuner tuner(*device_, memory, TuneMode::fast);
-    const std::string key = request.key;
-    tuner.ask(std::move(request));
-    while (true) {
-      const Result<bool> done = tuner.poll();
-      EXPECT_TRUE(done) << done.error().message;
-      if (!done || *done) break;
-      EXPECT_TRUE(device_->wait(tuner.waits_for()));
-    }
-    EXPECT_EQ(device_->take_uncaptured_error(), "");
-    const TuningResult* result = tuner.result(key);
-    return result == nullptr ? TuningResult() : *result;
-  }
+  TuningResult answer(TuningRequest request) { return test::tune(*device_, std::move(request)); }
   Device* device_ = nullptr;
 };
 
