@@ -43,7 +43,8 @@ std::vector<MatMulQuestion> questions(const gpu::DeviceInfo& info) {
   std::vector<MatMulQuestion> all;
   for (const MatMulSpec& spec : specs()) {
     const bool int8 = info.features.packed_dot && !gpu::is_float_type(spec.matrices[0].type);
-    for (const std::uint32_t rows : {1u, 8u, gpu::kManyRows}) all.push_back({spec, rows, int8});
+    for (const std::uint32_t rows : {1u, 8u, gpu::kManyRows})
+      all.push_back({spec, rows, int8, info.features.shader_f16 && gpu::fits_halves(spec)});
   }
   return all;
 }
