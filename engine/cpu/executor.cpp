@@ -91,6 +91,19 @@ class CpuExecutor final : public graph::Executor {
     return std::span<const float>(n == 0 ? nullptr : context.value(plan.graph->logits), n);
   }
 
+  [[nodiscard]] bool moves_kv() const override { return true; }
+  Status read_kv(int group, std::int32_t block, std::uint32_t positions, std::span<std::byte> bytes) override {
+    WISP_CHECK(graph::check_kv_move(kv_.layout(), kv_.type(), kv_.blocks(), group, block, bytes.size()));
+    kv_.read(group, block, bytes);
+    graph::clear_kv_tail(kv_.layout(), kv_.type(), group, positions, bytes);
+    return {};
+  }
+  Status write_kv(int group, std::int32_t block, std::span<const std::byte> bytes) override {
+    WISP_CHECK(graph::check_kv_move(kv_.layout(), kv_.type(), kv_.blocks(), group, block, bytes.size()));
+    kv_.write(group, block, bytes);
+    return {};
+  }
+
   void set_profiling(bool on, std::function<void(int, std::uint64_t, std::uint64_t)> trace) override {
     profiling_ = on;
     trace_ = std::move(trace);

@@ -61,6 +61,8 @@ Status KvStore::allocate(const graph::KvLayout& layout, graph::KvType type, std:
   }
   groups_.clear();
   layers_.clear();
+  layout_ = layout;
+  type_ = type;
   groups_.resize(layout.groups.size());
   blocks_.assign(blocks.begin(), blocks.end());
   std::vector<std::uint64_t> offsets(layout.groups.size(), 0);

@@ -25,6 +25,11 @@ class KvStore {
   }
   [[nodiscard]] std::span<const std::uint32_t> blocks() const { return blocks_; }  // by group
   void copy(const graph::BlockCopy& copy);
+  // A block in the form of graph/kv_block.h, arguments checked (graph/step_check.h).
+  void read(int group, std::int32_t block, std::span<std::byte> out) const;
+  void write(int group, std::int32_t block, std::span<const std::byte> in);
+  [[nodiscard]] const graph::KvLayout& layout() const { return layout_; }
+  [[nodiscard]] graph::KvType type() const { return type_; }
   [[nodiscard]] std::uint64_t bytes() const;
 
  private:
@@ -35,6 +40,8 @@ class KvStore {
   std::vector<Group> groups_;
   std::vector<std::uint32_t> blocks_;
   std::vector<KvLayerLayout> layers_;
+  graph::KvLayout layout_;
+  graph::KvType type_ = graph::KvType::f16;
 };
 
 // Bytes of one block of a group: for sizing a pool before it is made.

@@ -85,6 +85,17 @@ class Executor {
   // Runs one step and waits for it. The logits [logit_rows, vocabulary] stay valid until the next call.
   virtual Result<std::span<const float>> execute(const Plan& plan, const StepInputs& step) = 0;
 
+  // Blocks of keys and values to and from the host, in the form of kv_block.h, between steps. Only the first `positions`
+  // of a block are read, zeros behind them. A backend that cannot says so.
+  [[nodiscard]] virtual bool moves_kv() const { return false; }
+  virtual Status read_kv(int /*group*/, std::int32_t /*block*/, std::uint32_t /*positions*/,
+                         std::span<std::byte> /*bytes*/) {
+    return fail(Code::unsupported, "{} does not give its keys and values", describe());
+  }
+  virtual Status write_kv(int /*group*/, std::int32_t /*block*/, std::span<const std::byte> /*bytes*/) {
+    return fail(Code::unsupported, "{} does not take keys and values", describe());
+  }
+
   // Where time is spent. `trace` (if set) is called for each op with its index in the plan and start and end in ns.
   virtual void set_profiling(bool on, std::function<void(int op, std::uint64_t begin, std::uint64_t end)> trace) = 0;
   [[nodiscard]] virtual std::span<const OpCounter> counters() const = 0;  // by op; empty before the first plan

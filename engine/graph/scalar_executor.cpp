@@ -206,6 +206,19 @@ class ScalarExecutor final : public Executor {
     return kv_.allocate(layout, type, blocks);
   }
 
+  [[nodiscard]] bool moves_kv() const override { return true; }
+  Status read_kv(int group, std::int32_t block, std::uint32_t positions, std::span<std::byte> bytes) override {
+    WISP_CHECK(check_kv_move(kv_.layout(), kv_.type(), kv_.blocks(), group, block, bytes.size()));
+    std::ranges::copy(kv_.block(group, block), bytes.begin());
+    clear_kv_tail(kv_.layout(), kv_.type(), group, positions, bytes);
+    return {};
+  }
+  Status write_kv(int group, std::int32_t block, std::span<const std::byte> bytes) override {
+    WISP_CHECK(check_kv_move(kv_.layout(), kv_.type(), kv_.blocks(), group, block, bytes.size()));
+    std::ranges::copy(bytes, kv_.block(group, block).begin());
+    return {};
+  }
+
   Status prepare(const Plan& plan) override {
     if (arena_.size() < plan.arena_bytes) {
       WISP_TRY(arena_, Buffer::allocate(plan.arena_bytes, "activations"));

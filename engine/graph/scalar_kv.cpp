@@ -6,11 +6,12 @@
 
 #include "base/checked.h"
 #include "base/half.h"
+#include "graph/kv_block.h"
 
 namespace wisp::graph::scalar {
 namespace {
 
-constexpr std::size_t kRun = 32;  // values that share a q8_0 scale
+constexpr std::size_t kRun = kKvRun;
 
 void put_f16(std::byte* at, float value) {
   const std::uint16_t half = f16_from_f32(value);
@@ -50,16 +51,6 @@ void get_q8_0(const std::byte* at, std::span<float> values) {
 
 }  // namespace
 
-std::uint64_t KvStore::entry_bytes(const KvLayer& layer) const {
-  const std::uint64_t n = layer.head_dim;
-  switch (type_) {
-    case KvType::f32: return n * sizeof(float);
-    case KvType::f16: return n * sizeof(std::uint16_t);
-    case KvType::q8_0: return n + div_up<std::uint64_t>(n, kRun) * sizeof(std::uint16_t);
-  }
-  return 0;
-}
-
 Status KvStore::allocate(const KvLayout& layout, KvType type, std::span<const std::uint32_t> blocks) {
   if (blocks.size() != layout.groups.size()) {
     return fail(Code::invalid_argument, "{} block counts for {} KV groups", blocks.size(), layout.groups.size());
@@ -72,8 +63,7 @@ Status KvStore::allocate(const KvLayout& layout, KvType type, std::span<const st
   for (const KvLayer& layer : layout.layers) {
     std::uint64_t& end = block_bytes_[static_cast<std::size_t>(layer.group)];
     layer_offset_.push_back(end);
-    // Widths are bounded by the model's checks (at most 2^24 a row), so this cannot overflow for any real layer count.
-    end += 2 * std::uint64_t{kKvBlock} * layer.kv_heads * entry_bytes(layer);
+    end += 2 * std::uint64_t{kKvBlock} * layer.kv_heads * kv_entry_bytes(type, layer.head_dim);
   }
   storage_.clear();
   for (std::size_t g = 0; g < blocks.size(); ++g) {
@@ -89,7 +79,7 @@ std::span<std::byte> KvStore::entry(int layer, KvPart part, std::int32_t block, 
                                     std::uint32_t head) const {
   const KvLayer& shape = layout_.layers[static_cast<std::size_t>(layer)];
   const std::size_t group = static_cast<std::size_t>(shape.group);
-  const std::uint64_t size = entry_bytes(shape);
+  const std::uint64_t size = kv_entry_bytes(type_, shape.head_dim);
   const std::uint64_t plane = std::uint64_t{kKvBlock} * shape.kv_heads * size;
   const std::uint64_t inside = layer_offset_[static_cast<std::size_t>(layer)] + (part == KvPart::value ? plane : 0) +
                                (std::uint64_t{slot} * shape.kv_heads + head) * size;
@@ -128,6 +118,12 @@ void KvStore::copy(const BlockCopy& copy) {
   const std::span<std::byte> bytes = storage_[group].bytes();
   std::memmove(bytes.data() + static_cast<std::size_t>(copy.to) * size,
                bytes.data() + static_cast<std::size_t>(copy.from) * size, size);
+}
+
+std::span<std::byte> KvStore::block(int group, std::int32_t block) const {
+  const std::uint64_t size = block_bytes_[static_cast<std::size_t>(group)];
+  return storage_[static_cast<std::size_t>(group)].bytes().subspan(
+      static_cast<std::size_t>(static_cast<std::uint64_t>(block) * size), static_cast<std::size_t>(size));
 }
 
 std::uint64_t KvStore::bytes() const {

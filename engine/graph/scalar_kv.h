@@ -13,9 +13,7 @@ namespace wisp::graph::scalar {
 
 enum class KvPart : std::uint8_t { key, value };
 
-// Block layout: [layer of the group][key | value][position in the block][kv head] entries. An entry is head_dim values
-// as f32, f16, or q8_0: per 32 of them (the last run may be shorter) an f16 scale d = max / 127 and the values round(x
-// / d).
+// Blocks lie as graph/kv_block.h has them. The scale of q8_0 is d = max / 127, and the values are round(x / d).
 class KvStore {
  public:
   Status allocate(const KvLayout& layout, KvType type, std::span<const std::uint32_t> blocks);
@@ -26,13 +24,15 @@ class KvStore {
   void read(int layer, KvPart part, std::int32_t block, std::uint32_t slot, std::uint32_t head,
             std::span<float> values) const;
   void copy(const BlockCopy& copy);
+  // graph/kv_block.h, which is how blocks lie here.
+  [[nodiscard]] std::span<std::byte> block(int group, std::int32_t block) const;
 
   [[nodiscard]] const KvLayout& layout() const { return layout_; }
+  [[nodiscard]] KvType type() const { return type_; }
   [[nodiscard]] std::span<const std::uint32_t> blocks() const { return blocks_; }
   [[nodiscard]] std::uint64_t bytes() const;
 
  private:
-  [[nodiscard]] std::uint64_t entry_bytes(const KvLayer& layer) const;
   [[nodiscard]] std::span<std::byte> entry(int layer, KvPart part, std::int32_t block, std::uint32_t slot,
                                            std::uint32_t head) const;
   KvLayout layout_;

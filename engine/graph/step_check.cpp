@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "graph/kv_block.h"
+
 namespace wisp::graph {
 namespace {
 
@@ -106,6 +108,29 @@ Status check_step(const Plan& plan, const StepInputs& step, std::span<const std:
     }
   }
   return {};
+}
+
+Status check_kv_move(const KvLayout& layout, KvType type, std::span<const std::uint32_t> blocks, int group,
+                     std::int32_t block, std::size_t bytes) {
+  if (group < 0 || static_cast<std::size_t>(group) >= blocks.size() || block < 0 ||
+      static_cast<std::uint32_t>(block) >= blocks[static_cast<std::size_t>(group)]) {
+    return fail(Code::invalid_argument, "there is no KV block {} of group {}", block, group);
+  }
+  const std::uint64_t expected = kv_canonical_bytes(layout, type, group);
+  if (bytes != expected) return fail(Code::invalid_argument, "{} bytes for a KV block of {}", bytes, expected);
+  return {};
+}
+
+void clear_kv_tail(const KvLayout& layout, KvType type, int group, std::uint32_t positions,
+                   std::span<std::byte> bytes) {
+  for (const KvLayer& layer : layout.layers) {
+    if (layer.group != group) continue;
+    const auto row = static_cast<std::size_t>(layer.kv_heads * kv_entry_bytes(type, layer.head_dim));
+    for (int part = 0; part < 2; ++part) {
+      std::ranges::fill(bytes.first(row * kKvBlock).subspan(row * std::min(positions, kKvBlock)), std::byte{0});
+      bytes = bytes.subspan(row * kKvBlock);
+    }
+  }
 }
 
 }  // namespace wisp::graph

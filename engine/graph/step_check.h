@@ -15,6 +15,12 @@ namespace wisp::graph {
 Status check_step(const Plan& plan, const StepInputs& step, std::span<const std::uint32_t> blocks,
                   std::uint32_t slots = 0);
 
+// The same before a block is read or written: `bytes` as kv_block.h says.
+Status check_kv_move(const KvLayout& layout, KvType type, std::span<const std::uint32_t> blocks, int group,
+                     std::int32_t block, std::size_t bytes);
+// Zeroes what lies behind the first `positions` of a block in the form of kv_block.h.
+void clear_kv_tail(const KvLayout& layout, KvType type, int group, std::uint32_t positions, std::span<std::byte> bytes);
+
 // Positions [begin, end) of the window of a row at `position`; the sinks are [0, min(sinks, begin)).
 struct VisibleWindow {
   std::int64_t begin, end;

@@ -101,6 +101,9 @@ class Engine {
   // the parent's tokens so far followed by `request.prompt`, which may be empty; the salt is the parent's. Refused
   // where cancel() would wait.
   Result<RequestId> fork(RequestId parent, Request request);
+  // What a live request is: its tokens, and keys and values of those that are computed, where the backend gives them;
+  // else tokens alone. Refused where cancel() would wait. Request::keep_state saves one as it ends.
+  Result<SavedSequence> save(RequestId id);
   // Takes the KV of a running request away; it is recomputed when it is scheduled again. Refused where cancel() would
   // wait.
   Status preempt(RequestId id);

@@ -30,6 +30,7 @@ struct Engine::State : private JobMemory {
   Status cancel(RequestId id);
   Result<RequestId> fork(RequestId parent, Request request);
   Status preempt(RequestId id);
+  Result<SavedSequence> save(RequestId id);  // saving.cpp
 
   // ---- the loop (step.cpp) ----
   Result<bool> begin_step();
@@ -63,6 +64,15 @@ struct Engine::State : private JobMemory {
   bool must_wait = false;
 
  private:
+  // ---- saved sequences (saving.cpp) ----
+  Result<std::uint64_t> model_hash();
+  Result<SavedSequence> save(const Sequence& sequence);
+  std::shared_ptr<const SavedSequence> save_at_end(const Sequence& sequence);
+  Status check_saved(const SavedSequence& saved, std::span<const TokenId> prompt);
+  [[nodiscard]] bool takes_saved(const Sequence& sequence) const;
+  [[nodiscard]] std::uint64_t salt_of(const Sequence& sequence) const;
+  bool restore(Sequence& sequence, std::uint32_t cached);
+
   // ---- before the first step (set_up.cpp) ----
   // The KV pools, once the backend can tell its memory, and on a device all plans. False: not yet.
   Result<bool> set_up();
@@ -141,6 +151,8 @@ struct Engine::State : private JobMemory {
   // Nothing begins until nothing is in flight: memory is short, and somebody can give way only then, or a step failed,
   // and its requests end first.
   bool drains_ = false;
+
+  std::optional<std::uint64_t> model_hash_;  // once it was asked for
 
   bool set_up_ = false;
   bool blocks_given_;  // EngineOptions::kv_blocks by the caller

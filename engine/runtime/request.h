@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 
 #include "base/result.h"
 #include "base/token.h"
+#include "runtime/saved_sequence.h"
 #include "sample/params.h"
 
 namespace wisp::runtime {
@@ -60,8 +62,9 @@ struct TokenEvent {
 struct FinishEvent {
   RequestId request;
   FinishReason reason;
-  std::string_view text;  // the rest of the text that was held back
-  Error error;            // where reason is `error`
+  std::string_view text;                       // the rest of the text that was held back
+  Error error;                                 // where reason is `error`
+  std::shared_ptr<const SavedSequence> state;  // where Request::keep_state asks for it; nullptr where that failed
   RequestStats stats;
 };
 
@@ -76,6 +79,11 @@ struct Request {
   bool show_special = false;                // control tokens appear in `text`
   int priority = 0;                         // higher is served first
   std::uint64_t salt = 0;                   // only requests of equal salt share prefixes
+  // The prompt begins with the tokens of this sequence, whose keys and values need not be computed where they fit this
+  // engine; its blocks are not shared with other requests but those of the same state. Checked by submit(): another
+  // model's is Code::invalid_argument, a wrong one Code::invalid_file.
+  std::shared_ptr<const SavedSequence> state = nullptr;
+  bool keep_state = false;  // FinishEvent::state is to hold the sequence
   // Scoring: called for every prompt position from `logits_from` on, in order, once each; `logits` [vocabulary] predict
   // the token after it and are valid during the call. Positions from there on are computed, never taken from the prefix
   // index.

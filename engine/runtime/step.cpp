@@ -10,10 +10,7 @@ namespace wisp::runtime {
 // ---- memory, as the scheduler asks for it ----
 
 bool Engine::State::has_blocks_for(const Sequence& sequence) const {
-  const std::uint32_t cached =
-      options.prefix_cache
-          ? kv.match_prefix(sequence.adoptable(), cache_salt(*graph, options.kv_type, sequence.request.salt))
-          : 0;
+  const std::uint32_t cached = options.prefix_cache ? kv.match_prefix(sequence.adoptable(), salt_of(sequence)) : 0;
   // Each running sequence may soon want one more.
   const auto spare = static_cast<std::uint32_t>(scheduler_.running().size());
   for (const kv::LayerGroup& group : kv.groups()) {
@@ -27,12 +24,23 @@ bool Engine::State::has_blocks_for(const Sequence& sequence) const {
 bool Engine::State::admit(Job& job, bool others_running) {
   auto& sequence = static_cast<Sequence&>(job);
   if (others_running && !has_blocks_for(sequence)) return false;
-  const Result<kv::SequenceId> opened = kv.open(cache_salt(*graph, options.kv_type, sequence.request.salt));
+  // Copies that are still to be done may read blocks that restoring would write.
+  const bool restores = takes_saved(sequence);
+  if (restores && !kv.pending_copies().empty()) return false;
+  const Result<kv::SequenceId> opened = kv.open(salt_of(sequence));
   if (!opened) return false;
   sequence.kv = *opened;
   if (options.prefix_cache) {
     const Result<std::uint32_t> cached = kv.adopt_prefix(*opened, sequence.adoptable());
     if (cached) sequence.start_at(*cached);
+  }
+  if (restores && sequence.computed < sequence.request.state->n_positions && !restore(sequence, sequence.computed)) {
+    static_cast<void>(kv.release(*std::exchange(sequence.kv, std::nullopt)));
+    sequence.start_at(0);
+    if (others_running) return false;
+    // Alone, and it does not fit: its own tokens are computed as far as they go.
+    sequence.request.state = nullptr;
+    return admit(job, others_running);
   }
   take_slot(sequence);
   return true;
@@ -289,6 +297,8 @@ Result<TokenId> Engine::State::sample(const Sequence& sequence, std::span<const 
 }
 
 void Engine::State::finish(Sequence& sequence, FinishReason reason, Error error) {
+  std::shared_ptr<const SavedSequence> state;
+  if (sequence.request.keep_state && reason != FinishReason::error) state = save_at_end(sequence);
   if (sequence.kv) evict(sequence);
   scheduler_.remove(sequence);
   const auto kept = live_.extract(sequence.arrival);  // out of reach for the callback, alive until it returns
@@ -301,7 +311,7 @@ void Engine::State::finish(Sequence& sequence, FinishReason reason, Error error)
   std::string rest;
   sequence.text.finish(rest);
   if (sequence.request.on_finish) {
-    sequence.request.on_finish({sequence.id, reason, rest, std::move(error), sequence.stats});
+    sequence.request.on_finish({sequence.id, reason, rest, std::move(error), std::move(state), sequence.stats});
   }
 }
 

@@ -1,0 +1,41 @@
+// A sequence outside its engine: its tokens, and keys and values of as many positions as there are. As bytes it is a
+// file (docs/saved-sequences.md), which is never trusted: reading checks every count against what is there, and an
+// engine checks the rest before it takes one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "base/token.h"
+
+namespace wisp::runtime {
+
+struct SavedSequence {
+  // Of one layer group: the blocks that were held, by their index in the sequence, ascending; their bytes in the form
+  // of graph/kv_block.h, one after another.
+  struct Group {
+    std::uint64_t block_bytes = 0;
+    std::vector<std::uint32_t> indices = {};
+    std::vector<std::byte> bytes = {};
+  };
+
+  std::uint64_t model = 0;     // a hash of the file that it belongs to
+  std::uint64_t settings = 0;  // a hash of what else decides keys and values: their type, windows, RoPE
+  std::vector<TokenId> tokens = {};
+  std::uint32_t n_positions = 0;  // of the tokens so many have keys and values, from the first on
+  std::vector<Group> groups = {};
+
+  // Of block `index`; empty where it is not there.
+  [[nodiscard]] std::span<const std::byte> block(std::size_t group, std::uint32_t index) const;
+  // Differs where anything does.
+  [[nodiscard]] std::uint64_t hash() const;
+};
+
+std::vector<std::byte> write_saved(const SavedSequence& saved);
+// Code::invalid_file names what is wrong and where.
+Result<SavedSequence> read_saved(std::span<const std::byte> bytes);
+
+}  // namespace wisp::runtime
