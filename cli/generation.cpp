@@ -44,6 +44,7 @@ Result<Generation> generate(runtime::Engine& engine, runtime::Request request, c
     take(event.text);
     made.reason = event.reason;
     made.stats = event.stats;
+    made.state = event.state;
     failure = event.error;
     finished = true;
   };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@ struct Generation {
   std::string text;
   runtime::FinishReason reason = runtime::FinishReason::length;
   runtime::RequestStats stats;
+  std::shared_ptr<const runtime::SavedSequence> state;  // where the request keeps it
 
   [[nodiscard]] double prompt_seconds() const;
   [[nodiscard]] double prompt_tokens_per_second() const;  // of those that had to be computed

@@ -12,7 +12,9 @@
 #include "load_model.h"
 #include "model_options.h"
 #include "output.h"
+#include "output_file.h"
 #include "sampling_options.h"
+#include "saved_state.h"
 
 #include <unistd.h>
 
@@ -23,6 +25,7 @@ struct RunOptions {
   ModelOptions model;
   SamplingOptions sampling;
   std::optional<std::string> prompt, ids, file;
+  std::optional<std::string> load_state, save_state;
   std::uint32_t max_new = 256;
   bool print_ids = false;
   bool parse_special = false;
@@ -37,8 +40,22 @@ struct Prompt {
   std::string text;  // "" where ids were given
 };
 
-Result<Prompt> read_prompt(const RunOptions& options, const text::Tokenizer* tokenizer) {
+// Behind `saved`, where there is one, and then perhaps nothing.
+Result<Prompt> read_prompt(const RunOptions& options, const text::Tokenizer* tokenizer,
+                           const runtime::SavedSequence* saved) {
   Prompt prompt;
+  if (saved != nullptr) {
+    prompt.ids = saved->tokens;
+    std::vector<TokenId> more;
+    if (options.ids) {
+      WISP_TRY(more, parse_ids(*options.ids));
+    } else if (options.prompt || options.file) {
+      WISP_TRY(prompt.text, options.prompt ? Result<std::string>(*options.prompt) : read_text_file(*options.file));
+      WISP_TRY(more, tokenizer->encode(prompt.text, {.add_special = false, .parse_special = options.parse_special}));
+    }
+    prompt.ids.insert(prompt.ids.end(), more.begin(), more.end());
+    return prompt;
+  }
   if (options.ids) {
     WISP_TRY(prompt.ids, parse_ids(*options.ids));
     return prompt;
@@ -104,14 +121,20 @@ Status check_request(const RunOptions& options, const Prompt& prompt, const gguf
 }
 
 Status run(const RunOptions& options) {
-  if (!options.prompt && !options.ids && !options.file && isatty(STDIN_FILENO) == 1) {
+  const bool asked = options.prompt || options.ids || options.file || options.load_state;
+  if (!asked && isatty(STDIN_FILENO) == 1) {
     return fail(Code::invalid_argument, "what to complete? Give --prompt TEXT, --file FILE or --ids 1,2,3");
   }
   const Interrupts interrupts;
   const bool ids_only = options.ids && options.print_ids;
   WISP_TRY(OpenedModel opened, open_model(options.model, ids_only ? NeedsText::no : NeedsText::yes));
-  WISP_TRY(const Prompt prompt, read_prompt(options, opened.tokenizer.get()));
   runtime::Request request;
+  if (options.load_state) {
+    WISP_TRY(request.state, load_state(*options.load_state));
+  }
+  if (options.save_state) WISP_CHECK(refuse_model_as_output(opened.file, "--save-state", *options.save_state));
+  request.keep_state = options.save_state.has_value();
+  WISP_TRY(const Prompt prompt, read_prompt(options, opened.tokenizer.get(), request.state.get()));
   WISP_CHECK(check_request(options, prompt, opened.file, request));
   WISP_TRY(LoadedModel model, load_model(std::move(opened), options.model, one_sequence()));
   request.prompt = prompt.ids;
@@ -132,6 +155,7 @@ Status run(const RunOptions& options) {
   };
   WISP_TRY(const Generation made, generate(*model.engine, std::move(request), show));
   const bool cancelled = made.reason == runtime::FinishReason::cancelled;
+  if (options.save_state && made.state != nullptr) WISP_CHECK(save_state(*options.save_state, *made.state));
   const bool too_few = options.print_ids && made.ids.size() < options.max_new;  // all of them are printed, or none
   if (!too_few) WISP_CHECK(print_generation(options, prompt, seed, made, model.engine->executor()));
   WISP_CHECK(flush_output());
@@ -158,7 +182,9 @@ void add_run(CLI::App& app, int& exit_code) {
       "Examples:\n"
       "  wisp run model.gguf --prompt \"Once upon a time\" -n 100\n"
       "  wisp run model.gguf --file story.txt --temp 0.6 --top-p 0.9 --seed 7 --stop \"The end\"\n"
-      "  wisp run model.gguf --ids 1,450,2 -n 32 --greedy --print-ids");
+      "  wisp run model.gguf --ids 1,450,2 -n 32 --greedy --print-ids\n"
+      "  wisp run model.gguf --prompt \"Once\" -n 50 --save-state once.state; wisp run model.gguf --load-state "
+      "once.state");
   add_model_options(command, options->model);
 
   const std::string group = "The prompt (none of them: standard input)";
@@ -166,6 +192,12 @@ void add_run(CLI::App& app, int& exit_code) {
   CLI::Option* file =
       command.add_option("-f,--file", options->file, "A file with the text; - is standard input")->group(group);
   CLI::Option* ids = command.add_option("--ids", options->ids, "Token ids, taken as they are")->group(group);
+  command
+      .add_option("--load-state", options->load_state,
+                  "Go on where a run with --save-state ended; the prompt, if any, comes behind it")
+      ->group(group)
+      ->check(refuse_empty)
+      ->type_name("FILE");
   prompt->type_name("TEXT")->excludes(file)->excludes(ids);
   file->type_name("FILE")->excludes(ids)->check(refuse_empty);
   ids->type_name("1,2,3");
@@ -177,6 +209,11 @@ void add_run(CLI::App& app, int& exit_code) {
       ->type_name("N");
   command.add_flag("--ignore-end", options->ignore_end, "Go on past end tokens");
   command.add_flag("--show-special", options->show_special, "Show control tokens in the text");
+  command
+      .add_option("--save-state", options->save_state,
+                  "Keep the text with its keys and values in FILE, readable by you only")
+      ->check(refuse_empty)
+      ->type_name("FILE");
   CLI::Option* print_ids = command.add_flag(
       "--print-ids", options->print_ids, "Print exactly N new ids with commas instead of text; implies --ignore-end");
   command.add_flag("--json", options->json, "Print one object: text, ids, finish_reason, seed, timings")
