@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""Writes engine/text/unicode_tables.cpp from the Unicode data of this Python's standard library.
+"""Writes engine/text/unicode_tables.cpp from the data of Unicode 15.1, the version that llama.cpp's tokenizers know.
 
-Usage: tools/make_unicode_tables.py > engine/text/unicode_tables.cpp
+Usage: pip install unicodedata2==15.1.0 && tools/make_unicode_tables.py > engine/text/unicode_tables.cpp
 
 The general category of every code point goes into a three-stage table: equal blocks are stored once, so a lookup is three
-loads whatever the code point. Simple case mappings go into sorted runs of (first, last, step, delta).
+loads whatever the code point. Simple case mappings go into sorted runs of (first, last, step, delta), first characters of
+canonical decompositions into sorted runs of (first, last, base).
 """
 
 import sys
-import unicodedata
+
+import unicodedata2 as unicodedata
 
 CATEGORIES = ("Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Cs Co Cn").split()
 CODE_POINTS = 0x110000
@@ -27,7 +29,9 @@ def share_blocks(values, size):
 
 
 def simple_case(character, mapped):
-    """The simple mapping of a character; one that maps to several characters stays as it is."""
+    """The simple mapping of a character; one that maps to several characters stays as it is, but for U+0130."""
+    if mapped == "i\u0307":
+        return ord("i")
     return ord(mapped) if len(mapped) == 1 else ord(character)
 
 
@@ -42,6 +46,20 @@ def case_runs(mapping):
                 runs[-1][1:3] = [code, code - last]
                 continue
         runs.append([code, code, 1, delta])
+    return runs
+
+
+def base_runs():
+    """[first, last, base]: runs of characters whose canonical decompositions start with the same character."""
+    runs = []
+    for code in range(CODE_POINTS):
+        base = ord(unicodedata.normalize("NFD", chr(code))[0])
+        if base == code:
+            continue
+        if runs and runs[-1][1] == code - 1 and runs[-1][2] == base:
+            runs[-1][1] = code
+        else:
+            runs.append([code, code, base])
     return runs
 
 
@@ -106,6 +124,11 @@ def main():
     print_leaves(leaves)
     print_runs("lower_runs", case_runs(lower))
     print_runs("upper_runs", case_runs(upper))
+    bases = base_runs()
+    print(f"const BaseRun base_runs[{len(bases)}] = {{")
+    print_lines([f"{{{first}, {last}, {base}}}" for first, last, base in bases], 4, ", ")
+    print("};")
+    print(f"const std::size_t base_runs_count = {len(bases)};\n")
     print("}  // namespace wisp::text::tables")
 
 

@@ -7,10 +7,9 @@
 #include <string>
 #include <string_view>
 
-namespace wisp::text {
+#include "text/scanners.h"
 
-// The end of the match that starts at `at` (below text.size()), or `at` itself where none does. The text is UTF-8.
-using Scanner = std::size_t (*)(std::string_view text, std::size_t at);
+namespace wisp::text {
 
 // tokenizer.ggml.pre, and what comes with it.
 struct PretokenizerScheme {
@@ -19,6 +18,8 @@ struct PretokenizerScheme {
   std::span<const Scanner> stages;
   bool ignore_merges = false;  // a word that is a token as a whole is taken without merging
   bool add_bos = false;        // where the file does not say
+  // Tokens are spelled as they are, spaces as U+2581, unknown bytes as <0xXX>: SentencePiece's ways with BPE's merges.
+  bool raw = false;
 };
 
 // nullptr for a name that is not known. "" (no key in the file) is "default".

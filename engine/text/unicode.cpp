@@ -35,4 +35,12 @@ bool is_space(char32_t code) {
 char32_t to_lower(char32_t code) { return map_case(code, {tables::lower_runs, tables::lower_runs_count}); }
 char32_t to_upper(char32_t code) { return map_case(code, {tables::upper_runs, tables::upper_runs_count}); }
 
+char32_t base_of(char32_t code) {
+  const std::span<const tables::BaseRun> runs(tables::base_runs, tables::base_runs_count);
+  const auto signed_code = static_cast<std::int32_t>(code);
+  const auto run = std::ranges::lower_bound(runs, signed_code, {}, &tables::BaseRun::last);
+  if (code > 0x10FFFF || run == runs.end() || signed_code < run->first) return code;
+  return static_cast<char32_t>(run->base);
+}
+
 }  // namespace wisp::text

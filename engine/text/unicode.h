@@ -44,4 +44,7 @@ enum class Category : std::uint8_t {
 [[nodiscard]] char32_t to_lower(char32_t code);
 [[nodiscard]] char32_t to_upper(char32_t code);
 
+// The first character of the canonical decomposition (NFD): 'e' for U+00E9; the character itself where there is none.
+[[nodiscard]] char32_t base_of(char32_t code);
+
 }  // namespace wisp::text

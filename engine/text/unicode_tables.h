@@ -21,4 +21,11 @@ extern const std::size_t lower_runs_count;
 extern const CaseRun upper_runs[];
 extern const std::size_t upper_runs_count;
 
+// The canonical decompositions of [first, last] all start with `base`. Sorted, not overlapping.
+struct BaseRun {
+  std::int32_t first, last, base;
+};
+extern const BaseRun base_runs[];
+extern const std::size_t base_runs_count;
+
 }  // namespace wisp::text::tables

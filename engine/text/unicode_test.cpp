@@ -87,8 +87,20 @@ TEST(Unicode, SimpleCaseMappings) {
   EXPECT_EQ(to_upper(U'\u00DF'), U'\u00DF');
   EXPECT_EQ(to_upper(U'\u00FF'), U'\u0178');
   EXPECT_EQ(to_lower(U'\U00010400'), U'\U00010428');
+  EXPECT_EQ(to_lower(U'\u0130'), U'i');
   EXPECT_EQ(to_lower(U'1'), U'1');
   EXPECT_EQ(to_upper(0xFFFFFFFF), char32_t{0xFFFFFFFF});
+}
+
+TEST(Unicode, BasesOfDecompositions) {
+  EXPECT_EQ(base_of(U'a'), U'a');
+  EXPECT_EQ(base_of(U'\u00E9'), U'e');
+  EXPECT_EQ(base_of(U'\u1EA4'), U'A');       // two marks
+  EXPECT_EQ(base_of(U'\u00D8'), U'\u00D8');  // a stroke is no mark
+  EXPECT_EQ(base_of(U'\uAC01'), U'\u1100');  // Hangul: the first of its letters
+  EXPECT_EQ(base_of(U'\uF900'), U'\u8C48');
+  EXPECT_EQ(base_of(U'\U0002FA1D'), U'\U0002A600');
+  EXPECT_EQ(base_of(0xFFFFFFFF), char32_t{0xFFFFFFFF});
 }
 
 }  // namespace
