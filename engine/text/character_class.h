@@ -1,6 +1,7 @@
 // Characters by the classes that pre-tokenizers speak of, and runs of them. The texts are UTF-8.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -80,17 +81,30 @@ struct CodeRange {
   char32_t first, last;
 };
 
-inline bool is_inside(char32_t code, std::span<const CodeRange> ranges) {
-  bool inside = false;
-  for (const CodeRange& range : ranges) inside |= code >= range.first && code <= range.last;
-  return inside;
-}
+// Characters by ranges, which are ascending and apart.
+class CodeSet {
+ public:
+  explicit constexpr CodeSet(std::span<const CodeRange> ranges) : ranges_(ranges) {
+    for (char32_t code = 0; code < ascii_.size(); ++code) ascii_[code] = in_ranges(code);
+  }
+  [[nodiscard]] constexpr bool contains(char32_t code) const {
+    return code < ascii_.size() ? ascii_[code] : in_ranges(code);
+  }
 
-// The end of the run of characters inside these ranges that are no white space.
-inline std::size_t run_inside(std::string_view text, std::size_t at, std::span<const CodeRange> ranges) {
+ private:
+  [[nodiscard]] constexpr bool in_ranges(char32_t code) const {
+    const auto range = std::ranges::lower_bound(ranges_, code, {}, &CodeRange::last);
+    return range != ranges_.end() && range->first <= code;
+  }
+  std::array<bool, 128> ascii_{};
+  std::span<const CodeRange> ranges_;
+};
+
+// The end of the run of characters of this set that are no white space.
+inline std::size_t run_inside(std::string_view text, std::size_t at, const CodeSet& set) {
   while (at < text.size()) {
     const Utf8Char c = decode_utf8(text, at);
-    if (!is_inside(c.code, ranges) || is_space(c.code)) break;
+    if (!set.contains(c.code) || is_space(c.code)) break;
     at += c.length;
   }
   return at;

@@ -76,15 +76,15 @@ std::size_t scan_cased(std::string_view text, std::size_t at) {
   return breaks_or_spaces(text, at);
 }
 
-constexpr CodeRange kHan[] = {{0x4E00, 0x9FFF},   {0x3400, 0x4DBF},   {0x20000, 0x2A6DF},
-                              {0x2A700, 0x2B73F}, {0x2B740, 0x2B81F}, {0x2B820, 0x2CEAF},
-                              {0x2CEB0, 0x2EBEF}, {0xF900, 0xFAFF},   {0x2F800, 0x2FA1F}};
+constexpr CodeRange kHanRanges[] = {{0x3400, 0x4DBF},   {0x4E00, 0x9FFF},   {0xF900, 0xFAFF},
+                                    {0x20000, 0x2A6DF}, {0x2A700, 0x2EBEF}, {0x2F800, 0x2FA1F}};
+constexpr CodeSet kHan(kHanRanges);
 
 // Letters outside of Han.
 std::size_t run_of_letters(std::string_view text, std::size_t at) {
   while (true) {
     const Character c = character_at(text, at);
-    if (c.kind != kLetter || (c.length > 1 && is_inside(decode_utf8(text, at).code, kHan))) return at;
+    if (c.kind != kLetter || (c.length > 1 && kHan.contains(decode_utf8(text, at).code))) return at;
     at += c.length;
   }
 }

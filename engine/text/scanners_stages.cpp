@@ -13,14 +13,14 @@ std::size_t space_and(std::string_view text, std::size_t at, Classes classes) {
   const std::size_t end = run_of(text, start, classes);
   return end != start ? end : at;
 }
-std::size_t space_and(std::string_view text, std::size_t at, std::span<const CodeRange> ranges) {
+std::size_t space_and(std::string_view text, std::size_t at, const CodeSet& set) {
   const std::size_t start = run_of(text, at, kSpace, 1);
-  const std::size_t end = run_inside(text, start, ranges);
+  const std::size_t end = run_inside(text, start, set);
   return end != start ? end : at;
 }
 
 // Letters of the scripts that have capitals, as DeepSeek LLM lists them.
-constexpr CodeRange kCasedLetters[] = {
+constexpr CodeRange kCasedLettersRanges[] = {
     {0x41, 0x5A},       {0x61, 0x7A},       {0xB5, 0xB5},       {0xC0, 0xD6},       {0xD8, 0xF6},
     {0xF8, 0x1BA},      {0x1BC, 0x1BF},     {0x1C4, 0x293},     {0x295, 0x2AF},     {0x370, 0x373},
     {0x376, 0x377},     {0x37B, 0x37D},     {0x37F, 0x37F},     {0x386, 0x386},     {0x388, 0x38A},
@@ -40,24 +40,34 @@ constexpr CodeRange kCasedLetters[] = {
     {0x10C80, 0x10CB2}, {0x10CC0, 0x10CF2}, {0x118A0, 0x118DF}, {0x1E900, 0x1E943},
 };
 // Letters are among them: in the text that the stages before leave they are words already, or cut here.
-constexpr CodeRange kDeepseekMarks[] = {{0x21, 0x2F},     {0x3A, 0x7E},     {0xFF01, 0xFF0F},
-                                        {0xFF1A, 0xFF5E}, {0x2018, 0x201F}, {0x3000, 0x3002}};
-constexpr CodeRange kEastAsian[] = {{0x800, 0x9FA5}, {0xAC00, 0xD7FF}};
-constexpr CodeRange kHanAndKana[] = {{0x4E00, 0x9FA5}, {0x3040, 0x30FF}};
-// The third range was meant to start at U+F900, whose canonical form this is.
-constexpr CodeRange kAsianScripts[] = {{0x4E00, 0x9FFF}, {0x3400, 0x4DBF}, {0x8C48, 0xFAFF}, {0x3040, 0x30FF},
-                                       {0xFF65, 0xFF9F}, {0x2F00, 0x2FDF}, {0xE40, 0xEFF},   {0x1780, 0x17FF},
-                                       {0x1000, 0x109F}, {0xAA60, 0xAA7F}, {0xA9E0, 0xA9FF}, {0xAC00, 0xD7AF},
-                                       {0x1100, 0x11FF}};
-constexpr CodeRange kHangul[] = {{0xAC00, 0xD7A3}, {0x3131, 0x318E}};
-constexpr CodeRange kChineseMarks[] = {{0xFF01, 0xFF01}, {0x2026, 0x2026}, {0x2018, 0x2019},
-                                       {0x201C, 0x201D}, {0x2014, 0x2014}, {0xFF0C, 0xFF0C},
-                                       {0xFF1A, 0xFF1B}, {0x3001, 0x303F}, {0xFE30, 0xFE4F}};
-constexpr CodeRange kBopomofo[] = {{0x3105, 0x312F}};
+constexpr CodeRange kDeepseekMarksRanges[] = {{0x21, 0x2F},     {0x3A, 0x7E},     {0x2018, 0x201F},
+                                              {0x3000, 0x3002}, {0xFF01, 0xFF0F}, {0xFF1A, 0xFF5E}};
+constexpr CodeRange kEastAsianRanges[] = {{0x800, 0x9FA5}, {0xAC00, 0xD7FF}};
+constexpr CodeRange kHanAndKanaRanges[] = {{0x3040, 0x30FF}, {0x4E00, 0x9FA5}};
+// One range of the list was meant to start at U+F900, but is written from its canonical form, U+8C48: it holds all
+// between U+4E00 and U+FAFF.
+constexpr CodeRange kAsianScriptsRanges[] = {{0xE40, 0xEFF},   {0x1000, 0x109F}, {0x1100, 0x11FF},
+                                             {0x1780, 0x17FF}, {0x2F00, 0x2FDF}, {0x3040, 0x30FF},
+                                             {0x3400, 0x4DBF}, {0x4E00, 0xFAFF}, {0xFF65, 0xFF9F}};
+constexpr CodeRange kHangulRanges[] = {{0x3131, 0x318E}, {0xAC00, 0xD7A3}};
+constexpr CodeRange kChineseMarksRanges[] = {{0x2014, 0x2014}, {0x2018, 0x2019}, {0x201C, 0x201D},
+                                             {0x2026, 0x2026}, {0x3001, 0x303F}, {0xFE30, 0xFE4F},
+                                             {0xFF01, 0xFF01}, {0xFF0C, 0xFF0C}, {0xFF1A, 0xFF1B}};
+constexpr CodeRange kBopomofoRanges[] = {{0x3105, 0x312F}};
 // ( ) | . , ! ? and the full stops and commas of Chinese, Hindi, Urdu and Arabic
-constexpr CodeRange kBloomMarks[] = {{0x21, 0x21},   {0x28, 0x29},     {0x2C, 0x2C},     {0x2E, 0x2E},
-                                     {0x3F, 0x3F},   {0x7C, 0x7C},     {0x60C, 0x60C},   {0x6D4, 0x6D4},
-                                     {0x964, 0x964}, {0x2026, 0x2026}, {0x3001, 0x3002}, {0xFF0C, 0xFF0C}};
+constexpr CodeRange kBloomMarksRanges[] = {{0x21, 0x21},   {0x28, 0x29},     {0x2C, 0x2C},     {0x2E, 0x2E},
+                                           {0x3F, 0x3F},   {0x7C, 0x7C},     {0x60C, 0x60C},   {0x6D4, 0x6D4},
+                                           {0x964, 0x964}, {0x2026, 0x2026}, {0x3001, 0x3002}, {0xFF0C, 0xFF0C}};
+
+constexpr CodeSet kCasedLetters(kCasedLettersRanges);
+constexpr CodeSet kDeepseekMarks(kDeepseekMarksRanges);
+constexpr CodeSet kEastAsian(kEastAsianRanges);
+constexpr CodeSet kHanAndKana(kHanAndKanaRanges);
+constexpr CodeSet kAsianScripts(kAsianScriptsRanges);
+constexpr CodeSet kHangul(kHangulRanges);
+constexpr CodeSet kChineseMarks(kChineseMarksRanges);
+constexpr CodeSet kBopomofo(kBopomofoRanges);
+constexpr CodeSet kBloomMarks(kBloomMarksRanges);
 
 std::size_t run_of_symbols(std::string_view text, std::size_t at, std::string_view symbols) {
   while (at < text.size()) {
@@ -152,10 +162,8 @@ std::size_t scan_han_and_kana(std::string_view text, std::size_t at) { return ru
 std::size_t scan_asian_scripts(std::string_view text, std::size_t at) { return run_inside(text, at, kAsianScripts); }
 
 std::size_t scan_korean_chinese(std::string_view text, std::size_t at) {
-  for (const std::span<const CodeRange> script :
-       {std::span<const CodeRange>(kHangul), std::span<const CodeRange>(kChineseMarks),
-        std::span<const CodeRange>(kBopomofo), std::span<const CodeRange>(kHanAndKana)}) {
-    if (const std::size_t end = run_inside(text, at, script); end != at) return end;
+  for (const CodeSet* const script : {&kHangul, &kChineseMarks, &kBopomofo, &kHanAndKana}) {
+    if (const std::size_t end = run_inside(text, at, *script); end != at) return end;
   }
   return at;
 }
@@ -165,7 +173,7 @@ std::size_t scan_bloom(std::string_view text, std::size_t at) {
   std::size_t end = start;
   while (end < text.size()) {
     const Utf8Char c = decode_utf8(text, end);
-    if (is_space(c.code) || is_inside(c.code, kBloomMarks)) break;
+    if (is_space(c.code) || kBloomMarks.contains(c.code)) break;
     end += c.length;
   }
   return end != start ? end : at;
