@@ -1,5 +1,6 @@
 // Byte-level BPE as GPT-2 introduced it: text is cut into words (pretokenizer.h), and the bytes of a word are merged by
-// a ranked list of pairs.
+// a ranked list of pairs. Raw schemes (Gemma 4) merge characters instead, with spaces spelled U+2581, and fall back to
+// byte tokens.
 #pragma once
 
 #include <array>
@@ -37,7 +38,14 @@ class BpeTokenizer final : public Tokenizer {
  private:
   void encode_plain(std::string_view text, std::vector<TokenId>& out) const override;
   void append_plain(TokenId id, std::string& out) const override;
+  void encode_words(std::string_view text, MergeScratch& scratch, std::vector<TokenId>& out) const;
+  // What stands between white space, which is dropped.
+  void encode_segments(std::string_view text, MergeScratch& scratch, std::vector<TokenId>& out) const;
+  void encode_raw(std::string_view text, MergeScratch& scratch, std::vector<TokenId>& out) const;
   void encode_word(std::string_view word, MergeScratch& scratch, std::vector<TokenId>& out) const;
+  void split(std::string_view word, std::vector<Piece>& pieces) const;
+  // What a spelling in the file stands for; nothing where no text is spelled like it.
+  [[nodiscard]] std::optional<std::string> bytes_of(std::string_view spelling) const;
   // The number of these bytes, given now if they are new: a merge may pass through pieces that are no tokens.
   SymbolId symbol_of(std::string_view bytes);
   void add_merges();
@@ -46,7 +54,8 @@ class BpeTokenizer final : public Tokenizer {
   const PretokenizerScheme& scheme_;
   TokenIndex index_;  // the tokens' real bytes, then the intermediate pieces
   MergeTable merges_;
-  std::array<SymbolId, 256> byte_symbols_{};
+  std::array<SymbolId, 256> byte_symbols_{};  // raw: of the byte tokens, kNoSymbol where there is none
+  bool words_stand_alone_ = true;             // raw: no merge goes on past the end of a word into the space behind it
   WholeWords whole_;
 };
 

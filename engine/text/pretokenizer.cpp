@@ -136,8 +136,8 @@ constexpr PretokenizerScheme kSchemes[] = {
     {"superbpe", kSuperbpe},
     {"whitespace", kNotSpaces, false, false, true},
 
-    {"gemma4", kLines, false, true, true},
-    {"granite-embed-multi-311m", kLines, false, true, true},
+    {"gemma4", kLines, false, true, true, true},
+    {"granite-embed-multi-311m", kLines, false, true, true, true},
     {"sarvam-moe", kLines, false, false, true},
 };
 

@@ -20,6 +20,7 @@ struct PretokenizerScheme {
   bool add_bos = false;        // where the file does not say
   // Tokens are spelled as they are, spaces as U+2581, unknown bytes as <0xXX>: SentencePiece's ways with BPE's merges.
   bool raw = false;
+  bool whole_breaks = false;  // raw: a run of line breaks that is a token is taken without merging
 };
 
 // nullptr for a name that is not known. "" (no key in the file) is "default".

@@ -7,7 +7,38 @@
 namespace wisp::text {
 namespace {
 
+constexpr std::string_view kBlanks = " \t\n\v\f\r";
+
 std::size_t first_byte(std::string_view text) { return static_cast<unsigned char>(text[0]); }
+
+// Which bytes of a text no token has taken yet.
+class Free {
+ public:
+  explicit Free(std::size_t bytes) : taken_(bytes) {}
+  // Tokens are taken longest first, so one that overlaps these bytes has the first or the last of them.
+  [[nodiscard]] bool holds(std::size_t start, std::size_t length) const {
+    return !taken_[start] && !taken_[start + length - 1];
+  }
+  void take(SpecialTokens::Match match) {
+    for (std::size_t i = 0; i < match.length; ++i) taken_[match.start + i] = true;
+  }
+  // Moves an end of a match over the free white space beside it.
+  void strip_before(std::string_view text, SpecialTokens::Match& match) const {
+    while (match.start > 0 && !taken_[match.start - 1] && kBlanks.contains(text[match.start - 1])) {
+      --match.start;
+      ++match.length;
+    }
+  }
+  void strip_after(std::string_view text, SpecialTokens::Match& match) const {
+    for (std::size_t end = match.start + match.length; end < text.size() && !taken_[end] && kBlanks.contains(text[end]);
+         ++end) {
+      ++match.length;
+    }
+  }
+
+ private:
+  std::vector<bool> taken_;
+};
 
 }  // namespace
 
@@ -23,8 +54,12 @@ SpecialTokens::SpecialTokens(const Vocabulary& vocabulary) {
                   kMaxBytes);
       continue;
     }
-    entries_.push_back({text, id, control});
+    entries_.push_back({text, id, control, std::ranges::binary_search(vocabulary.strip_before, id),
+                        std::ranges::binary_search(vocabulary.strip_after, id)});
+    lengths_.push_back(text.size());
   }
+  std::ranges::sort(lengths_, std::ranges::greater());
+  lengths_.erase(std::ranges::unique(lengths_).begin(), lengths_.end());
   // Of equal texts one that needs no permission goes first, then the lowest id; the others are dropped.
   std::ranges::sort(entries_, [](const Entry& a, const Entry& b) {
     if (a.text != b.text) return a.text < b.text;
@@ -39,31 +74,56 @@ SpecialTokens::SpecialTokens(const Vocabulary& vocabulary) {
   }
 }
 
-std::optional<SpecialTokens::Match> SpecialTokens::find(std::string_view text, std::size_t from, bool control,
+std::vector<SpecialTokens::Match> SpecialTokens::find_all(std::string_view text, bool control,
+                                                          std::span<const std::size_t> plain_ends) const {
+  std::vector<Match> matches;
+  const std::vector<Place> starts = places(text, control, plain_ends);
+  if (starts.empty()) return matches;
+  Free free(text.size());
+  for (const std::size_t length : lengths_) {
+    for (const Place& place : starts) {
+      if (place.longest < length || !free.holds(place.start, length)) continue;
+      const Entry* const entry = find(text.substr(place.start, length));
+      if (entry == nullptr || (entry->control && length > place.control_bytes)) continue;
+      Match match = {place.start, length, entry->id};
+      if (entry->strip_before) free.strip_before(text, match);
+      if (entry->strip_after) free.strip_after(text, match);
+      free.take(match);
+      matches.push_back(match);
+    }
+  }
+  std::ranges::sort(matches, {}, &Match::start);
+  return matches;
+}
+
+std::vector<SpecialTokens::Place> SpecialTokens::places(std::string_view text, bool control,
                                                         std::span<const std::size_t> plain_ends) const {
-  if (entries_.empty()) return std::nullopt;
-  auto next_end = std::ranges::upper_bound(plain_ends, from);
-  for (std::size_t at = from; at < text.size(); ++at) {
+  std::vector<Place> found;
+  if (entries_.empty()) return found;
+  auto next_end = plain_ends.begin();
+  for (std::size_t at = 0; at < text.size(); ++at) {
     const std::size_t byte = first_byte(text.substr(at, 1));
     if (control ? by_first_byte_[byte].second == 0 : !starts_plain_[byte]) continue;
     while (next_end != plain_ends.end() && *next_end <= at) ++next_end;
     const std::size_t control_bytes = !control ? 0 : next_end == plain_ends.end() ? kMaxBytes : *next_end - at - 1;
-    if (const std::optional<Match> match = longest_at(text, at, control_bytes)) return match;
+    if (const Entry* const entry = longest_at(text, at, control_bytes, true)) {
+      found.push_back({at, control_bytes, entry->text.size()});
+    }
   }
-  return std::nullopt;
+  return found;
 }
 
 // Narrows the sorted range of entries that agree with the text one byte at a time. An entry that ends here is the first
 // of its range: a prefix sorts before what it is a prefix of.
-std::optional<SpecialTokens::Match> SpecialTokens::longest_at(std::string_view text, std::size_t at,
-                                                              std::size_t control_bytes) const {
-  std::optional<Match> longest;
+const SpecialTokens::Entry* SpecialTokens::longest_at(std::string_view text, std::size_t at, std::size_t control_bytes,
+                                                      bool plain) const {
+  const Entry* longest = nullptr;
   const auto [first, last] = by_first_byte_[first_byte(text.substr(at, 1))];
   auto low = entries_.begin() + first;
   auto high = entries_.begin() + last;
   for (std::size_t depth = 1; low != high; ++depth) {
     if (low->text.size() == depth) {
-      if (!low->control || depth <= control_bytes) longest = Match{at, depth, low->id};
+      if (low->control ? depth <= control_bytes : plain) longest = &*low;
       ++low;
     }
     if (at + depth >= text.size()) break;
@@ -74,6 +134,21 @@ std::optional<SpecialTokens::Match> SpecialTokens::longest_at(std::string_view t
     high = next.end();
   }
   return longest;
+}
+
+const SpecialTokens::Entry* SpecialTokens::find(std::string_view text) const {
+  const auto found = std::ranges::lower_bound(entries_, text, {}, &Entry::text);
+  return found != entries_.end() && found->text == text ? &*found : nullptr;
+}
+
+std::optional<SpecialTokens::Match> SpecialTokens::find_control(std::string_view text, std::size_t from) const {
+  for (std::size_t at = from; at < text.size(); ++at) {
+    if (by_first_byte_[first_byte(text.substr(at, 1))].second == 0) continue;
+    if (const Entry* const entry = longest_at(text, at, kMaxBytes, false)) {
+      return Match{at, entry->text.size(), entry->id};
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace wisp::text

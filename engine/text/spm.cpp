@@ -2,25 +2,10 @@
 
 #include <algorithm>
 
+#include "text/escaped_spaces.h"
+
 namespace wisp::text {
 namespace {
-
-constexpr std::string_view kSpace = "\xE2\x96\x81";  // U+2581
-
-void append_escaped(std::string& out, std::string_view text) {
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t space = std::min(text.find(' ', at), text.size());
-    out += text.substr(at, space - at);
-    if (space < text.size()) out += kSpace;
-    at = space + 1;
-  }
-}
-
-// The end of the chunk that starts at `at`: the next U+2581 that follows something else.
-std::size_t end_of_word(std::string_view text, std::size_t at) {
-  while (text.substr(at).starts_with(kSpace)) at += kSpace.size();
-  return std::min(text.find(kSpace, at), text.size());
-}
 
 // The length of the piece that starts the chunk: what its first byte announces, valid or not, as llama.cpp has it. But
 // it never reaches into a U+2581, where the space behind a truncated character would come back as something else.
@@ -28,8 +13,8 @@ std::size_t announced_length(std::string_view chunk) {
   const auto lead = static_cast<unsigned char>(chunk[0]);
   if (lead < 0xC0) return 1;
   const std::size_t announced = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-  const std::string_view near = chunk.substr(0, announced + kSpace.size() - 1);
-  return std::min({announced, chunk.size(), near.find(kSpace, 1)});
+  const std::string_view near = chunk.substr(0, announced + kEscapedSpace.size() - 1);
+  return std::min({announced, chunk.size(), near.find(kEscapedSpace, 1)});
 }
 
 }  // namespace
@@ -48,7 +33,7 @@ SpmTokenizer::SpmTokenizer(Vocabulary vocabulary)
     if (is_byte) {
       if (const auto value = byte_token_value(text); value && byte_tokens_[*value] < 0) byte_tokens_[*value] = id;
     }
-    if (from_text && end_of_word(text, 0) != text.size()) words_stand_alone_ = false;
+    if (from_text && crosses_words(text)) words_stand_alone_ = false;
   }
   rank_scores();
 }
@@ -68,8 +53,8 @@ void SpmTokenizer::rank_scores() {
 
 void SpmTokenizer::encode_plain(std::string_view text, std::vector<TokenId>& out) const {
   std::string escaped;
-  escaped.reserve(text.size() + text.size() / 2 + kSpace.size());
-  if (vocabulary_.add_space_prefix) escaped += kSpace;
+  escaped.reserve(text.size() + text.size() / 2 + kEscapedSpace.size());
+  if (vocabulary_.add_space_prefix) escaped += kEscapedSpace;
   append_escaped(escaped, text);
   MergeScratch scratch;
   for (std::size_t at = 0; at < escaped.size();) {
@@ -121,19 +106,12 @@ void SpmTokenizer::encode_bytes(std::string_view bytes, std::vector<TokenId>& ou
 }
 
 void SpmTokenizer::append_plain(TokenId id, std::string& out) const {
-  std::string_view text = vocabulary_.tokens[static_cast<std::size_t>(id)];
+  const std::string_view text = vocabulary_.tokens[static_cast<std::size_t>(id)];
   if (vocabulary_.kinds[static_cast<std::size_t>(id)] == TokenKind::byte) {
     if (const std::optional<std::uint8_t> byte = byte_token_value(text)) out += static_cast<char>(*byte);
     return;
   }
-  while (!text.empty()) {
-    const std::size_t space = std::min(text.find(kSpace), text.size());
-    out += text.substr(0, space);
-    text.remove_prefix(space);
-    if (text.empty()) return;
-    out += ' ';
-    text.remove_prefix(kSpace.size());
-  }
+  append_unescaped(out, text);
 }
 
 }  // namespace wisp::text

@@ -5,14 +5,20 @@
 
 #include "text/bpe.h"
 #include "text/pretokenizer.h"
+#include "text/rwkv.h"
 #include "text/spm.h"
+#include "text/unigram.h"
 #include "text/utf8.h"
+#include "text/wpm.h"
 
 namespace wisp::text {
 
 Result<std::unique_ptr<Tokenizer>> Tokenizer::create(Vocabulary vocabulary) {
   switch (vocabulary.model) {
     case TokenizerModel::spm: return std::make_unique<SpmTokenizer>(std::move(vocabulary));
+    case TokenizerModel::wpm: return std::make_unique<WpmTokenizer>(std::move(vocabulary));
+    case TokenizerModel::unigram: return UnigramTokenizer::create(std::move(vocabulary));
+    case TokenizerModel::rwkv: return std::make_unique<RwkvTokenizer>(std::move(vocabulary));
     case TokenizerModel::bpe: break;
   }
   const PretokenizerScheme* const scheme = find_pretokenizer(vocabulary.pre);
@@ -30,6 +36,15 @@ bool Tokenizer::is_control(TokenId id) const {
   return kind == TokenKind::control || kind == TokenKind::unknown;
 }
 
+std::vector<ByteTrie::Text> Tokenizer::plain_texts() const {
+  std::vector<ByteTrie::Text> texts;
+  for (TokenId id = 0; id < vocabulary_.size(); ++id) {
+    const auto i = static_cast<std::size_t>(id);
+    if (!is_control(id) && vocabulary_.kinds[i] != TokenKind::byte) texts.push_back({vocabulary_.tokens[i], id});
+  }
+  return texts;
+}
+
 Result<std::vector<TokenId>> Tokenizer::encode(std::string_view text, EncodeOptions options) const {
   if (text.size() > kMaxTextBytes) {
     return fail(Code::limit, "the text has {}; the limit is {}", format_bytes(text.size()),
@@ -37,26 +52,20 @@ Result<std::vector<TokenId>> Tokenizer::encode(std::string_view text, EncodeOpti
   }
   std::vector<TokenId> ids;
   if (options.add_special && vocabulary_.add_bos && vocabulary_.bos) ids.push_back(*vocabulary_.bos);
-  for (std::size_t at = 0; at < text.size();) {
-    const std::optional<SpecialTokens::Match> special =
-        specials_.find(text, at, options.parse_special, options.plain_ends);
-    const std::size_t plain_end = special ? special->start : text.size();
-    if (plain_end > at) encode_plain(text.substr(at, plain_end - at), ids);
-    if (!special) break;
-    ids.push_back(special->id);
-    at = special->start + special->length;
-    if (std::ranges::binary_search(vocabulary_.strip_after, special->id)) {
-      at = std::min(text.find_first_not_of(" \t\n\v\f\r", at), text.size());
-    }
+  std::size_t at = 0;
+  for (const SpecialTokens::Match& match : specials_.find_all(text, options.parse_special, options.plain_ends)) {
+    if (match.start > at) encode_plain(text.substr(at, match.start - at), ids);
+    ids.push_back(match.id);
+    at = match.start + match.length;
   }
+  if (at < text.size()) encode_plain(text.substr(at), ids);
+  if (options.add_special && vocabulary_.add_sep && vocabulary_.sep) ids.push_back(*vocabulary_.sep);
   if (options.add_special && vocabulary_.add_eos && vocabulary_.eos) ids.push_back(*vocabulary_.eos);
   return ids;
 }
 
 std::optional<SpecialTokens::Match> Tokenizer::find_control(std::string_view text, std::size_t from) const {
-  std::optional<SpecialTokens::Match> match = specials_.find(text, from, true, {});
-  while (match && !is_control(match->id)) match = specials_.find(text, match->start + 1, true, {});
-  return match;
+  return specials_.find_control(text, from);
 }
 
 void Tokenizer::append_bytes(TokenId id, bool show_special, std::string& out) const {

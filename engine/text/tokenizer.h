@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "text/byte_trie.h"
 #include "text/special_tokens.h"
 #include "text/vocabulary.h"
 
@@ -31,11 +32,13 @@ class Tokenizer {
   virtual ~Tokenizer() = default;
   Tokenizer(const Tokenizer&) = delete;
   Tokenizer& operator=(const Tokenizer&) = delete;
-  // Code::unsupported for a pre-tokenizer that is not known, by name.
+  // Code::unsupported for a pre-tokenizer that is not known, by name; Code::invalid_file for a character map that is
+  // none.
   static Result<std::unique_ptr<Tokenizer>> create(Vocabulary vocabulary);
 
-  // Any bytes are accepted, UTF-8 or not: SPM keeps bytes that are not UTF-8 (as byte tokens), byte-level BPE takes
-  // each of them for one U+FFFD. Without parse_special no text gives a control token. Code::limit past kMaxTextBytes.
+  // Any bytes are accepted, UTF-8 or not: SPM keeps bytes that are not UTF-8 (as byte tokens), BPE and unigram take
+  // each of them for one U+FFFD, WordPiece drops them, RWKV has tokens for them. Without parse_special no text gives a
+  // control token. Code::limit past kMaxTextBytes.
   [[nodiscard]] Result<std::vector<TokenId>> encode(std::string_view text, EncodeOptions options) const;
   // The first place at or after `from` where a text spells a control token.
   [[nodiscard]] std::optional<SpecialTokens::Match> find_control(std::string_view text, std::size_t from) const;
@@ -55,6 +58,8 @@ class Tokenizer {
   virtual void append_plain(TokenId id, std::string& out) const = 0;
   // Tokens that stand for no text of their own: control, unknown.
   [[nodiscard]] bool is_control(TokenId id) const;
+  // The tokens that text can become: all but those and byte tokens. In the file's spelling, which vocabulary_ owns.
+  [[nodiscard]] std::vector<ByteTrie::Text> plain_texts() const;
 
   Vocabulary vocabulary_;
 

@@ -13,11 +13,51 @@ namespace {
 
 // Texts that end a generation in the model families that use them, whether or not the file names their ids. Some files
 // carry them as ordinary tokens (Qwen 2's "</s>", Phi-3's): they are made control tokens, so that no plain text gives
-// one.
-constexpr std::array<std::string_view, 18> kEndTexts = {
-    "</s>",       "<eos>",         "<|endoftext|>", "<|end_of_text|>", "<|eot_id|>", "<|eom_id|>",
-    "<|im_end|>", "<|end|>",       "<|return|>",    "<|call|>",        "<EOT>",      "[EOT]",
-    "[EOS]",      "<end_of_turn>", "<turn|>",       "<|endofturn|>",   "<|eot|>",    "<end_of_utterance>",
+// one. The last ones are ends of files in models for code.
+constexpr std::array<std::string_view, 34> kEndTexts = {
+    "</s>",
+    "<eos>",
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|im_end|>",
+    "<|end|>",
+    "<|return|>",
+    "<|call|>",
+    "<|calls|>",
+    "<|flush|>",
+    "<EOT>",
+    "_<EOT>",
+    "[EOT]",
+    "[EOS]",
+    "<end_of_turn>",
+    "<turn|>",
+    "<|tool_response>",
+    "<|endofturn|>",
+    "<|eot|>",
+    "<end_of_utterance>",
+    "<\uFF5Cend\u2581of\u2581sentence\uFF5C>",
+    "[e~[",
+    "<|fim_pad|>",
+    "<fim-pad>",
+    "<fim_pad>",
+    "<PAD>",
+    "[PAD]",
+    "<|fim_repo|>",
+    "<|repo_name|>",
+    "<REPO>",
+    "<reponame>",
+    "<|file_sep|>",
+};
+// Texts around a place to fill in: control tokens too, but no ends.
+constexpr std::array<std::string_view, 24> kFillTexts = {
+    "<|fim_prefix|>", "<fim-prefix>", "<fim_prefix>",    "<\uFF5Cfim\u2581begin\uFF5C>",
+    "<PRE>",          "\u2581<PRE>",  "<|code_prefix|>", "<|prefix|>",
+    "<|fim_suffix|>", "<fim-suffix>", "<fim_suffix>",    "<\uFF5Cfim\u2581hole\uFF5C>",
+    "<SUF>",          "\u2581<SUF>",  "<|code_suffix|>", "<|suffix|>",
+    "<|fim_middle|>", "<fim-middle>", "<fim_middle>",    "<\uFF5Cfim\u2581end\uFF5C>",
+    "<MID>",          "\u2581<MID>",  "<|code_middle|>", "<|middle|>",
 };
 
 struct Reader {
@@ -38,11 +78,12 @@ struct Reader {
     if (!metadata.has(key)) return std::vector<float>{};
     WISP_TRY(const gguf::Array* const array, metadata.array(key));
     WISP_CHECK(same_length(key, array->size(), n_tokens));
-    if (array->floats.size() != n_tokens) {
-      return fail(Code::invalid_file, "metadata key '{}' is an array of {}, expected floats", key,
+    if (array->floats.size() != n_tokens && array->integers.size() != n_tokens) {
+      return fail(Code::invalid_file, "metadata key '{}' is an array of {}, expected numbers", key,
                   gguf::value_type_name(array->element));
     }
     std::vector<float> scores(array->floats.begin(), array->floats.end());
+    for (const std::int64_t score : array->integers) scores.push_back(static_cast<float>(score));
     const auto bad = std::ranges::find_if(scores, [](float score) { return std::isnan(score); });
     if (bad != scores.end()) {
       return fail(Code::invalid_file, "metadata key '{}': the score of token {} is not a number", key,
@@ -69,6 +110,19 @@ struct Reader {
       if (kind != 0) kinds[i] = static_cast<TokenKind>(kind);  // 0 is "undefined": an ordinary token
     }
     return kinds;
+  }
+
+  // An array of bytes, signed or not; "" where the key is missing.
+  Result<std::string> bytes(std::string_view key) const {
+    std::string bytes;
+    if (!metadata.has(key)) return bytes;
+    WISP_TRY(const gguf::Array* const array, metadata.array(key));
+    if (array->element != gguf::ValueType::u8 && array->element != gguf::ValueType::i8) {
+      return fail(Code::invalid_file, "metadata key '{}' is an array of {}, expected bytes", key,
+                  gguf::value_type_name(array->element));
+    }
+    for (const std::int64_t byte : array->integers) bytes += static_cast<char>(byte);
+    return bytes;
   }
 
   // `otherwise` where the key is missing; nothing, with a warning, where the id is outside the vocabulary.
@@ -107,6 +161,8 @@ Status read_tokens(const Reader& reader, Vocabulary& vocabulary) {
 
 Status read_merges(const Reader& reader, Vocabulary& vocabulary) {
   constexpr std::string_view key = "tokenizer.ggml.merges";
+  // Files of Kimi K2 may come without.
+  if (vocabulary.pre == "kimi-k2" && !reader.metadata.has(key)) return {};
   WISP_TRY(vocabulary.merges, reader.strings(key));
   WISP_CHECK(check_total_bytes(key, vocabulary.merges));
   for (std::size_t i = 0; i < vocabulary.merges.size(); ++i) {
@@ -127,23 +183,39 @@ void mark_byte_tokens(Vocabulary& vocabulary) {
   }
 }
 
-// Where the file is silent, SentencePiece's usual ids hold if the tokens there are what these ids mean.
-std::optional<TokenId> usual_id(const Vocabulary& vocabulary, TokenId id, TokenKind kind) {
-  if (vocabulary.model != TokenizerModel::spm || id >= vocabulary.size()) return std::nullopt;
-  if (vocabulary.kinds[static_cast<std::size_t>(id)] != kind) return std::nullopt;
-  return id;
+// The ids that a family of vocabularies has where the file is silent.
+struct UsualIds {
+  TokenId bos = -1, eos = -1, unk = -1, sep = -1;
+};
+UsualIds usual_ids(TokenizerModel model) {
+  switch (model) {
+    case TokenizerModel::spm: return {.bos = 1, .eos = 2, .unk = 0};
+    case TokenizerModel::wpm: return {.bos = 101, .unk = 100, .sep = 102};
+    case TokenizerModel::unigram: return {.eos = 1, .unk = 2};
+    case TokenizerModel::bpe:
+    case TokenizerModel::rwkv: break;
+  }
+  return {};
+}
+
+// They hold if the tokens there are what these ids mean.
+std::optional<TokenId> if_control(const Vocabulary& vocabulary, TokenId id) {
+  if (id < 0 || id >= vocabulary.size()) return std::nullopt;
+  const TokenKind kind = vocabulary.kinds[static_cast<std::size_t>(id)];
+  return kind == TokenKind::control || kind == TokenKind::unknown ? std::optional(id) : std::nullopt;
 }
 
 Status read_special_ids(const Reader& reader, Vocabulary& vocabulary) {
   const std::size_t n = vocabulary.tokens.size();
-  WISP_TRY(vocabulary.bos,
-           reader.special_id("tokenizer.ggml.bos_token_id", n, usual_id(vocabulary, 1, TokenKind::control)));
-  WISP_TRY(vocabulary.eos,
-           reader.special_id("tokenizer.ggml.eos_token_id", n, usual_id(vocabulary, 2, TokenKind::control)));
-  WISP_TRY(vocabulary.unk,
-           reader.special_id("tokenizer.ggml.unknown_token_id", n, usual_id(vocabulary, 0, TokenKind::unknown)));
+  const UsualIds usual = usual_ids(vocabulary.model);
+  const auto special_id = [&](std::string_view key, TokenId id) {
+    return reader.special_id(key, n, if_control(vocabulary, id));
+  };
+  WISP_TRY(vocabulary.bos, special_id("tokenizer.ggml.bos_token_id", usual.bos));
+  WISP_TRY(vocabulary.eos, special_id("tokenizer.ggml.eos_token_id", usual.eos));
+  WISP_TRY(vocabulary.unk, special_id("tokenizer.ggml.unknown_token_id", usual.unk));
+  WISP_TRY(vocabulary.sep, special_id("tokenizer.ggml.seperator_token_id", usual.sep));  // the format's own spelling
   WISP_TRY(vocabulary.eot, reader.special_id("tokenizer.ggml.eot_token_id", n));
-  WISP_TRY(vocabulary.sep, reader.special_id("tokenizer.ggml.seperator_token_id", n));  // the format's own spelling
   WISP_TRY(vocabulary.pad, reader.special_id("tokenizer.ggml.padding_token_id", n));
   WISP_TRY(const std::optional<TokenId> eom, reader.special_id("tokenizer.ggml.eom_token_id", n));
 
@@ -151,36 +223,111 @@ Status read_special_ids(const Reader& reader, Vocabulary& vocabulary) {
   for (const std::optional<TokenId> id : {vocabulary.eos, vocabulary.eot, eom}) {
     if (id) ends.push_back(*id);
   }
-  std::optional<TokenId> harmony_end;  // "<|end|>"
-  bool harmony_return = false;
+  std::optional<TokenId> message_end, tag_end;  // "<|end|>", "</s>"
+  bool harmony = false, gemma4 = false;
   for (TokenId id = 0; id < vocabulary.size(); ++id) {
     const std::string& text = vocabulary.tokens[static_cast<std::size_t>(id)];
-    if (std::ranges::find(kEndTexts, text) == kEndTexts.end()) continue;
-    if (text == "<|end|>") harmony_end = id;
-    if (text == "<|return|>") harmony_return = true;
+    const bool is_end = std::ranges::find(kEndTexts, text) != kEndTexts.end();
+    if (!is_end && std::ranges::find(kFillTexts, text) == kFillTexts.end()) continue;
     vocabulary.kinds[static_cast<std::size_t>(id)] = TokenKind::control;
+    if (!is_end) continue;
+    if (text == "<|end|>") message_end = id;
+    if (text == "</s>") tag_end = id;
+    if (text == "<|return|>" || text == "<|flush|>") harmony = true;
+    if (text == "<|tool_response>") gemma4 = true;
     ends.push_back(id);
   }
-  // In gpt-oss's format <|end|> only closes one of several messages of an answer; <|return|> ends it.
-  if (harmony_return && harmony_end) std::erase(ends, *harmony_end);
+  // In the formats of gpt-oss and Solar <|end|> only closes one of several messages of an answer.
+  if (harmony && message_end) std::erase(ends, *message_end);
+  // In Gemma 4's vocabulary </s> is HTML.
+  if (gemma4 && tag_end) {
+    std::erase(ends, *tag_end);
+    vocabulary.kinds[static_cast<std::size_t>(*tag_end)] = TokenKind::normal;
+  }
   std::ranges::sort(ends);
   ends.erase(std::ranges::unique(ends).begin(), ends.end());
   return {};
 }
 
-// The file of phi-3 does not say it, but its tokenizer strips white space behind its special tokens.
-void mark_strip_after(const Reader& reader, Vocabulary& vocabulary) {
-  const Result<std::string_view> name = reader.metadata.text_or("general.name", "");
-  if (!name) return;
-  std::string lower(*name);
+std::string lower_case(std::string_view text) {
+  std::string lower(text);
   for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  if (!lower.contains("phi-3") && !lower.contains("phi3")) return;
-  for (TokenId id = 0; id < vocabulary.size(); ++id) {
-    const TokenKind kind = vocabulary.kinds[static_cast<std::size_t>(id)];
-    const std::string& text = vocabulary.tokens[static_cast<std::size_t>(id)];
-    const bool special = kind == TokenKind::control || kind == TokenKind::user_defined || kind == TokenKind::unknown;
-    if (special && text != "<unk>" && text != "<s>" && text != "<|endoftext|>") vocabulary.strip_after.push_back(id);
+  return lower;
+}
+
+// Files do not say which tokens swallow white space; it is known by the models' names.
+void mark_strips(const Reader& reader, Vocabulary& vocabulary) {
+  const auto named = [&](std::string_view key) {
+    return lower_case(reader.metadata.text_or(key, "").value_or(std::string_view()));
+  };
+  const std::string name = named("general.name"), architecture = named("general.architecture");
+  const auto strip_before = [&](std::string_view text) {
+    const auto mask = std::ranges::find(vocabulary.tokens, text);
+    if (mask != vocabulary.tokens.end()) {
+      vocabulary.strip_before.push_back(static_cast<TokenId>(mask - vocabulary.tokens.begin()));
+    }
+  };
+  if (vocabulary.pre.starts_with("jina-v2-") || architecture == "nomic-bert-moe" || architecture == "jina-bert-v3") {
+    strip_before("<mask>");
+  } else if (name.contains("phi-3") || name.contains("phi3")) {
+    for (TokenId id = 0; id < vocabulary.size(); ++id) {
+      const TokenKind kind = vocabulary.kinds[static_cast<std::size_t>(id)];
+      const std::string& text = vocabulary.tokens[static_cast<std::size_t>(id)];
+      const bool special = kind == TokenKind::control || kind == TokenKind::user_defined || kind == TokenKind::unknown;
+      if (special && text != "<unk>" && text != "<s>" && text != "<|endoftext|>") vocabulary.strip_after.push_back(id);
+    }
+  } else if (name.contains("modern-bert")) {
+    strip_before("[MASK]");
   }
+}
+
+Status read_model(std::string_view model, Vocabulary& vocabulary) {
+  if (model == "llama") {
+    vocabulary.model = TokenizerModel::spm;
+  } else if (model == "gpt2" || model == "gemma4" || model == "whitespace") {
+    vocabulary.model = TokenizerModel::bpe;
+    vocabulary.drop_whitespace = model == "whitespace";
+    if (model == "gemma4") vocabulary.pre = model;
+  } else if (model == "bert") {
+    vocabulary.model = TokenizerModel::wpm;
+  } else if (model == "t5") {
+    vocabulary.model = TokenizerModel::unigram;
+  } else if (model == "rwkv") {
+    vocabulary.model = TokenizerModel::rwkv;
+  } else if (model == "none" || model == "no_vocab") {
+    return fail(Code::unsupported, "the file has no tokenizer (its tokenizer model is '{}')", model);
+  } else {
+    return fail(
+        Code::unsupported,
+        "tokenizer model '{}' is not known; known are llama (SentencePiece), gpt2, gemma4 and whitespace (BPE), "
+        "bert (WordPiece), t5 (unigram) and rwkv",
+        printable(model));
+  }
+  return {};
+}
+
+// Whether BOS, EOS, a space come with a text where the file does not say so, and what is normalised.
+Status read_flags(const Reader& reader, Vocabulary& vocabulary) {
+  const gguf::Metadata& metadata = reader.metadata;
+  const TokenizerModel model = vocabulary.model;
+  const PretokenizerScheme* const scheme = model == TokenizerModel::bpe ? find_pretokenizer(vocabulary.pre) : nullptr;
+  const bool default_bos = model == TokenizerModel::spm || (scheme != nullptr && scheme->add_bos);
+  WISP_TRY(vocabulary.add_bos, metadata.boolean_or("tokenizer.ggml.add_bos_token", default_bos));
+  WISP_TRY(vocabulary.add_eos, metadata.boolean_or("tokenizer.ggml.add_eos_token", model == TokenizerModel::unigram));
+  WISP_TRY(vocabulary.add_space_prefix,
+           metadata.boolean_or("tokenizer.ggml.add_space_prefix", model == TokenizerModel::spm));
+  WISP_TRY(vocabulary.remove_extra_whitespaces, metadata.boolean_or("tokenizer.ggml.remove_extra_whitespaces", false));
+  const bool lowers = model == TokenizerModel::wpm || (vocabulary.drop_whitespace && vocabulary.pre != "whitespace");
+  WISP_TRY(vocabulary.lowercase, metadata.boolean_or("tokenizer.ggml.normalizer.lowercase", lowers));
+  WISP_TRY(vocabulary.strip_accents,
+           metadata.boolean_or("tokenizer.ggml.normalizer.strip_accents", vocabulary.lowercase));
+  if (scheme != nullptr && scheme->raw && scheme->add_bos) vocabulary.add_bos = true;  // files of Gemma 4 deny it
+  if (model == TokenizerModel::wpm) {  // always [CLS] text [SEP], whatever the file says
+    vocabulary.add_bos = vocabulary.add_sep = true;
+    vocabulary.add_eos = false;
+  }
+  if (model == TokenizerModel::rwkv) vocabulary.add_bos = vocabulary.add_eos = false;
+  return {};
 }
 
 }  // namespace
@@ -199,32 +346,19 @@ Result<Vocabulary> read_vocabulary(const gguf::Metadata& metadata) {
   const Reader reader{metadata};
   Vocabulary vocabulary;
   WISP_TRY(const std::string_view model, metadata.text("tokenizer.ggml.model"));
-  if (model == "llama") {
-    vocabulary.model = TokenizerModel::spm;
-  } else if (model == "gpt2") {
-    vocabulary.model = TokenizerModel::bpe;
-  } else {
-    return fail(Code::unsupported, "tokenizer model '{}' is not known; known are llama (SentencePiece) and gpt2 (BPE)",
-                printable(model));
-  }
-  const bool bpe = vocabulary.model == TokenizerModel::bpe;
   WISP_TRY(const std::string_view pre, metadata.text_or("tokenizer.ggml.pre", ""));
   vocabulary.pre = pre;
+  WISP_CHECK(read_model(model, vocabulary));
   WISP_CHECK(read_tokens(reader, vocabulary));
-  if (bpe) {
+  if (vocabulary.model == TokenizerModel::bpe) {
     WISP_CHECK(read_merges(reader, vocabulary));
-  } else if (!metadata.has("tokenizer.ggml.token_type")) {
+  } else if (vocabulary.model == TokenizerModel::spm && !metadata.has("tokenizer.ggml.token_type")) {
     mark_byte_tokens(vocabulary);
   }
   WISP_CHECK(read_special_ids(reader, vocabulary));
-  mark_strip_after(reader, vocabulary);
-
-  const PretokenizerScheme* const scheme = bpe ? find_pretokenizer(vocabulary.pre) : nullptr;
-  const bool default_bos = bpe ? scheme != nullptr && scheme->add_bos : true;
-  WISP_TRY(vocabulary.add_bos, metadata.boolean_or("tokenizer.ggml.add_bos_token", default_bos));
-  WISP_TRY(vocabulary.add_eos, metadata.boolean_or("tokenizer.ggml.add_eos_token", false));
-  WISP_TRY(vocabulary.add_space_prefix, metadata.boolean_or("tokenizer.ggml.add_space_prefix", !bpe));
-  WISP_TRY(vocabulary.remove_extra_whitespaces, metadata.boolean_or("tokenizer.ggml.remove_extra_whitespaces", false));
+  mark_strips(reader, vocabulary);
+  WISP_CHECK(read_flags(reader, vocabulary));
+  WISP_TRY(vocabulary.charsmap, reader.bytes("tokenizer.ggml.precompiled_charsmap"));
   WISP_TRY(const std::string_view chat_template, metadata.text_or("tokenizer.chat_template", ""));
   vocabulary.chat_template = chat_template;
   return vocabulary;

@@ -89,8 +89,11 @@ TEST(Vocabulary, EndsAreIdsAndKnownTexts) {
 
 TEST(Vocabulary, RefusesByName) {
   EXPECT_EQ(refusal(Metadata()), "metadata key 'tokenizer.ggml.model' is missing");
-  EXPECT_EQ(refusal(with(small_spm(), "tokenizer.ggml.model", text_value("bert"))),
-            "tokenizer model 'bert' is not known; known are llama (SentencePiece) and gpt2 (BPE)");
+  EXPECT_EQ(refusal(with(small_spm(), "tokenizer.ggml.model", text_value("bart"))),
+            "tokenizer model 'bart' is not known; known are llama (SentencePiece), gpt2, gemma4 and whitespace (BPE), "
+            "bert (WordPiece), t5 (unigram) and rwkv");
+  EXPECT_EQ(refusal(with(small_spm(), "tokenizer.ggml.model", text_value("no_vocab"))),
+            "the file has no tokenizer (its tokenizer model is 'no_vocab')");
   EXPECT_EQ(refusal(with(small_spm(), "tokenizer.ggml.scores", floats({1, 2}))),
             "metadata key 'tokenizer.ggml.scores' has 2 entries, but there are 6 tokens");
   EXPECT_EQ(refusal(with(small_spm(), "tokenizer.ggml.scores", floats({0, 0, 0, NAN, 0, 0}))),
