@@ -150,14 +150,10 @@ void BpeTokenizer::encode_word(std::string_view word, MergeScratch& scratch, std
       out.push_back(static_cast<TokenId>(piece.id));
       continue;
     }
-    // A piece that is no token falls apart into its bytes; a byte that is none either is unknown, or lost.
+    // A piece that is no token falls apart into its bytes; a byte that is none either is lost.
     for (const char c : word.substr(piece.start, piece.length)) {
       const SymbolId byte = byte_symbols_[static_cast<unsigned char>(c)];
-      if (byte != kNoSymbol && is_token(byte)) {
-        out.push_back(static_cast<TokenId>(byte));
-      } else if (vocabulary_.unk) {
-        out.push_back(*vocabulary_.unk);
-      }
+      if (byte != kNoSymbol && is_token(byte)) out.push_back(static_cast<TokenId>(byte));
     }
   }
 }

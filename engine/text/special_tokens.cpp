@@ -80,12 +80,23 @@ std::vector<SpecialTokens::Match> SpecialTokens::find_all(std::string_view text,
   const std::vector<Place> starts = places(text, control, plain_ends);
   if (starts.empty()) return matches;
   Free free(text.size());
+  struct Candidate {
+    std::size_t start;
+    const Entry* entry;
+  };
+  std::vector<Candidate> candidates;
   for (const std::size_t length : lengths_) {
+    candidates.clear();
     for (const Place& place : starts) {
       if (place.longest < length || !free.holds(place.start, length)) continue;
       const Entry* const entry = find(text.substr(place.start, length));
       if (entry == nullptr || (entry->control && length > place.control_bytes)) continue;
-      Match match = {place.start, length, entry->id};
+      candidates.push_back({place.start, entry});
+    }
+    std::ranges::sort(candidates, {}, [](const Candidate& c) { return std::pair(c.entry->id, c.start); });
+    for (const auto [start, entry] : candidates) {
+      if (!free.holds(start, length)) continue;
+      Match match = {start, length, entry->id};
       if (entry->strip_before) free.strip_before(text, match);
       if (entry->strip_after) free.strip_after(text, match);
       free.take(match);

@@ -1,6 +1,6 @@
 // Finds the tokens whose text is taken literally (control, user-defined) inside a text: of all that occur the longest
-// is cut out first, everywhere from left to right, then the next longest in what is left. Some swallow the white space
-// around them.
+// is cut out first (of equally long ones that of the lowest id), everywhere from left to right, then the next in what
+// is left. Some swallow the white space around them.
 #pragma once
 
 #include <array>

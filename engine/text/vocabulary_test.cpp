@@ -87,6 +87,53 @@ TEST(Vocabulary, EndsAreIdsAndKnownTexts) {
   EXPECT_EQ(read_vocabulary(metadata)->end_of_generation, (std::vector<TokenId>{2, 4, 5}));
 }
 
+TEST(Vocabulary, DefaultsOfTheOtherModels) {
+  const Vocabulary bert = read_vocabulary(with(small_spm(), "tokenizer.ggml.model", text_value("bert"))).value();
+  EXPECT_TRUE(bert.add_bos && bert.add_sep && !bert.add_eos && !bert.add_space_prefix);
+  EXPECT_TRUE(bert.lowercase && bert.strip_accents);
+  EXPECT_FALSE(bert.bos || bert.sep || bert.unk);  // the usual ids are outside
+  const Vocabulary t5 = read_vocabulary(with(small_spm(), "tokenizer.ggml.model", text_value("t5"))).value();
+  EXPECT_TRUE(!t5.add_bos && t5.add_eos && !t5.add_space_prefix && !t5.lowercase);
+  EXPECT_EQ(t5.eos, 1);
+  const Vocabulary gemma = read_vocabulary(with(small_bpe(), "tokenizer.ggml.model", text_value("gemma4"))).value();
+  EXPECT_EQ(gemma.pre, "gemma4");
+  EXPECT_TRUE(gemma.add_bos);
+  Metadata denied = with(small_bpe(), "tokenizer.ggml.model", text_value("gemma4"));
+  denied.set("tokenizer.ggml.add_bos_token", Value{ValueType::boolean, false});
+  EXPECT_TRUE(read_vocabulary(denied)->add_bos);
+  const Vocabulary rwkv = read_vocabulary(with(small_spm(), "tokenizer.ggml.model", text_value("rwkv"))).value();
+  EXPECT_FALSE(rwkv.add_bos || rwkv.add_eos || rwkv.bos);
+  Metadata cased = with(small_spm(), "tokenizer.ggml.model", text_value("bert"));
+  cased.set("tokenizer.ggml.normalizer.lowercase", Value{ValueType::boolean, false});
+  EXPECT_FALSE(read_vocabulary(cased)->lowercase || read_vocabulary(cased)->strip_accents);
+  Metadata kimi = with(small_bpe(), "tokenizer.ggml.pre", text_value("kimi-k2"));
+  EXPECT_TRUE(read_vocabulary(kimi));
+}
+
+TEST(Vocabulary, TokensThatSwallowWhiteSpaceAreKnownByName) {
+  const auto tokens = strings({"<unk>", "<s>", "</s>", "<mask>", "b", "ab"});
+  Metadata nomic = with(small_spm(), "tokenizer.ggml.tokens", tokens);
+  nomic.set("general.architecture", text_value("nomic-bert-moe"));
+  EXPECT_EQ(read_vocabulary(nomic)->strip_before, std::vector<TokenId>{3});
+  Metadata phi = with(small_spm(), "general.name", text_value("Phi-3 mini"));
+  EXPECT_EQ(read_vocabulary(phi)->strip_after, std::vector<TokenId>{2});
+  EXPECT_TRUE(read_vocabulary(phi)->strip_before.empty());
+}
+
+TEST(Vocabulary, ScoresMayBeIntegers) {
+  const Vocabulary vocabulary =
+      read_vocabulary(with(small_spm(), "tokenizer.ggml.scores", integers({0, 0, 0, -1, -2, -3}))).value();
+  EXPECT_EQ(vocabulary.scores[5], -3.0f);
+}
+
+TEST(Vocabulary, InGemma4ATagEndsNothing) {
+  const Metadata metadata =
+      with(small_spm(), "tokenizer.ggml.tokens", strings({"<unk>", "<eos>", "</s>", "<|tool_response>", "b", "ab"}));
+  const Vocabulary vocabulary = read_vocabulary(with(metadata, "tokenizer.ggml.eos_token_id", id_value(1))).value();
+  EXPECT_EQ(vocabulary.end_of_generation, (std::vector<TokenId>{1, 3}));
+  EXPECT_EQ(vocabulary.kinds[2], TokenKind::normal);
+}
+
 TEST(Vocabulary, RefusesByName) {
   EXPECT_EQ(refusal(Metadata()), "metadata key 'tokenizer.ggml.model' is missing");
   EXPECT_EQ(refusal(with(small_spm(), "tokenizer.ggml.model", text_value("bart"))),
@@ -109,6 +156,10 @@ TEST(Vocabulary, RefusesByName) {
   EXPECT_EQ(refusal(with(small_bpe(), "tokenizer.ggml.merges", strings({"a b", "ab"}))),
             "metadata key 'tokenizer.ggml.merges': entry 1 is 'ab', expected two parts and a space between");
   EXPECT_NE(refusal(with(small_spm(), "tokenizer.ggml.bos_token_id", text_value("1"))), "accepted");
+  EXPECT_EQ(refusal(with(small_spm(), "tokenizer.ggml.scores", strings({"", "", "", "", "", ""}))),
+            "metadata key 'tokenizer.ggml.scores' is an array of string, expected numbers");
+  EXPECT_EQ(refusal(with(small_spm(), "tokenizer.ggml.precompiled_charsmap", integers({1}))),
+            "metadata key 'tokenizer.ggml.precompiled_charsmap' is an array of i32, expected bytes");
 }
 
 std::string last_warning;
@@ -141,8 +192,10 @@ TEST(Vocabulary, ByteTokenTexts) {
 TEST(Vocabulary, HostileVocabularies) {
   std::mt19937 random(5);
   const auto below = [&](std::size_t n) { return random() % n; };
+  constexpr const char* models[] = {"llama", "gpt2", "bert", "t5", "rwkv", "gemma4", "whitespace"};
+  constexpr const char* schemes[] = {"llama-bpe", "default", "gpt-4o", "kimi-k2"};
   int made = 0;
-  for (int round = 0; round < 2000; ++round) {
+  for (int round = 0; round < 4000; ++round) {
     const auto text = [&] {
       constexpr std::string_view likely = "ab  <0x>\u2581\u0120\xE2\x96\xFF\n1F";
       std::string out;
@@ -158,8 +211,8 @@ TEST(Vocabulary, HostileVocabularies) {
     }
     for (auto n = below(20); n > 0; --n) merges.strings.push_back("a" + text() + " " + text() + "b");
     Metadata metadata;
-    metadata.set("tokenizer.ggml.model", text_value(below(2) == 0 ? "llama" : "gpt2"));
-    metadata.set("tokenizer.ggml.pre", text_value(below(2) == 0 ? "llama-bpe" : "default"));
+    metadata.set("tokenizer.ggml.model", text_value(models[below(std::size(models))]));
+    metadata.set("tokenizer.ggml.pre", text_value(schemes[below(std::size(schemes))]));
     metadata.set("tokenizer.ggml.tokens", array_value(std::move(tokens)));
     metadata.set("tokenizer.ggml.token_type", array_value(std::move(kinds)));
     if (below(2) == 0) metadata.set("tokenizer.ggml.scores", array_value(std::move(scores)));
