@@ -71,6 +71,7 @@ class GpuExecutor final : public graph::Executor, public graph::AsyncExecutor {
   [[nodiscard]] std::vector<graph::MemoryUse> memory() const override {
     return resident_ == nullptr ? std::vector<graph::MemoryUse>() : resident_->memory();
   }
+  [[nodiscard]] bool rows_independent() const override { return options_.deterministic; }
   [[nodiscard]] std::uint64_t peak_device_bytes() const override {
     return resident_ == nullptr ? 0 : resident_->device().peak_buffer_bytes();
   }

@@ -85,6 +85,9 @@ class Executor {
   // Runs one step and waits for it. The logits [logit_rows, vocabulary] stay valid until the next call.
   virtual Result<std::span<const float>> execute(const Plan& plan, const StepInputs& step) = 0;
 
+  // Whether a row's logits are the same bits whatever else is in its step.
+  [[nodiscard]] virtual bool rows_independent() const { return true; }
+
   // Blocks of keys and values to and from the host, in the form of kv_block.h, between steps. Only the first `positions`
   // of a block are read, zeros behind them. A backend that cannot says so.
   [[nodiscard]] virtual bool moves_kv() const { return false; }

@@ -25,8 +25,8 @@ const graph::StepInputs& Batch::fill(std::span<const Pick> picks, const kv::KvMa
     for (std::uint32_t i = 0; i < n; ++i) {
       if (i + n_logits >= n) logit_rows_.push_back(static_cast<std::int32_t>(tokens_.size()));
       const std::uint32_t position = sequence.submitted + i;
-      tokens_.push_back(position < sequence.length() ? sequence.tokens[position]
-                                                     : -1 - static_cast<std::int32_t>(*sequence.slot));
+      tokens_.push_back(i + picks[index].drafts < n ? sequence.token_at(position)
+                                                    : sequence.speculator->draft[i + picks[index].drafts - n]);
       positions_.push_back(static_cast<std::int32_t>(position));
       sequences_.push_back(static_cast<std::int32_t>(index));
     }

@@ -19,6 +19,7 @@ struct Counters {
   std::uint64_t cached_tokens = 0;  // prompt tokens that a prefix hit made unnecessary
   std::uint64_t generated_tokens = 0;
   std::uint64_t preemptions = 0;
+  std::uint64_t drafted_tokens = 0, accepted_tokens = 0;  // guessed ahead, and of them right
   // Of a device that runs by itself.
   std::uint32_t most_steps_in_flight = 0;  // at once: submitted, their tokens unread
   std::uint64_t device_tokens = 0;         // asked of the device's sampler ...

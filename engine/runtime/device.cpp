@@ -138,7 +138,9 @@ void Engine::State::ask_device(StepInFlight& step) {
     PickInFlight& pick = step.picks[i];
     const std::uint32_t end = row + pick.logit_rows;
     const bool wants_token = pick.is_last && sequence.wants_token();
-    if (wants_token && sequence.slot) {
+    // Who guesses looks at each token before the next.
+    const bool guesses = sequence.speculator != nullptr && !sequence.speculator->length.paused();
+    if (wants_token && sequence.slot && !guesses && pick.drafts == 0) {
       graph::DeviceSample sample = device_sample(sequence);
       sample.logit_row = end - 1;
       pick.samples = device->can_sample(sample);

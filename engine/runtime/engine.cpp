@@ -140,6 +140,7 @@ Result<std::unique_ptr<Sequence>> Engine::State::make_sequence(Request request, 
   if (!request.stop.empty() && options.tokenizer == nullptr) {
     return fail(Code::invalid_argument, "stop strings need a tokenizer, and this engine has none");
   }
+  WISP_CHECK(check_speculation(request));
   if (request.state != nullptr) WISP_CHECK(check_saved(*request.state, tokens));
   WISP_TRY(sample::Sampler sampler, sample::Sampler::create(request.sampling, graph->vocabulary));
   WISP_TRY(sample::StopMatcher stops, sample::StopMatcher::create(request.stop));
@@ -152,6 +153,10 @@ Result<std::unique_ptr<Sequence>> Engine::State::make_sequence(Request request, 
   const std::uint32_t longest = n + std::min(max_positions - n, request.max_new_tokens);
   auto sequence = std::make_unique<Sequence>(RequestId{next_id_++}, std::move(request), std::move(tokens), longest,
                                              std::move(sampler), std::move(text));
+  if (const Request& asked = sequence->request; asked.speculation != Speculation::off) {
+    sequence->speculator = std::make_unique<Speculator>(
+        asked.speculation == Speculation::ngram, asked.most_drafts, std::min(longest, n + kReservedTokens));
+  }
   if (sequence->request.state != nullptr) sequence->saved_hash = sequence->request.state->hash();
   sequence->stats.submitted_ns = sequence->phase_begin_ns = options.clock();
   return sequence;
@@ -248,6 +253,10 @@ Result<RequestId> Engine::fork(RequestId parent, Request request) {
   return id;
 }
 Status Engine::cancel(RequestId id) { return state_->cancel(id); }
+Status Engine::set_draft_model(std::unique_ptr<Engine> draft) {
+  WISP_TRY(state_->draft_model, ModelDrafter::create(std::move(draft), *this));
+  return {};
+}
 Result<SavedSequence> Engine::save(RequestId id) { return state_->save(id); }
 Status Engine::preempt(RequestId id) { return state_->preempt(id); }
 

@@ -108,6 +108,10 @@ class Engine {
   // wait.
   Status preempt(RequestId id);
 
+  // Requests may ask for guesses of `draft`, an engine of a smaller model over the same vocabulary; it serves nobody
+  // else. Code::invalid_argument where the vocabularies differ.
+  Status set_draft_model(std::unique_ptr<Engine> draft);
+
   // ---- the loop ----
 
   // Whether the backend takes steps: on a device, whether it has told its memory, compiled, tuned, and got over a loss;

@@ -15,6 +15,7 @@
 #include "runtime/plans.h"
 #include "runtime/scheduler.h"
 #include "runtime/sequence.h"
+#include "runtime/speculation/model_drafter.h"
 
 namespace wisp::runtime {
 
@@ -57,6 +58,7 @@ struct Engine::State : private JobMemory {
   std::unique_ptr<graph::Executor> executor;
   graph::AsyncExecutor* device;  // the executor where it runs by itself, else nullptr
   kv::KvManager kv;
+  std::unique_ptr<ModelDrafter> draft_model;  // nullptr: none
   Plans plans;
   Counters totals;
   bool profiling = false;
@@ -72,6 +74,11 @@ struct Engine::State : private JobMemory {
   [[nodiscard]] bool takes_saved(const Sequence& sequence) const;
   [[nodiscard]] std::uint64_t salt_of(const Sequence& sequence) const;
   bool restore(Sequence& sequence, std::uint32_t cached);
+
+  // ---- speculation (speculate.cpp) ----
+  [[nodiscard]] Status check_speculation(const Request& request) const;
+  void guess();
+  void verify(Sequence& sequence, const PickInFlight& pick, const float* logits);
 
   // ---- before the first step (set_up.cpp) ----
   // The KV pools, once the backend can tell its memory, and on a device all plans. False: not yet.
@@ -138,6 +145,7 @@ struct Engine::State : private JobMemory {
 
   Scheduler scheduler_;
   Pace pace_;
+  StepCosts costs_;
   Batch batch_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Sequence>> live_;
   std::uint64_t next_id_ = 1;

@@ -18,6 +18,7 @@ struct PickInFlight {
   RequestId id{};
   std::uint32_t evictions = 0;  // of the sequence, when the step began
   std::uint32_t rows = 0;
+  std::uint32_t drafts = 0;      // of them, behind the last token: guesses
   std::uint32_t logit_rows = 0;  // that the host sees
   bool scores = false;           // they are for Request::on_logits
   bool is_last = false;          // no row was left pending: the next token is chosen from the last row

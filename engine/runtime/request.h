@@ -45,6 +45,7 @@ struct RequestStats {
   std::uint32_t cached_tokens = 0;     // of the prompt, found in the prefix index at the first admission
   std::uint32_t generated_tokens = 0;  // an end token that finished the request is not counted
   std::uint32_t preemptions = 0;
+  std::uint32_t drafted_tokens = 0, accepted_tokens = 0;  // guessed ahead, and of them right
   // On the engine's clock; 0 where the moment never came.
   std::uint64_t submitted_ns = 0, admitted_ns = 0, first_token_ns = 0, finished_ns = 0;
 };
@@ -70,6 +71,11 @@ struct FinishEvent {
 
 inline constexpr std::uint32_t kNoLimit = 0xFFFFFFFFu;
 
+// Who guesses tokens ahead, to be checked in one step: nobody, the text itself (what followed its latest words before),
+// or the engine's draft model. It changes when tokens come, never which.
+enum class Speculation : std::uint8_t { off, ngram, model };
+inline constexpr std::uint32_t kMostDrafts = 64;
+
 struct Request {
   std::vector<TokenId> prompt = {};  // ids taken as they are; at least one
   sample::SamplingParams sampling = {};
@@ -78,7 +84,9 @@ struct Request {
   bool ignore_end = false;                  // end tokens are tokens like any other
   bool show_special = false;                // control tokens appear in `text`
   int priority = 0;                         // higher is served first
-  std::uint64_t salt = 0;                   // only requests of equal salt share prefixes
+  Speculation speculation = Speculation::off;
+  std::uint32_t most_drafts = 8;  // guesses at once, [1, kMostDrafts]
+  std::uint64_t salt = 0;         // only requests of equal salt share prefixes
   // The prompt begins with the tokens of this sequence, whose keys and values need not be computed where they fit this
   // engine; its blocks are not shared with other requests but those of the same state. Checked by submit(): another
   // model's is Code::invalid_argument, a wrong one Code::invalid_file.

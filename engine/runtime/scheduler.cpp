@@ -72,6 +72,7 @@ std::span<const Pick> Scheduler::pick(PromptShare share, JobMemory& memory, bool
   serve_running(budget, memory, may_preempt);
   // A step that had to take memory away must not hand it to newcomers, who would lose it to the same pressure.
   if (!short_of_memory_) admit_waiting(budget, memory);
+  if (!short_of_memory_) serve_drafts(budget, memory);
   return picks_;
 }
 
@@ -95,6 +96,19 @@ void Scheduler::serve_running(Budget& budget, JobMemory& memory, bool may_preemp
     }
     budget.spend(job, rows);
     picks_.push_back({&job, rows});
+  }
+}
+
+// What nobody else wanted.
+void Scheduler::serve_drafts(Budget& budget, JobMemory& memory) {
+  for (Pick& pick : picks_) {
+    if (pick.rows != pick.job->pending) continue;
+    std::uint32_t rows = std::min({pick.job->drafts, budget.rows, budget.logit_rows});
+    while (rows > 0 && !memory.extend(*pick.job, rows)) rows /= 2;
+    pick.rows += rows;
+    pick.drafts = rows;
+    budget.rows -= rows;
+    budget.logit_rows -= rows;
   }
 }
 

@@ -19,15 +19,17 @@ struct Job {
   // Tokens that are known, or will be before the next step needs them, and neither computed nor in flight. 0: nothing
   // to compute before a step in flight has ended.
   std::uint32_t pending = 0;
+  // Rows behind the last pending one that would be of use (guesses), where there is room to spare.
+  std::uint32_t drafts = 0;
 
-  // Logits: of the last pending row only, or, for a scoring job, of every row from pending row `unscored` on.
+  // Logits: of the last pending row (and of guesses) only, or, for a scoring job, of every row from pending row `unscored` on.
   bool scoring = false;
   std::uint32_t unscored = 0;
 
   // Logit rows that the first `rows` pending rows ask for.
   [[nodiscard]] std::uint32_t logit_rows(std::uint32_t rows) const {
     if (scoring) return rows > unscored ? rows - unscored : 0;
-    return rows == pending ? 1 : 0;
+    return rows >= pending ? rows - pending + 1 : 0;  // of every guess, too
   }
 };
 
@@ -59,6 +61,7 @@ struct PromptShare {
 struct Pick {
   Job* job;
   std::uint32_t rows;
+  std::uint32_t drafts = 0;  // of them
 };
 
 class Scheduler {
@@ -90,6 +93,7 @@ class Scheduler {
   struct Budget;
   void serve_running(Budget& budget, JobMemory& memory, bool may_preempt);
   void admit_waiting(Budget& budget, JobMemory& memory);
+  void serve_drafts(Budget& budget, JobMemory& memory);
   // Extends by `rows`, preempting later jobs while that fails; the last job takes fewer rows rather than none. 0 if
   // none.
   std::uint32_t extend_or_preempt(Job& job, std::uint32_t rows, JobMemory& memory);

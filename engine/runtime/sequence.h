@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "kv/sequence_table.h"
 #include "runtime/request.h"
 #include "runtime/scheduler.h"
+#include "runtime/speculation/speculator.h"
 #include "runtime/text_stream.h"
 #include "sample/sampler.h"
 
@@ -44,12 +46,23 @@ struct Sequence : Job {
     if (samples) unread += 1;
     count_pending();
   }
+  // The token after all that is computed was guessed, and its K and V are there.
+  void accept() {
+    computed += 1;
+    submitted += 1;
+    stats.accepted_tokens += 1;
+    count_pending();
+  }
   // The next token, which is no longer counted among the unread ones.
   void append(TokenId token) {
     tokens.push_back(token);
     count_pending();
   }
 
+  // As a step is told: an id, or the slot where the device has it.
+  [[nodiscard]] std::int32_t token_at(std::uint32_t position) const {
+    return position < length() ? tokens[position] : -1 - static_cast<std::int32_t>(*slot);
+  }
   [[nodiscard]] std::uint32_t length() const { return static_cast<std::uint32_t>(tokens.size()); }
   // The token after all that is submitted is wanted.
   [[nodiscard]] bool wants_token() const { return length() + unread < longest; }
@@ -76,6 +89,7 @@ struct Sequence : Job {
   std::optional<kv::SequenceId> kv;   // while running
   std::optional<std::uint32_t> slot;  // of the device, for its sampled tokens; while running
   sample::Sampler sampler;
+  std::unique_ptr<Speculator> speculator;  // nullptr: it does not guess
   TextStream text;
   RequestStats stats;
   bool cancelled = false;  // during a step; ends with it

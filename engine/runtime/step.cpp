@@ -81,6 +81,7 @@ Result<bool> Engine::State::begin_step() {
   const PromptShare share{
       .chunk = options.prompt_chunk != 0 ? options.prompt_chunk : everything,
       .total = options.prompt_chunk == 0 && scheduler_.generating() ? pace_.prompt_rows() : everything};
+  guess();
   picks_ = scheduler_.pick(share, *this, flight_.empty());
   drains_ = scheduler_.short_of_memory() && !flight_.empty();
   for (Job* job : scheduler_.preempted()) note_preempted(static_cast<Sequence&>(*job));
@@ -99,7 +100,7 @@ Result<bool> Engine::State::begin_step() {
   if (!step.outcome) drains_ = true;
   step.done = !step.ticket;
   for (std::size_t i = 0; i < picks_.size(); ++i) {
-    static_cast<Sequence&>(*picks_[i].job).submit_rows(picks_[i].rows, step.picks[i].samples);
+    static_cast<Sequence&>(*picks_[i].job).submit_rows(picks_[i].rows - picks_[i].drafts, step.picks[i].samples);
   }
   totals.most_steps_in_flight = std::max(totals.most_steps_in_flight, flight_.size());
   return true;
@@ -111,9 +112,10 @@ void Engine::State::note_picks(StepInFlight& step) {
     step.picks.push_back({.id = sequence.id,
                           .evictions = sequence.evictions,
                           .rows = pick.rows,
+                          .drafts = pick.drafts,
                           .logit_rows = sequence.logit_rows(pick.rows),
                           .scores = sequence.scoring,
-                          .is_last = pick.rows == sequence.pending});
+                          .is_last = pick.rows >= sequence.pending});
   }
   if (device != nullptr) ask_device(step);
 }
@@ -202,6 +204,7 @@ Status Engine::State::end_step() {
   if (step.ticket) totals.execute_ns += now - begin_ns;
   if (!step.picks.empty()) {
     pace_.observe(step.prompt_rows, now - begin_ns);
+    if (step.prompt_rows == 0) costs_.observe(step.rows, now - begin_ns);
     if (trace) trace_step(step, begin_ns, sampling_begin_ns, now);
   }
   last_end_ns_ = now;
@@ -239,15 +242,17 @@ void Engine::State::trace_step(const StepInFlight& step, std::uint64_t begin_ns,
 
 void Engine::State::consume(Sequence& sequence, const PickInFlight& pick, const float* logits, const TokenId* token) {
   if (pick.scores) deliver_scores(sequence, pick.logit_rows, logits);
-  const std::uint32_t prompt_end = std::min(sequence.computed + pick.rows, sequence.stats.prompt_tokens);
+  const std::uint32_t rows = pick.rows - pick.drafts;
+  const std::uint32_t prompt_end = std::min(sequence.computed + rows, sequence.stats.prompt_tokens);
   if (prompt_end > sequence.computed) totals.prompt_tokens += prompt_end - sequence.computed;
-  sequence.computed += pick.rows;
+  sequence.computed += rows;
   if (options.prefix_cache) {
     const std::span<const TokenId> tokens = sequence.tokens;
     const Status committed = kv.commit(*sequence.kv, tokens.first(sequence.computed));
     if (!committed) return finish(sequence, FinishReason::error, committed.error());
   }
   if (sequence.cancelled || !pick.is_last) return;
+  if (pick.drafts > 0) return verify(sequence, pick, logits);
   const std::size_t before_last = pick.logit_rows == 0 ? 0 : std::size_t{pick.logit_rows - 1} * graph->vocabulary;
   const std::span<const float> row(logits + before_last, pick.logit_rows == 0 ? 0 : graph->vocabulary);
   generate(sequence, row, pick.samples ? token : nullptr);
