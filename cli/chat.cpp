@@ -15,6 +15,7 @@
 #include "model_options.h"
 #include "output.h"
 #include "sampling_options.h"
+#include "speculation_options.h"
 
 namespace wisp::cli {
 namespace {
@@ -22,6 +23,7 @@ namespace {
 struct ChatOptions {
   ModelOptions model;
   SamplingOptions sampling;
+  SpeculationOptions speculation;
   std::string system;
   std::optional<std::string> prompt;
   std::uint32_t max_new = runtime::kNoLimit;
@@ -91,6 +93,7 @@ Status Chat::answer(std::string question) {
   request.sampling = params_;
   request.max_new_tokens = options_.max_new;
   request.stop = options_.sampling.stop;
+  ask_for_guesses(options_.speculation, request);
   const ShowText show = [this](std::string_view text) -> Status {
     if (options_.json) return {};
     WISP_CHECK(print(text));
@@ -167,7 +170,10 @@ Status chat(const ChatOptions& options) {
   WISP_TRY(Conversation conversation, Conversation::create(*opened.tokenizer, options.system));
   WISP_TRY(const ModelShape shape, shape_of(opened.file, options.model));
   WISP_TRY(sample::SamplingParams params, sampling_params(options.sampling, shape.vocabulary));
-  WISP_TRY(LoadedModel model, load_model(std::move(opened), options.model, one_sequence()));
+  ModelOptions model_options = options.model;
+  adapt(options.speculation, model_options);
+  WISP_TRY(LoadedModel model, load_model(std::move(opened), model_options, one_sequence()));
+  WISP_CHECK(add_draft_model(options.speculation, model_options, model));
   Chat session(options, std::move(model), std::move(conversation), std::move(params));
   if (options.prompt) {
     WISP_CHECK(session.answer(*options.prompt));
@@ -207,6 +213,7 @@ void add_chat(CLI::App& app, int& exit_code) {
   command.add_flag("--json", options->json,
                    "Print an object a line for each answer: text, ids, finish_reason, forgotten_messages, timings");
   add_sampling_options(command, options->sampling);
+  add_speculation_options(command, options->speculation);
   command.callback([options, &exit_code] { exit_code = finish(chat(*options)); });
 }
 

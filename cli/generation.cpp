@@ -71,12 +71,17 @@ std::string describe(const Generation& generation) {
   if (const double speed = generation.decode_tokens_per_second(); speed > 0) {
     text += fmt::format(", {:.1f} t/s ({:.2f} ms each)", speed, 1e3 / speed);
   }
+  if (stats.drafted_tokens > 0) {
+    text += fmt::format(", {} of {} guesses right", stats.accepted_tokens, stats.drafted_tokens);
+  }
   return text + fmt::format("; ended by {}", finish_reason_name(generation.reason));
 }
 
 Json timings_json(const Generation& generation) {
   return {{"prompt_tokens", generation.stats.prompt_tokens},
           {"cached_tokens", generation.stats.cached_tokens},
+          {"drafted_tokens", generation.stats.drafted_tokens},
+          {"accepted_tokens", generation.stats.accepted_tokens},
           {"new_tokens", generation.stats.generated_tokens},
           {"prompt_seconds", generation.prompt_seconds()},
           {"prompt_tokens_per_second", generation.prompt_tokens_per_second()},

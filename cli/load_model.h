@@ -19,7 +19,8 @@ enum class NeedsText : std::uint8_t { no, yes };
 // Later members use earlier ones until they are destroyed.
 struct LoadedModel {
   FilePointer trace;
-  std::unique_ptr<text::Tokenizer> tokenizer;  // nullptr where no text was needed
+  std::unique_ptr<text::Tokenizer> tokenizer;        // nullptr where no text was needed
+  std::unique_ptr<text::Tokenizer> draft_tokenizer;  // of the engine's draft model
   std::unique_ptr<runtime::Engine> engine;
 };
 

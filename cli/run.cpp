@@ -15,6 +15,7 @@
 #include "output_file.h"
 #include "sampling_options.h"
 #include "saved_state.h"
+#include "speculation_options.h"
 
 #include <unistd.h>
 
@@ -24,6 +25,7 @@ namespace {
 struct RunOptions {
   ModelOptions model;
   SamplingOptions sampling;
+  SpeculationOptions speculation;
   std::optional<std::string> prompt, ids, file;
   std::optional<std::string> load_state, save_state;
   std::uint32_t max_new = 256;
@@ -136,7 +138,11 @@ Status run(const RunOptions& options) {
   request.keep_state = options.save_state.has_value();
   WISP_TRY(const Prompt prompt, read_prompt(options, opened.tokenizer.get(), request.state.get()));
   WISP_CHECK(check_request(options, prompt, opened.file, request));
-  WISP_TRY(LoadedModel model, load_model(std::move(opened), options.model, one_sequence()));
+  ModelOptions model_options = options.model;
+  adapt(options.speculation, model_options);
+  WISP_TRY(LoadedModel model, load_model(std::move(opened), model_options, one_sequence()));
+  WISP_CHECK(add_draft_model(options.speculation, model_options, model));
+  ask_for_guesses(options.speculation, request);
   request.prompt = prompt.ids;
   const std::uint64_t seed = request.sampling.seed;
   request.max_new_tokens = options.max_new;
@@ -219,6 +225,7 @@ void add_run(CLI::App& app, int& exit_code) {
   command.add_flag("--json", options->json, "Print one object: text, ids, finish_reason, seed, timings")
       ->excludes(print_ids);
   add_sampling_options(command, options->sampling);
+  add_speculation_options(command, options->speculation);
   print_ids->excludes(command.get_option("--stop"));
   command.callback([options, &exit_code] { exit_code = finish(run(*options)); });
 }
