@@ -6,6 +6,7 @@
 
 #include "commands.h"
 #include "conversation.h"
+#include "conversation_file.h"
 #include "generation.h"
 #include "help.h"
 #include "interrupt.h"
@@ -34,9 +35,13 @@ struct ChatOptions {
 constexpr std::uint32_t kMostAnswerRoom = 512;
 
 constexpr std::string_view kHelp =
-    "  /reset   forget the conversation\n"
-    "  /stats   speed and memory\n"
-    "  /exit    end (so does Ctrl-D)\n"
+    "  /reset         forget the conversation\n"
+    "  /undo          take the last question and its answer back\n"
+    "  /retry         answer the last question again, another way\n"
+    "  /system TEXT   the system message from now on; nothing: none\n"
+    "  /save FILE     keep the conversation; /load FILE goes on with one\n"
+    "  /stats         speed and memory\n"
+    "  /exit          end (so does Ctrl-D)\n"
     "  Ctrl-C stops an answer. A backslash at the end of a line continues it on the next.";
 
 class Chat {
@@ -58,6 +63,9 @@ class Chat {
  private:
   enum class Next { go_on, end };
   Next command(const std::string& line);
+  // Those that may fail; nothing where there is no such command.
+  std::optional<Status> change(std::string_view name, const std::string& rest);
+  Status retry();
   void show_stats() const;
 
   const ChatOptions& options_;
@@ -119,7 +127,41 @@ void Chat::show_stats() const {
   for (const graph::MemoryUse& use : model_.engine->memory()) note("  {:<12} {}", use.owner, format_bytes(use.bytes));
 }
 
+// Drawn anew: the seed is another. Greedy answers stay what they are.
+Status Chat::retry() {
+  std::string question = conversation_.drop_exchange();
+  if (question.empty()) return fail(Code::not_found, "there is no question to answer again");
+  params_.seed += 1;
+  return answer(std::move(question));
+}
+
+std::optional<Status> Chat::change(std::string_view name, const std::string& rest) {
+  if (name == "/retry") return retry();
+  if (name == "/undo") {
+    if (conversation_.drop_exchange().empty()) return fail(Code::not_found, "there is nothing to take back");
+    return Status();
+  }
+  if (name == "/system") {
+    conversation_.set_system(rest);
+    return Status();
+  }
+  if (name != "/save" && name != "/load") return std::nullopt;
+  if (rest.empty()) return fail(Code::invalid_argument, "{} wants the name of a file", name);
+  if (name == "/save") return save_conversation(rest, conversation_.messages());
+  auto loaded = load_conversation(rest);
+  if (!loaded) return std::unexpected(std::move(loaded).error());
+  note("  {} messages.", loaded->size());
+  conversation_.set_messages(std::move(*loaded));
+  return Status();
+}
+
 Chat::Next Chat::command(const std::string& line) {
+  const std::size_t end = std::min(line.find(' '), line.size());
+  const std::size_t rest = std::min(line.find_first_not_of(' ', end), line.size());
+  if (const auto changed = change(std::string_view(line).substr(0, end), line.substr(rest))) {
+    if (!*changed) note("  {}.", changed->error().message);
+    return Next::go_on;
+  }
   if (line == "/exit" || line == "/quit") return Next::end;
   if (line == "/reset") {
     conversation_.reset();

@@ -28,6 +28,28 @@ void Conversation::reset() {
   if (!system_.empty()) messages_.push_back({"system", system_});
 }
 
+std::string Conversation::drop_exchange() {
+  const std::size_t first = system_.empty() ? 0 : 1;
+  if (messages_.size() < first + 2) return {};
+  messages_.pop_back();
+  std::string question = std::move(messages_.back().content);
+  messages_.pop_back();
+  return question;
+}
+
+void Conversation::set_system(std::string system) {
+  if (!system_.empty()) messages_.erase(messages_.begin());
+  system_ = std::move(system);
+  if (!system_.empty()) messages_.insert(messages_.begin(), {"system", system_});
+}
+
+void Conversation::set_messages(std::vector<text::ChatMessage> messages) {
+  messages_ = std::move(messages);
+  system_ = !messages_.empty() && messages_.front().role == "system" ? messages_.front().content : "";
+  // An empty one says nothing.
+  if (system_.empty() && !messages_.empty() && messages_.front().role == "system") messages_.erase(messages_.begin());
+}
+
 Result<std::vector<TokenId>> Conversation::encode() const {
   auto ids = text::encode_chat(template_, *tokenizer_, messages_, true, std::time(nullptr));
   if (ids) return ids;

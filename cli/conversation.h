@@ -20,7 +20,14 @@ class Conversation {
   void add_assistant(std::string text) { messages_.push_back({"assistant", std::move(text)}); }
   // Takes the last message back: it could not be answered.
   void drop_last() { messages_.pop_back(); }
+  // Takes the last question and its answer back, and gives the question; "" where there is none.
+  std::string drop_exchange();
   void reset();
+  // "": none. What was said stays.
+  void set_system(std::string system);
+  // A system message first, if there is one; then users and assistants take turns.
+  [[nodiscard]] const std::vector<text::ChatMessage>& messages() const { return messages_; }
+  void set_messages(std::vector<text::ChatMessage> messages);
 
   struct Prompt {
     std::vector<TokenId> ids;

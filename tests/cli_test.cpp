@@ -264,6 +264,34 @@ TEST(CliChat, AnswersAreAllThatStdoutHolds) {
   EXPECT_GT(outcome.out.size(), one.out.size());
 }
 
+TEST(CliUsage, ChatTakesBackAsksAgainAndKeepsWhatWasSaid) {
+  const test::TemporaryFolder folder;
+  const std::string file = folder / "talk.json";
+  const std::vector<std::string> arguments = {"chat", shipped(), "--greedy", "-n", "8"};
+  const CommandOutcome first = run_wisp(arguments, "/undo\nHello!\n/retry\n/system Be brief.\n/save " + file + "\n");
+  EXPECT_EQ(first.exit_code, 0) << first.err;
+  EXPECT_NE(first.err.find("nothing to take back"), std::string::npos) << first.err;
+  const std::size_t half = first.out.size() / 2;
+  EXPECT_EQ(first.out.substr(0, half), first.out.substr(half)) << "greedy answers stay what they are";
+  const auto saved = nlohmann::json::parse(std::ifstream(file)).at("messages");
+  ASSERT_EQ(saved.size(), 3u);
+  EXPECT_EQ(saved[0].at("content"), "Be brief.");
+  EXPECT_EQ(saved[1].at("content"), "Hello!");
+  EXPECT_EQ(saved[2].at("content").get<std::string>() + "\n", first.out.substr(0, half));
+
+  // What was loaded is what the next answer sees.
+  const CommandOutcome second = run_wisp(arguments, "/load " + file + "\n/undo\nHello!\n");
+  const CommandOutcome same = run_wisp({"chat", shipped(), "--greedy", "-n", "8", "--system", "Be brief."}, "Hello!\n");
+  EXPECT_EQ(second.out, same.out);
+  for (const std::string_view bad :
+       {"{}", "[1]", R"({"messages": [{"role": "user", "content": "a"}]})",
+        R"({"messages": [{"role": "assistant", "content": "a"}]})", R"({"messages": [3]})"}) {
+    std::ofstream(file) << bad;
+    const CommandOutcome refused = run_wisp(arguments, "/load " + file + "\n");
+    EXPECT_NE(refused.err.find("not a saved conversation"), std::string::npos) << refused.err;
+  }
+}
+
 TEST(CliChat, AConversationOutlivesTheContext) {
   std::string questions;
   for (int i = 0; i < 6; ++i) questions += "Tell me a story about a big red dog and a cat.\n";

@@ -100,7 +100,9 @@ class TaskMaker {
         }
       }
     }
-    const auto put = [&](Buffer buffer, std::uint64_t word, std::uint32_t value) { images_[buffer][word] = value; };
+    const auto put = [&](Buffer buffer, std::uint64_t word, std::uint32_t value) {
+      images_[buffer][static_cast<std::size_t>(word)] = value;
+    };
     for (std::uint32_t w = 0; w < entry.words; ++w) {
       const std::uint64_t by_position =
           kv_word(block, spec_.kv_heads, head, slot, w, entry.words, KeyOrder::by_position);
@@ -117,8 +119,8 @@ class TaskMaker {
   Status fill() {
     quant::Random random(1);
     const graph::KvLayer& layer = graph_.kv.layers[0];
-    const std::uint64_t words = kBlocks * kv_block_words(spec_.kv_type, layer);
-    const std::uint64_t scales = kBlocks * kv_block_scales(spec_.kv_type, layer);
+    const auto words = static_cast<std::size_t>(kBlocks * kv_block_words(spec_.kv_type, layer));
+    const auto scales = static_cast<std::size_t>(kBlocks * kv_block_scales(spec_.kv_type, layer));
     for (std::vector<std::uint32_t>& image : images_) {
       image.resize(words);
       image.resize(words + scales, std::bit_cast<std::uint32_t>(kScale));
