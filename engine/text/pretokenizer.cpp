@@ -5,38 +5,48 @@
 namespace wisp::text {
 namespace {
 
-constexpr Scanner kDefault[] = {scan_symbols, scan_gpt2, scan_numbers, scan_three_digits};
-constexpr Scanner kGpt2[] = {scan_gpt2};
-constexpr Scanner kStarcoder[] = {scan_number, scan_gpt2};
-constexpr Scanner kFalcon[] = {scan_falcon_symbols, scan_gpt2, scan_three_digits};
-constexpr Scanner kChameleon[] = {scan_sentinel, scan_image_token,  scan_tab_or_indent,
-                                  scan_number,   scan_ascii_symbol, scan_gpt2};
-constexpr Scanner kLlama3[] = {scan_llama3};
-constexpr Scanner kQwen2[] = {scan_qwen2};
-constexpr Scanner kQwen35[] = {scan_qwen35};
-constexpr Scanner kLaguna[] = {scan_lines, scan_qwen2};
-constexpr Scanner kSeedCoder[] = {scan_seed_coder};
-constexpr Scanner kUfakzeka[] = {scan_ufakzeka};
-constexpr Scanner kMinicpm5[] = {scan_numbers_by_3, scan_minicpm5};
-constexpr Scanner kJais2[] = {scan_jais2};
-constexpr Scanner kExaoneMoe[] = {scan_exaone_moe};
-constexpr Scanner kGpt4o[] = {scan_gpt4o};
-constexpr Scanner kTekken[] = {scan_tekken};
-constexpr Scanner kGraniteEmbedding[] = {scan_granite_embedding};
-constexpr Scanner kTinyAya[] = {scan_to_number_group, scan_tiny_aya};
-constexpr Scanner kYoutu[] = {scan_korean_chinese, scan_youtu};
-constexpr Scanner kKimiK2[] = {scan_kimi_k2};
-constexpr Scanner kDeepseekLlm[] = {scan_break,         scan_cased_letters, scan_deepseek_marks,
-                                    scan_spaces_at_end, scan_east_asian,    scan_numbers};
-constexpr Scanner kDeepseekCoder[] = {scan_break, scan_letters, scan_punctuation, scan_east_asian, scan_number};
-constexpr Scanner kDeepseek3[] = {scan_numbers_by_3, scan_han_and_kana, scan_deepseek3};
-constexpr Scanner kSpark[] = {scan_numbers_by_3, scan_han_and_kana, scan_spark, scan_number};
-constexpr Scanner kAfmoe[] = {scan_to_number_group, scan_asian_scripts, scan_deepseek3};
-constexpr Scanner kBloom[] = {scan_bloom};
-constexpr Scanner kViking[] = {scan_bloom, scan_number};
-constexpr Scanner kSuperbpe[] = {scan_numbers, scan_digit_triples};
-constexpr Scanner kLines[] = {scan_lines};
-constexpr Scanner kNotSpaces[] = {scan_not_spaces};
+constexpr Stage kDefault[] = {
+    {scan_symbols, kPunctuation | kSymbol}, {scan_gpt2}, {scan_numbers, kNumber}, {scan_three_digits, kNumber}};
+constexpr Stage kGpt2[] = {{scan_gpt2}};
+constexpr Stage kStarcoder[] = {{scan_number, kNumber}, {scan_gpt2}};
+constexpr Stage kFalcon[] = {{scan_falcon_symbols, kPunctuation | kSymbol}, {scan_gpt2}, {scan_three_digits, kNumber}};
+constexpr Stage kChameleon[] = {{scan_sentinel, kSymbol},
+                                {scan_image_token, kLetter},
+                                {scan_tab_or_indent, kSpace},
+                                {scan_number, kNumber},
+                                {scan_ascii_symbol, kPunctuation | kSymbol},
+                                {scan_gpt2}};
+constexpr Stage kLlama3[] = {{scan_llama3}};
+constexpr Stage kQwen2[] = {{scan_qwen2}};
+constexpr Stage kQwen35[] = {{scan_qwen35}};
+constexpr Stage kLaguna[] = {{scan_lines}, {scan_qwen2}};
+constexpr Stage kSeedCoder[] = {{scan_seed_coder}};
+constexpr Stage kUfakzeka[] = {{scan_ufakzeka}};
+constexpr Stage kMinicpm5[] = {{scan_numbers_by_3, kNumber}, {scan_minicpm5}};
+constexpr Stage kJais2[] = {{scan_jais2}};
+constexpr Stage kExaoneMoe[] = {{scan_exaone_moe}};
+constexpr Stage kGpt4o[] = {{scan_gpt4o}};
+constexpr Stage kTekken[] = {{scan_tekken}};
+constexpr Stage kGraniteEmbedding[] = {{scan_granite_embedding}};
+constexpr Stage kTinyAya[] = {{scan_to_number_group}, {scan_tiny_aya}};
+constexpr Stage kYoutu[] = {{scan_korean_chinese, 0}, {scan_youtu}};
+constexpr Stage kKimiK2[] = {{scan_kimi_k2}};
+constexpr Stage kDeepseekLlm[] = {{scan_break, kSpace},  {scan_cased_letters, kLetter | kSpace},
+                                  {scan_deepseek_marks}, {scan_spaces_at_end, kSpace},
+                                  {scan_east_asian, 0},  {scan_numbers, kNumber}};
+constexpr Stage kDeepseekCoder[] = {{scan_break, kSpace},
+                                    {scan_letters, kLetter | kSpace},
+                                    {scan_punctuation, kPunctuation | kSpace},
+                                    {scan_east_asian, 0},
+                                    {scan_number, kNumber}};
+constexpr Stage kDeepseek3[] = {{scan_numbers_by_3, kNumber}, {scan_han_and_kana, 0}, {scan_deepseek3}};
+constexpr Stage kSpark[] = {{scan_numbers_by_3, kNumber}, {scan_han_and_kana, 0}, {scan_spark}, {scan_number, kNumber}};
+constexpr Stage kAfmoe[] = {{scan_to_number_group}, {scan_asian_scripts, 0}, {scan_deepseek3}};
+constexpr Stage kBloom[] = {{scan_bloom}};
+constexpr Stage kViking[] = {{scan_bloom}, {scan_number, kNumber}};
+constexpr Stage kSuperbpe[] = {{scan_numbers, kNumber}, {scan_digit_triples}};
+constexpr Stage kLines[] = {{scan_lines}};
+constexpr Stage kNotSpaces[] = {{scan_not_spaces}};
 
 // By family; within one in the order of the alphabet, but for the name that gave it its own.
 constexpr PretokenizerScheme kSchemes[] = {

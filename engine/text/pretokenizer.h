@@ -7,15 +7,21 @@
 #include <string>
 #include <string_view>
 
+#include "text/character_class.h"
 #include "text/scanners.h"
 
 namespace wisp::text {
+
+struct Stage {
+  Scanner scan;
+  Classes ascii_starts = 0xFF;  // classes of the ASCII characters that a match may start with: others are not tried
+};
 
 // tokenizer.ggml.pre, and what comes with it.
 struct PretokenizerScheme {
   std::string_view name;
   // Applied one after the other: each cuts every piece that the ones before left into its matches and what is between.
-  std::span<const Scanner> stages;
+  std::span<const Stage> stages;
   bool ignore_merges = false;  // a word that is a token as a whole is taken without merging
   bool add_bos = false;        // where the file does not say
   // Tokens are spelled as they are, spaces as U+2581, unknown bytes as <0xXX>: SentencePiece's ways with BPE's merges.
@@ -30,21 +36,21 @@ std::string known_pretokenizers();
 
 // Calls emit(word) for each word of a piece, in order; together they are the piece.
 template <class Emit>
-void pretokenize(std::span<const Scanner> stages, std::string_view piece, const Emit& emit) {
+void pretokenize(std::span<const Stage> stages, std::string_view piece, const Emit& emit) {
   if (stages.empty()) return emit(piece);
   const auto deeper = [&](std::size_t from, std::size_t to) {
     if (from < to) pretokenize(stages.subspan(1), piece.substr(from, to - from), emit);
   };
-  const auto next_character = [&](std::size_t at) {
-    do ++at;
-    while (at < piece.size() && (static_cast<unsigned char>(piece[at]) & 0xC0u) == 0x80u);
-    return at;
+  const auto [scan, ascii_starts] = stages.front();
+  const auto cannot_start = [piece, ascii_starts](std::size_t at) {
+    const auto byte = static_cast<unsigned char>(piece[at]);
+    return byte < 0x80 ? (kAsciiClasses[byte] & ascii_starts) == 0 : (byte & 0xC0u) == 0x80u;
   };
   std::size_t unmatched = 0;  // start of what no match has covered
   for (std::size_t at = 0; at < piece.size();) {
-    const std::size_t end = stages.front()(piece, at);
+    const std::size_t end = cannot_start(at) ? at : scan(piece, at);
     if (end == at) {
-      at = next_character(at);
+      ++at;
       continue;
     }
     deeper(unmatched, at);
