@@ -191,6 +191,14 @@ TEST(Pretokenizer, NoTextCostsTheSquareOfItsLength) {
   }
 }
 
+TEST(Pretokenizer, TheManualListsEveryName) {
+  std::ifstream file(test::source_dir() / "docs" / "tokenizers.md");
+  const std::string manual{std::istreambuf_iterator<char>(file), {}};
+  for (const std::string& name : scheme_names()) {
+    EXPECT_NE(manual.find("`" + name + "`"), std::string::npos) << name;
+  }
+}
+
 TEST(Pretokenizer, NamesAreKnownOrNot) {
   EXPECT_EQ(find_pretokenizer(""), find_pretokenizer("default"));
   EXPECT_EQ(find_pretokenizer("nonesuch"), nullptr);
