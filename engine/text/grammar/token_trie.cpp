@@ -1,0 +1,41 @@
+#include "text/grammar/token_trie.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace wisp::text::grammar {
+
+TokenTrie::TokenTrie(const Tokenizer& tokenizer) : n_vocab_(tokenizer.vocabulary().tokens.size()) {
+  constexpr std::size_t kLongest = 0xFFFF;  // what a depth can tell; longer tokens are never offered
+  std::vector<std::pair<std::string, TokenId>> texts;
+  for (TokenId id = 0; id < tokenizer.vocabulary().size(); ++id) {
+    std::string bytes = tokenizer.token_bytes(id, false);
+    if (!bytes.empty() && bytes.size() <= kLongest) texts.emplace_back(std::move(bytes), id);
+  }
+  std::ranges::sort(texts);
+
+  std::vector<std::uint32_t> open;  // the nodes from the root to the last one
+  const auto close = [&](std::size_t depth) {
+    for (; open.size() > depth; open.pop_back()) nodes_[open.back()].end = static_cast<std::uint32_t>(nodes_.size());
+  };
+  std::string_view before;
+  for (const auto& [bytes, id] : texts) {
+    const auto differs = std::ranges::mismatch(before, bytes).in2;
+    const auto shared = static_cast<std::size_t>(differs - bytes.begin());
+    close(shared);
+    for (std::size_t depth = shared; depth < bytes.size(); ++depth) {
+      open.push_back(static_cast<std::uint32_t>(nodes_.size()));
+      nodes_.push_back({.end = 0,
+                        .first_token = static_cast<std::uint32_t>(tokens_.size()),
+                        .depth = static_cast<std::uint16_t>(depth + 1),
+                        .byte = static_cast<std::uint8_t>(bytes[depth])});
+    }
+    tokens_.push_back(id);
+    longest_ = std::max(longest_, bytes.size());
+    before = bytes;
+  }
+  close(0);
+  nodes_.push_back({.end = 0, .first_token = static_cast<std::uint32_t>(tokens_.size()), .depth = 0, .byte = 0});
+}
+
+}  // namespace wisp::text::grammar
