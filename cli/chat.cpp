@@ -5,6 +5,7 @@
 #include <string>
 
 #include "commands.h"
+#include "constraint_options.h"
 #include "conversation.h"
 #include "conversation_file.h"
 #include "generation.h"
@@ -25,6 +26,7 @@ struct ChatOptions {
   ModelOptions model;
   SamplingOptions sampling;
   SpeculationOptions speculation;
+  ConstraintOptions constraint;
   std::string system;
   std::optional<std::string> prompt;
   std::uint32_t max_new = runtime::kNoLimit;
@@ -46,11 +48,14 @@ constexpr std::string_view kHelp =
 
 class Chat {
  public:
-  Chat(const ChatOptions& options, LoadedModel model, Conversation conversation, sample::SamplingParams params)
+  // `grammar` holds for each answer; nullptr for none.
+  Chat(const ChatOptions& options, LoadedModel model, Conversation conversation, sample::SamplingParams params,
+       std::shared_ptr<text::grammar::CompiledGrammar> grammar)
       : options_(options),
         model_(std::move(model)),
         conversation_(std::move(conversation)),
-        params_(std::move(params)) {}
+        params_(std::move(params)),
+        grammar_(std::move(grammar)) {}
 
   // One question and its answer, which goes to stdout. The conversation is unchanged when it fails.
   Status answer(std::string question);
@@ -72,6 +77,7 @@ class Chat {
   LoadedModel model_;
   Conversation conversation_;
   sample::SamplingParams params_;
+  std::shared_ptr<text::grammar::CompiledGrammar> grammar_;
   std::optional<Generation> last_;
 };
 
@@ -102,6 +108,9 @@ Status Chat::answer(std::string question) {
   request.max_new_tokens = options_.max_new;
   request.stop = options_.sampling.stop;
   ask_for_guesses(options_.speculation, request);
+  if (grammar_ != nullptr) {
+    WISP_TRY(request.constraint, text::grammar::Constraint::create(grammar_));
+  }
   const ShowText show = [this](std::string_view text) -> Status {
     if (options_.json) return {};
     WISP_CHECK(print(text));
@@ -212,11 +221,12 @@ Status chat(const ChatOptions& options) {
   WISP_TRY(Conversation conversation, Conversation::create(*opened.tokenizer, options.system));
   WISP_TRY(const ModelShape shape, shape_of(opened.file, options.model));
   WISP_TRY(sample::SamplingParams params, sampling_params(options.sampling, shape.vocabulary));
+  WISP_TRY(auto grammar, compile_constraint(options.constraint, *opened.tokenizer));
   ModelOptions model_options = options.model;
   adapt(options.speculation, model_options);
   WISP_TRY(LoadedModel model, load_model(std::move(opened), model_options, one_sequence()));
   WISP_CHECK(add_draft_model(options.speculation, model_options, model));
-  Chat session(options, std::move(model), std::move(conversation), std::move(params));
+  Chat session(options, std::move(model), std::move(conversation), std::move(params), std::move(grammar));
   if (options.prompt) {
     WISP_CHECK(session.answer(*options.prompt));
     if (!options.model.quiet) note(session.last_answer());
@@ -256,6 +266,7 @@ void add_chat(CLI::App& app, int& exit_code) {
                    "Print an object a line for each answer: text, ids, finish_reason, forgotten_messages, timings");
   add_sampling_options(command, options->sampling);
   add_speculation_options(command, options->speculation);
+  add_constraint_options(command, options->constraint);
   command.callback([options, &exit_code] { exit_code = finish(chat(*options)); });
 }
 

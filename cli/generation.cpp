@@ -68,6 +68,7 @@ std::string describe(const Generation& generation) {
   if (stats.cached_tokens > 0) text += fmt::format(" ({} of them cached)", stats.cached_tokens);
   if (generation.prompt_seconds() > 0) text += fmt::format(", {:.1f} t/s", generation.prompt_tokens_per_second());
   text += fmt::format("; {} new", stats.generated_tokens);
+  if (stats.forced_tokens > 0) text += fmt::format(" ({} of them forced)", stats.forced_tokens);
   if (const double speed = generation.decode_tokens_per_second(); speed > 0) {
     text += fmt::format(", {:.1f} t/s ({:.2f} ms each)", speed, 1e3 / speed);
   }
@@ -83,6 +84,7 @@ Json timings_json(const Generation& generation) {
           {"drafted_tokens", generation.stats.drafted_tokens},
           {"accepted_tokens", generation.stats.accepted_tokens},
           {"new_tokens", generation.stats.generated_tokens},
+          {"forced_tokens", generation.stats.forced_tokens},
           {"prompt_seconds", generation.prompt_seconds()},
           {"prompt_tokens_per_second", generation.prompt_tokens_per_second()},
           {"decode_tokens_per_second", generation.decode_tokens_per_second()}};

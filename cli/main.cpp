@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "commands.h"
+#include "grammar_command.h"
 #include "help.h"
 #include "inspect.h"
 #include "interrupt.h"
@@ -34,6 +35,7 @@ int run_command(int argc, char** argv) {
   cli::add_tokenize(app, exit_code);
   cli::add_detokenize(app, exit_code);
   cli::add_template(app, exit_code);
+  cli::add_grammar(app, exit_code);
   cli::add_logits(app, exit_code);
   cli::add_perplexity(app, exit_code);
   cli::add_bench(app, exit_code);

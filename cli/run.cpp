@@ -5,6 +5,7 @@
 
 #include "arguments.h"
 #include "commands.h"
+#include "constraint_options.h"
 #include "generation.h"
 #include "help.h"
 #include "interrupt.h"
@@ -26,6 +27,7 @@ struct RunOptions {
   ModelOptions model;
   SamplingOptions sampling;
   SpeculationOptions speculation;
+  ConstraintOptions constraint;
   std::optional<std::string> prompt, ids, file;
   std::optional<std::string> load_state, save_state;
   std::uint32_t max_new = 256;
@@ -138,6 +140,12 @@ Status run(const RunOptions& options) {
   request.keep_state = options.save_state.has_value();
   WISP_TRY(const Prompt prompt, read_prompt(options, opened.tokenizer.get(), request.state.get()));
   WISP_CHECK(check_request(options, prompt, opened.file, request));
+  if (!ids_only) {
+    WISP_TRY(auto grammar, compile_constraint(options.constraint, *opened.tokenizer));
+    if (grammar != nullptr) {
+      WISP_TRY(request.constraint, text::grammar::Constraint::create(std::move(grammar)));
+    }
+  }
   ModelOptions model_options = options.model;
   adapt(options.speculation, model_options);
   WISP_TRY(LoadedModel model, load_model(std::move(opened), model_options, one_sequence()));
@@ -226,7 +234,8 @@ void add_run(CLI::App& app, int& exit_code) {
       ->excludes(print_ids);
   add_sampling_options(command, options->sampling);
   add_speculation_options(command, options->speculation);
-  print_ids->excludes(command.get_option("--stop"));
+  add_constraint_options(command, options->constraint);
+  for (const char* other : {"--stop", "--grammar", "--schema", "--regex"}) print_ids->excludes(command.get_option(other));
   command.callback([options, &exit_code] { exit_code = finish(run(*options)); });
 }
 

@@ -18,6 +18,7 @@ struct Counters {
   std::uint64_t prompt_tokens = 0;  // computed rows that belong to prompts, recomputed ones too
   std::uint64_t cached_tokens = 0;  // prompt tokens that a prefix hit made unnecessary
   std::uint64_t generated_tokens = 0;
+  std::uint64_t forced_tokens = 0;  // of them, those that a constraint left no choice about
   std::uint64_t preemptions = 0;
   std::uint64_t drafted_tokens = 0, accepted_tokens = 0;  // guessed ahead, and of them right
   // Of a device that runs by itself.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/checked.h"
 #include "runtime/engine_state.h"
 
 namespace wisp::runtime {
@@ -134,16 +135,16 @@ void Engine::State::ask_device(StepInFlight& step) {
   read_logits_.clear();
   std::uint32_t row = 0;  // of the step's logit rows
   for (std::size_t i = 0; i < picks_.size(); ++i) {
-    const auto& sequence = static_cast<const Sequence&>(*picks_[i].job);
+    auto& sequence = static_cast<Sequence&>(*picks_[i].job);
     PickInFlight& pick = step.picks[i];
     const std::uint32_t end = row + pick.logit_rows;
-    const bool wants_token = pick.is_last && sequence.wants_token();
+    const bool wants_token = pick.is_last && sequence.wants_token() && !is_forced(sequence);
     // Who guesses looks at each token before the next.
     const bool guesses = sequence.speculator != nullptr && !sequence.speculator->length.paused();
     if (wants_token && sequence.slot && !guesses && pick.drafts == 0) {
       graph::DeviceSample sample = device_sample(sequence);
       sample.logit_row = end - 1;
-      pick.samples = device->can_sample(sample);
+      pick.samples = mask_sample(sequence, sample) && device->can_sample(sample);
       if (pick.samples) samples_.push_back(sample);
     }
     const bool sees_logits = pick.scores || (wants_token && (!pick.samples || sequence.request.token_logits));
@@ -174,6 +175,14 @@ graph::DeviceSample Engine::State::device_sample(const Sequence& sequence) const
   sample.unread = std::min(sequence.unread, last_n);
   sample.history = std::span(sequence.tokens).last(std::min(sequence.length(), last_n - sample.unread));
   return sample;
+}
+
+bool Engine::State::mask_sample(Sequence& sequence, graph::DeviceSample& sample) const {
+  if (!sequence.request.constraint) return true;
+  const Result<std::span<const std::uint32_t>> mask = sequence.request.constraint->mask();
+  if (!mask) return false;  // the host meets the same failure, and tells
+  sample.mask = *mask;
+  return mask->empty() || mask->size() == div_up(std::size_t{graph->vocabulary}, std::size_t{32});
 }
 
 Result<TokenId> Engine::State::check_sampled(TokenId token) const {

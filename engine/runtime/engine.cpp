@@ -142,6 +142,10 @@ Result<std::unique_ptr<Sequence>> Engine::State::make_sequence(Request request, 
   }
   WISP_CHECK(check_speculation(request));
   if (request.state != nullptr) WISP_CHECK(check_saved(*request.state, tokens));
+  if (request.constraint && request.constraint->grammar().trie().n_vocab() > graph->vocabulary) {
+    return fail(Code::invalid_argument, "the constraint was made for a vocabulary of {} tokens; this model has {}",
+                request.constraint->grammar().trie().n_vocab(), graph->vocabulary);
+  }
   WISP_TRY(sample::Sampler sampler, sample::Sampler::create(request.sampling, graph->vocabulary));
   WISP_TRY(sample::StopMatcher stops, sample::StopMatcher::create(request.stop));
 
@@ -200,6 +204,10 @@ Result<RequestId> Engine::State::fork(RequestId parent_id, Request request) {
   Sequence* const parent = find(parent_id);
   if (parent == nullptr) {
     return fail(Code::not_found, "no request {} is running or waiting", static_cast<std::uint64_t>(parent_id));
+  }
+  if (!request.constraint && parent->request.constraint) {
+    request.constraint = parent->request.constraint;
+    for (const TokenId token : request.prompt) WISP_CHECK(request.constraint->accept(token));
   }
   std::vector<TokenId> tokens = parent->tokens;
   tokens.insert(tokens.end(), request.prompt.begin(), request.prompt.end());

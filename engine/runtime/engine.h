@@ -98,8 +98,8 @@ class Engine {
   // Code::not_found for one that is unknown or finished.
   Status cancel(RequestId id);
   // A new request that continues from all tokens of a live one, sharing its blocks until either writes. Its prompt is
-  // the parent's tokens so far followed by `request.prompt`, which may be empty; the salt is the parent's. Refused
-  // where cancel() would wait.
+  // the parent's tokens so far followed by `request.prompt`, which may be empty; the salt is the parent's, and so,
+  // where it brings none, is the constraint, which has to accept that prompt. Refused where cancel() would wait.
   Result<RequestId> fork(RequestId parent, Request request);
   // What a live request is: its tokens, and keys and values of those that are computed, where the backend gives them;
   // else tokens alone. Refused where cancel() would wait. Request::keep_state saves one as it ends.

@@ -118,7 +118,12 @@ struct Engine::State : private JobMemory {
   void deliver_scores(Sequence& sequence, std::uint32_t rows, const float* logits);
   // Chooses the next token from `row`, unless the device has `sampled` it.
   void generate(Sequence& sequence, std::span<const float> row, const TokenId* sampled);
-  Result<TokenId> sample(const Sequence& sequence, std::span<const float> logits);
+  Result<TokenId> sample(Sequence& sequence, std::span<const float> logits);
+  // Appends a token and tells of it. False when the request has ended with it, and is gone.
+  bool take(Sequence& sequence, TokenId token, std::span<const float> row);
+  // The same for all that the sequence's constraint leaves no choice about.
+  bool take_forced(Sequence& sequence);
+  [[nodiscard]] static bool is_forced(Sequence& sequence);
   void finish(Sequence& sequence, FinishReason reason, Error error = {});
   void finish_all(const Error& error);
   void finish_cancelled();
@@ -141,6 +146,8 @@ struct Engine::State : private JobMemory {
   // What the device shall choose in this step, and which logits the host wants to see, into samples_ and read_logits_.
   void ask_device(StepInFlight& step);
   [[nodiscard]] graph::DeviceSample device_sample(const Sequence& sequence) const;
+  // Adds the constraint's mask; false where the host has to choose.
+  [[nodiscard]] bool mask_sample(Sequence& sequence, graph::DeviceSample& sample) const;
   [[nodiscard]] Result<TokenId> check_sampled(TokenId token) const;
 
   Scheduler scheduler_;
@@ -176,6 +183,7 @@ struct Engine::State : private JobMemory {
   sample::SamplerScratch sampler_scratch_;
   std::vector<float> row_;  // [vocabulary]
   std::string text_;
+  std::vector<TokenId> forced_;
 };
 
 }  // namespace wisp::runtime

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include "base/token.h"
 #include "runtime/saved_sequence.h"
 #include "sample/params.h"
+#include "text/grammar/constraint.h"
 
 namespace wisp::runtime {
 
@@ -44,6 +46,7 @@ struct RequestStats {
   std::uint32_t prompt_tokens = 0;
   std::uint32_t cached_tokens = 0;     // of the prompt, found in the prefix index at the first admission
   std::uint32_t generated_tokens = 0;  // an end token that finished the request is not counted
+  std::uint32_t forced_tokens = 0;     // of them, those that the constraint left no choice about
   std::uint32_t preemptions = 0;
   std::uint32_t drafted_tokens = 0, accepted_tokens = 0;  // guessed ahead, and of them right
   // On the engine's clock; 0 where the moment never came.
@@ -56,7 +59,8 @@ struct TokenEvent {
   TokenId token;
   std::uint32_t position;  // of this token in its sequence; the first after a prompt of n has n
   std::string_view text;   // what became certain with it: whole characters, outside any stop string; often empty
-  // [vocabulary], what it was chosen from, where Request::token_logits asks for it; valid during the call.
+  // [vocabulary], what it was chosen from, where Request::token_logits asks for it; valid during the call. Empty for a
+  // token that a constraint forced.
   std::span<const float> logits;
 };
 
@@ -81,7 +85,10 @@ struct Request {
   sample::SamplingParams sampling = {};
   std::uint32_t max_new_tokens = kNoLimit;  // 0: compute the prompt and finish
   std::vector<std::string> stop = {};       // needs the engine to have a tokenizer
-  bool ignore_end = false;                  // end tokens are tokens like any other
+  // What the new text has to obey. Tokens that must follow are taken without asking the model, and the request ends
+  // (FinishReason::end_token) when nothing more can follow.
+  std::optional<text::grammar::Constraint> constraint = {};
+  bool ignore_end = false;                  // end tokens are tokens like any other; not under a constraint that holds
   bool show_special = false;                // control tokens appear in `text`
   int priority = 0;                         // higher is served first
   Speculation speculation = Speculation::off;

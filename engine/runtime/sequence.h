@@ -66,8 +66,10 @@ struct Sequence : Job {
   [[nodiscard]] std::uint32_t length() const { return static_cast<std::uint32_t>(tokens.size()); }
   // The token after all that is submitted is wanted.
   [[nodiscard]] bool wants_token() const { return length() + unread < longest; }
+  // Its next token depends on the text of the one before, which the host has to read first.
+  [[nodiscard]] bool runs_behind() const { return request.constraint && unread > 0; }
   // All is submitted, and the host has to hear of it before there is more.
-  [[nodiscard]] bool awaits_host() const { return submitted == length() + unread; }
+  [[nodiscard]] bool awaits_host() const { return runs_behind() || submitted == length() + unread; }
   // Positions before this one will never be taken back: their tokens are known.
   [[nodiscard]] std::uint32_t certain() const { return std::min(submitted, length() - 1); }
   // The tokens whose K and V may come from elsewhere: not those whose logits are still wanted.
@@ -100,7 +102,7 @@ struct Sequence : Job {
  private:
   void count_pending() {
     // The last of the unread tokens needs no computing when no other will follow it.
-    pending = unread > 0 && !wants_token() ? 0 : length() + unread - submitted;
+    pending = runs_behind() || (unread > 0 && !wants_token()) ? 0 : length() + unread - submitted;
     const std::uint32_t first = std::max(next_scored, submitted);
     scoring = request.on_logits && first < stats.prompt_tokens;
     unscored = scoring ? first - submitted : 0;

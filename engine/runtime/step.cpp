@@ -272,33 +272,87 @@ void Engine::State::generate(Sequence& sequence, std::span<const float> row, con
   if (sequence.length() >= max_positions) return finish(sequence, FinishReason::context);
 
   if (sampled != nullptr) sequence.unread -= 1;
-  const Result<TokenId> chosen = sampled != nullptr ? check_sampled(*sampled) : sample(sequence, row);
-  if (!chosen) return finish(sequence, FinishReason::error, chosen.error());
-  const bool is_end = options.tokenizer != nullptr && options.tokenizer->vocabulary().is_end(*chosen);
-  if (is_end && !sequence.request.ignore_end) return finish(sequence, FinishReason::end_token);
+  if (sequence.request.constraint && sequence.request.constraint->finished()) {
+    return finish(sequence, FinishReason::end_token);  // the empty text is all that the constraint allows
+  }
+  if (!is_forced(sequence)) {
+    const Result<TokenId> chosen = sampled != nullptr ? check_sampled(*sampled) : sample(sequence, row);
+    if (!chosen) return finish(sequence, FinishReason::error, chosen.error());
+    const bool is_end = options.tokenizer != nullptr && options.tokenizer->vocabulary().is_end(*chosen);
+    auto& constraint = sequence.request.constraint;
+    const bool goes_on = sequence.request.ignore_end && (!constraint || constraint->waiting());
+    if (is_end && !goes_on) return finish(sequence, FinishReason::end_token);
+    if (constraint) {
+      const Status accepted = constraint->accept(*chosen);
+      if (!accepted) return finish(sequence, FinishReason::error, accepted.error());
+    }
+    if (!take(sequence, *chosen, row)) return;
+  }
+  while (is_forced(sequence) && !sequence.cancelled) {
+    if (!take_forced(sequence)) return;
+  }
+}
 
+bool Engine::State::take(Sequence& sequence, TokenId token, std::span<const float> row) {
+  RequestStats& stats = sequence.stats;
   const std::uint32_t position = sequence.length();
-  sequence.append(*chosen);
+  sequence.append(token);
   if (stats.generated_tokens == 0) stats.first_token_ns = options.clock();
   if (sequence.phase != "generate") set_phase(sequence, "generate");
   stats.generated_tokens += 1;
   totals.generated_tokens += 1;
 
   text_.clear();
-  const bool stopped = sequence.text.push(*chosen, text_);
+  const bool stopped = sequence.text.push(token, text_);
   if (sequence.request.on_token) {
     if (!sequence.request.token_logits) row = {};
-    sequence.request.on_token({sequence.id, *chosen, position, text_, row});
+    sequence.request.on_token({sequence.id, token, position, text_, row});
   }
-  if (stopped) return finish(sequence, FinishReason::stop_string);
   // Found out now rather than after computing a row that nobody needs.
-  if (stats.generated_tokens >= sequence.request.max_new_tokens) return finish(sequence, FinishReason::length);
-  if (sequence.length() >= max_positions) return finish(sequence, FinishReason::context);
+  std::optional<FinishReason> reason;
+  if (stopped) {
+    reason = FinishReason::stop_string;
+  } else if (sequence.request.constraint && sequence.request.constraint->finished()) {
+    reason = FinishReason::end_token;
+  } else if (stats.generated_tokens >= sequence.request.max_new_tokens) {
+    reason = FinishReason::length;
+  } else if (sequence.length() >= max_positions) {
+    reason = FinishReason::context;
+  }
+  if (reason) finish(sequence, *reason);
+  return !reason;
 }
 
-Result<TokenId> Engine::State::sample(const Sequence& sequence, std::span<const float> logits) {
+bool Engine::State::is_forced(Sequence& sequence) {
+  if (!sequence.request.constraint) return false;
+  const Result<std::span<const TokenId>> forced = sequence.request.constraint->forced();
+  return forced && !forced->empty();  // a failure is met again where a token is chosen, and told
+}
+
+bool Engine::State::take_forced(Sequence& sequence) {
+  // A copy: what a callback does may change what the constraint remembers.
+  if (const auto forced = sequence.request.constraint->forced()) forced_.assign(forced->begin(), forced->end());
+  for (const TokenId token : forced_) {
+    if (sequence.cancelled) return true;
+    const Status accepted = sequence.request.constraint->accept(token);
+    if (!accepted) {
+      finish(sequence, FinishReason::error, accepted.error());
+      return false;
+    }
+    sequence.stats.forced_tokens += 1;
+    totals.forced_tokens += 1;
+    if (!take(sequence, token, {})) return false;
+  }
+  return true;
+}
+
+Result<TokenId> Engine::State::sample(Sequence& sequence, std::span<const float> logits) {
+  std::span<const std::uint32_t> mask;
+  if (sequence.request.constraint) {
+    WISP_TRY(mask, sequence.request.constraint->mask());
+  }
   std::copy(logits.begin(), logits.end(), row_.begin());  // the sampler changes them
-  return sequence.sampler.sample(row_, sequence.tokens, sequence.length(), sampler_scratch_);
+  return sequence.sampler.sample(row_, sequence.tokens, sequence.length(), sampler_scratch_, mask);
 }
 
 void Engine::State::finish(Sequence& sequence, FinishReason reason, Error error) {

@@ -23,6 +23,18 @@ Candidate make_candidate(float logit, std::size_t id) {
   return {std::min(logit, std::numeric_limits<float>::max()), 0.0f, static_cast<TokenId>(id)};
 }
 
+void apply_mask(std::span<float> logits, std::span<const std::uint32_t> mask) {
+  for (std::size_t id = 0; id < logits.size(); id += 32) {
+    const std::span<float> here = logits.subspan(id, std::min<std::size_t>(32, logits.size() - id));
+    std::uint32_t word = id / 32 < mask.size() ? mask[id / 32] : 0;
+    if (word == ~0u) continue;
+    for (float& logit : here) {
+      if ((word & 1u) == 0) logit = kLowest;
+      word >>= 1;
+    }
+  }
+}
+
 // All tokens that can be chosen, in id order.
 void collect_all(std::span<const float> logits, std::vector<Candidate>& out) {
   for (std::size_t id = 0; id < logits.size(); ++id) {
@@ -138,11 +150,12 @@ void Sampler::apply_penalties(std::span<float> logits, std::span<const TokenId> 
 }
 
 Result<TokenId> Sampler::sample(std::span<float> logits, std::span<const TokenId> history, std::uint64_t position,
-                                SamplerScratch& scratch) const {
+                                SamplerScratch& scratch, std::span<const std::uint32_t> mask) const {
   if (logits.size() != n_vocab_ || scratch.n_seen_.size() < n_vocab_) {
     return fail(Code::internal, "{} logits and room for {} given to a sampler of {} tokens", logits.size(),
                 scratch.n_seen_.size(), n_vocab_);
   }
+  if (!mask.empty()) apply_mask(logits, mask);
   apply_bias(logits);
   if (params_.penalizes()) apply_penalties(logits, history, scratch.n_seen_);
 

@@ -38,9 +38,10 @@ class Sampler {
   // the parameters, `logits` [n_vocab], `history` (all tokens so far, prompt included, oldest first; the penalties look
   // at the last of them) and `position` (of the token being chosen; with the seed it decides the draw). Ties go to the
   // lowest id. NaN and -infinity are never chosen; Code::internal when nothing else is there. `logits` afterwards hold
-  // the biased and penalised values.
+  // the biased and penalised values. `mask`: a bit per token that may be chosen, 32 a word, ids past its end may not;
+  // empty: all may.
   Result<TokenId> sample(std::span<float> logits, std::span<const TokenId> history, std::uint64_t position,
-                         SamplerScratch& scratch) const;
+                         SamplerScratch& scratch, std::span<const std::uint32_t> mask = {}) const;
 
   [[nodiscard]] const SamplingParams& params() const { return params_; }
   [[nodiscard]] std::size_t n_vocab() const { return n_vocab_; }

@@ -112,7 +112,7 @@ Status Constraint::accept(TokenId token) {
     return fail(Code::invalid_argument, "token {} is outside the vocabulary", token);
   }
   grammar_->tidy();
-  if (grammar_->tokenizer().vocabulary().is_end(token) && may_end()) {
+  if (!waiting_ && grammar_->tokenizer().vocabulary().is_end(token) && may_end()) {
     ended_ = true;
     return {};
   }

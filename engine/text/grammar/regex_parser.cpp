@@ -1,7 +1,9 @@
 #include "text/grammar/regex_parser.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "text/utf8.h"
@@ -13,18 +15,25 @@ struct Bounds {
   std::uint32_t min, max;
 };
 
+std::uint32_t bounded(std::uint64_t length) {
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(length, kUnbounded));
+}
+
 class RegexParser {
  public:
   RegexParser(std::string_view pattern, Grammar& grammar, CharClasses& classes, const RegexOptions& options)
       : pattern_(pattern), grammar_(grammar), classes_(classes), options_(options) {}
 
-  Result<NodeId> parse() {
+  Result<Pattern> parse() {
     if (!is_utf8(pattern_)) return fail(Code::invalid_argument, "the pattern is not UTF-8");
-    anything_ = grammar_.empty();
-    if (options_.search) anything_ = grammar_.star(spell(CharSet::all()));
-    WISP_TRY(const NodeId node, alternatives(true, true, 0));
+    anything_ = {.node = grammar_.empty()};
+    if (options_.search) {
+      const Pattern any = one_of(CharSet::all());
+      anything_ = {.node = grammar_.star(any.node), .shortest = 0, .longest = kUnbounded, .unit = any.node};
+    }
+    WISP_TRY(const Pattern all, alternatives(true, true, 0));
     if (at_ < pattern_.size()) return wrong("')' closes nothing");
-    return node;
+    return all;
   }
 
  private:
@@ -46,22 +55,50 @@ class RegexParser {
   [[nodiscard]] bool alternative_ends(std::size_t at) const {
     return at >= pattern_.size() || pattern_[at] == '|' || pattern_[at] == ')';
   }
-  NodeId spell(const CharSet& set) { return options_.spell ? options_.spell(set) : grammar_.chars(set); }
+  Pattern one_of(const CharSet& set) {
+    const NodeId node = options_.spell ? options_.spell(set) : grammar_.chars(set);
+    return {.node = node, .shortest = 1, .longest = 1, .unit = node};
+  }
+  Pattern in_turn(std::span<const Pattern> pieces) {
+    if (pieces.size() == 1) return pieces.front();
+    Pattern all;
+    std::vector<NodeId> nodes;
+    for (const Pattern& piece : pieces) {
+      nodes.push_back(piece.node);
+      all.shortest = bounded(std::uint64_t{all.shortest} + piece.shortest);
+      all.longest = bounded(std::uint64_t{all.longest} + piece.longest);
+    }
+    all.node = grammar_.sequence(nodes);
+    return all;
+  }
+  Pattern either(std::span<const Pattern> pieces) {
+    if (pieces.size() == 1) return pieces.front();
+    Pattern all{.node = {}, .shortest = kUnbounded};
+    std::vector<NodeId> nodes;
+    for (const Pattern& piece : pieces) {
+      nodes.push_back(piece.node);
+      all.shortest = std::min(all.shortest, piece.shortest);
+      all.longest = std::max(all.longest, piece.longest);
+    }
+    all.node = grammar_.choice(nodes);
+    if (all.shortest == 1 && all.longest == 1) all.unit = all.node;
+    return all;
+  }
 
   // `first`, `last`: nothing of the pattern comes before or behind, so anchors may stand there, and where none does a
   // search goes on.
-  Result<NodeId> alternatives(bool first, bool last, std::uint32_t depth) {
-    std::vector<NodeId> parts;
+  Result<Pattern> alternatives(bool first, bool last, std::uint32_t depth) {
+    std::vector<Pattern> parts;
     while (true) {
       WISP_TRY(parts.emplace_back(), alternative(first, last, depth));
       if (peek() != '|') break;
       ++at_;
     }
-    return grammar_.choice(parts);
+    return either(parts);
   }
 
-  Result<NodeId> alternative(bool first, bool last, std::uint32_t depth) {
-    std::vector<NodeId> parts;
+  Result<Pattern> alternative(bool first, bool last, std::uint32_t depth) {
+    std::vector<Pattern> parts;
     bool begins = !first, finishes = !last;  // dealt with
     for (; peek() == '^'; ++at_) {
       if (!first) return cannot_hold("a '^' inside");
@@ -77,9 +114,9 @@ class RegexParser {
       }
       if (peek() == '(') {
         const std::size_t behind = behind_group();
-        const bool quantified = behind < pattern_.size() && std::string_view("*+?{").contains(pattern_[behind]);
-        const bool is_first = first && at_ == begin && !begins && !quantified;
-        const bool is_last = last && alternative_ends(behind) && !quantified;
+        const bool repeats = behind < pattern_.size() && std::string_view("*+?{").contains(pattern_[behind]);
+        const bool is_first = first && at_ == begin && !begins && !repeats;
+        const bool is_last = last && alternative_ends(behind) && !repeats;
         WISP_TRY(parts.emplace_back(), group(is_first, is_last, depth));
         begins = begins || is_first;
         finishes = finishes || is_last;
@@ -88,9 +125,10 @@ class RegexParser {
       }
       WISP_TRY(parts.back(), quantified(parts.back()));
     }
+    const bool only_anything = parts.empty() && !begins && !finishes;
     if (!begins) parts.insert(parts.begin(), anything_);
-    if (!finishes) parts.push_back(anything_);
-    return grammar_.sequence(parts);
+    if (!finishes && !only_anything) parts.push_back(anything_);
+    return in_turn(parts);
   }
 
   // The place behind the group that starts here, its ')' or the end.
@@ -114,7 +152,7 @@ class RegexParser {
     return pattern_.size();
   }
 
-  Result<NodeId> group(bool first, bool last, std::uint32_t depth) {
+  Result<Pattern> group(bool first, bool last, std::uint32_t depth) {
     if (depth >= kMaxRegexNesting) return wrong("groups lie more than {} deep in each other", kMaxRegexNesting);
     for (const std::string_view look : {"(?=", "(?!", "(?<=", "(?<!"}) {
       if (next_is(look)) return cannot_hold("a look ahead or behind");
@@ -129,10 +167,10 @@ class RegexParser {
     } else if (peek() == '?') {
       return cannot_hold("a flag or an assertion");
     }
-    WISP_TRY(const NodeId node, alternatives(first, last, depth + 1));
+    WISP_TRY(Pattern inside, alternatives(first, last, depth + 1));
     if (peek() != ')') return wrong("a group is not closed by ')'");
     ++at_;
-    return node;
+    return inside;
   }
 
   // A number of decimal digits at `at`, which moves behind it; nothing where there is none, or too large a one.
@@ -167,7 +205,7 @@ class RegexParser {
     return Bounds{*min, *max};
   }
 
-  Result<NodeId> quantified(NodeId node) {
+  Result<Pattern> quantified(Pattern piece) {
     std::optional<Bounds> bounds;
     switch (peek()) {
       case '*': bounds = {0, kUnbounded}; break;
@@ -175,27 +213,31 @@ class RegexParser {
       case '?': bounds = {0, 1}; break;
       case '{': {
         WISP_TRY(bounds, braces());
-        if (!bounds) return node;
+        if (!bounds) return piece;
         --at_;
         break;
       }
-      default: return node;
+      default: return piece;
     }
-    if (ends()) return node;
+    if (ends()) return piece;
     ++at_;
     if (peek() == '+') return cannot_hold("a possessive quantifier");
     if (peek() == '?') ++at_;  // lazy or greedy, the texts are the same
     if (std::string_view("*?").contains(peek()) && !ends()) return wrong("a quantifier stands behind a quantifier");
-    return grammar_.repeat(node, bounds->min, bounds->max);
+    Pattern all{.node = grammar_.repeat(piece.node, bounds->min, bounds->max)};
+    all.shortest = bounded(std::uint64_t{piece.shortest} * bounds->min);
+    all.longest = piece.longest == 0 ? 0 : bounded(std::uint64_t{piece.longest} * bounds->max);
+    if (piece.shortest == 1 && piece.longest == 1) all.unit = piece.node;
+    return all;
   }
 
   // ---- single characters ----
 
-  Result<NodeId> atom() {
+  Result<Pattern> atom() {
     const char c = peek();
     if (c == '.') {
       ++at_;
-      return spell(CharClasses::dot());
+      return one_of(CharClasses::dot());
     }
     if (c == '[') return bracket();
     if (c == '^') return cannot_hold("a '^' inside");
@@ -206,9 +248,9 @@ class RegexParser {
     }
     if (c == '\\') {
       WISP_TRY(const CharClass escaped, escape(false));
-      return spell(escaped.sure);
+      return one_of(escaped.sure);
     }
-    return spell(single(character()).sure);
+    return one_of(single(character()).sure);
   }
 
   static CharClass single(char32_t code) {
@@ -308,7 +350,7 @@ class RegexParser {
     return single(character());
   }
 
-  Result<NodeId> bracket() {
+  Result<Pattern> bracket() {
     ++at_;
     const bool negative = peek() == '^';
     if (negative) ++at_;
@@ -331,7 +373,7 @@ class RegexParser {
       set.add({range, range});
     }
     ++at_;
-    return spell(negative ? set.negated().sure : set.sure);
+    return one_of(negative ? set.negated().sure : set.sure);
   }
 
   std::string_view pattern_;
@@ -339,13 +381,13 @@ class RegexParser {
   Grammar& grammar_;
   CharClasses& classes_;
   const RegexOptions& options_;
-  NodeId anything_{};
+  Pattern anything_;
 };
 
 }  // namespace
 
-Result<NodeId> parse_regex(std::string_view pattern, Grammar& grammar, CharClasses& classes,
-                           const RegexOptions& options) {
+Result<Pattern> parse_regex(std::string_view pattern, Grammar& grammar, CharClasses& classes,
+                            const RegexOptions& options) {
   return RegexParser(pattern, grammar, classes, options).parse();
 }
 
