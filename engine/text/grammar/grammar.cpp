@@ -182,6 +182,9 @@ NodeId Grammar::repeat(NodeId child, std::uint32_t min, std::uint32_t max) {
 
 NodeId Grammar::continuations(std::span<const CharRange> ranges, unsigned k) {
   if (k == 0) return empty();
+  if (ranges.size() == 1 && ranges[0].first == 0 && ranges[0].last == (char32_t{1} << (6 * k)) - 1) {
+    return sequence(std::vector<NodeId>(k, byte(ByteSet::range(0x80, 0xBF))));  // all there are
+  }
   const char32_t each = char32_t{1} << (6 * (k - 1));
   ByHead heads;
   for (char32_t i = 0; i < 64; ++i) {

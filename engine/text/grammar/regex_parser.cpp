@@ -26,7 +26,6 @@ class RegexParser {
 
   Result<Pattern> parse() {
     if (!is_utf8(pattern_)) return fail(Code::invalid_argument, "the pattern is not UTF-8");
-    anything_ = {.node = grammar_.empty()};
     if (options_.search) {
       const Pattern any = one_of(CharSet::all());
       anything_ = {.node = grammar_.star(any.node), .shortest = 0, .longest = kUnbounded, .unit = any.node};
@@ -126,8 +125,8 @@ class RegexParser {
       WISP_TRY(parts.back(), quantified(parts.back()));
     }
     const bool only_anything = parts.empty() && !begins && !finishes;
-    if (!begins) parts.insert(parts.begin(), anything_);
-    if (!finishes && !only_anything) parts.push_back(anything_);
+    if (options_.search && !begins) parts.insert(parts.begin(), anything_);
+    if (options_.search && !finishes && !only_anything) parts.push_back(anything_);
     return in_turn(parts);
   }
 

@@ -1,0 +1,26 @@
+"""Validates texts against JSON schemas: a line of the file is {"schema": ..., "text": "..."}; says which ones fail."""
+import json
+import sys
+
+import jsonschema
+
+
+def main() -> int:
+    failures = 0
+    with open(sys.argv[1], encoding="utf-8") as lines:
+        for number, line in enumerate(lines):
+            case = json.loads(line)
+            validator = jsonschema.Draft202012Validator
+            validator.check_schema(case["schema"])
+            try:
+                value = json.loads(case["text"])
+                validator(case["schema"], format_checker=jsonschema.FormatChecker()).validate(value)
+            except (ValueError, jsonschema.ValidationError) as error:
+                failures += 1
+                reason = str(error).splitlines()[0]
+                print(f"{number}: {reason}\n  schema {json.dumps(case['schema'])}\n  text {case['text']!r}")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
