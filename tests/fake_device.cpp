@@ -127,7 +127,8 @@ Result<graph::StepTicket> FakeDevice::submit(const graph::Plan& plan, const grap
   for (const graph::DeviceSample& sample : samples) {
     queued.samples.push_back({.asked = sample,
                               .history = {sample.history.begin(), sample.history.end()},
-                              .bias = {sample.bias.begin(), sample.bias.end()}});
+                              .bias = {sample.bias.begin(), sample.bias.end()},
+                              .mask = {sample.mask.begin(), sample.mask.end()}});
   }
   queued.read_logits.assign(read_logits.begin(), read_logits.end());
   queued.polls_left = std::max(device_->polls_a_step, 1u);
@@ -191,7 +192,7 @@ Result<TokenId> FakeDevice::choose(const Sample& sample, std::span<const float> 
   params.logit_bias = sample.bias;
   WISP_TRY(const sample::Sampler sampler, sample::Sampler::create(params, vocabulary()));
   std::vector<float> row(logits.begin(), logits.end());
-  const Result<TokenId> chosen = sampler.sample(row, history, asked.position, scratch_);
+  const Result<TokenId> chosen = sampler.sample(row, history, asked.position, scratch_, sample.mask);
   slot.push_back(chosen ? *chosen : -1);
   return slot.back();
 }

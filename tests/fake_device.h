@@ -74,6 +74,7 @@ class FakeDevice final : public FakeExecutor, public graph::AsyncExecutor {
     graph::DeviceSample asked;
     std::vector<TokenId> history;
     std::vector<std::pair<TokenId, float>> bias;
+    std::vector<std::uint32_t> mask;
   };
   // A step whose spans are its own: the caller's are gone when it runs.
   struct Step {

@@ -115,7 +115,8 @@ TEST_F(JsonSchemaValidityTest, TheValidatorSeesAWrongText) {
   const test::TemporaryFolder folder;
   std::ofstream(folder / "cases.jsonl") << R"({"schema": {"type": "integer"}, "text": "1.5"})" << "\n";
   const std::string script = (test::source_dir() / "tests/validate_json.py").string();
-  EXPECT_NE(std::system(("python3 '" + script + "' '" + folder / "cases.jsonl" + "' >/dev/null").c_str()), 0);
+  const int status = std::system(("python3 '" + script + "' '" + folder / "cases.jsonl" + "' >/dev/null").c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 1);
 }
 
 }  // namespace
