@@ -159,6 +159,23 @@ TEST_P(EngineConstraintTest, ATriggerLetsTheTextBeginFreely) {
   EXPECT_EQ(heard.text.back(), '.');
 }
 
+TEST_P(EngineConstraintTest, GuessesChangeNothing) {
+  // What was said is said again, so that guesses hold, across forced tokens too.
+  const std::string_view list = R"(root ::= ("{\"name\": \"" [ab]{3} "\", \"age\": " [12] "}, "){12} ".")";
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    Request asked = request(list, seed);
+    asked.sampling.temperature = 0.1f;
+    const Heard plain = hear(asked);
+    EXPECT_EQ(plain.reason, FinishReason::end_token);
+    asked.speculation = Speculation::ngram;
+    const Heard guessed = hear(asked);
+    EXPECT_EQ(guessed.tokens, plain.tokens);
+    EXPECT_EQ(guessed.reason, plain.reason);
+    EXPECT_EQ(guessed.stats.forced_tokens, plain.stats.forced_tokens);
+    EXPECT_GT(guessed.stats.drafted_tokens, 0u);
+  }
+}
+
 TEST_P(EngineConstraintTest, AForkGoesOnUnderACopy) {
   Heard parent_heard, child_heard;
   const RequestId parent = expect_value(engine_->submit(hear_tokens(request(kCard, 7), parent_heard)));

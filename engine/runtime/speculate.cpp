@@ -42,6 +42,10 @@ void Engine::State::guess() {
     }
     const auto unknown = [this](TokenId id) { return id < 0 || static_cast<std::uint32_t>(id) >= graph->vocabulary; };
     if (std::ranges::any_of(speculator->draft, unknown)) speculator->draft.clear();
+    if (sequence.request.constraint) {  // what cannot follow will not be chosen
+      const Result<std::size_t> fit = sequence.request.constraint->accepts(speculator->draft);
+      speculator->draft.resize(fit ? *fit : 0);
+    }
     sequence.drafts = static_cast<std::uint32_t>(speculator->draft.size());
   }
 }
@@ -52,15 +56,21 @@ void Engine::State::verify(Sequence& sequence, const PickInFlight& pick, const f
   sequence.stats.drafted_tokens += pick.drafts;
   totals.drafted_tokens += pick.drafts;
   std::uint32_t accepted = 0;
-  for (std::uint32_t i = 0; i <= pick.drafts; ++i) {
-    const std::uint32_t length = sequence.length();
-    generate(sequence, {logits + std::size_t{i} * graph->vocabulary, graph->vocabulary}, nullptr);
+  while (true) {
+    std::uint32_t next = sequence.length();
+    const std::uint32_t length = next;
+    generate(sequence, {logits + std::size_t{accepted} * graph->vocabulary, graph->vocabulary}, nullptr);
     if (find(pick.id) == nullptr) return;  // that was its last token
-    if (sequence.length() == length || sequence.cancelled || i == pick.drafts) break;
-    if (sequence.tokens.back() != sequence.speculator->draft[i]) break;
-    accepted += 1;
-    sequence.accept();
-    totals.accepted_tokens += 1;
+    if (sequence.cancelled) break;
+    // A constraint may have forced more tokens behind the chosen one.
+    while (next < sequence.length() && accepted < pick.drafts &&
+           sequence.tokens[next] == sequence.speculator->draft[accepted]) {
+      next += 1;
+      accepted += 1;
+      sequence.accept();
+      totals.accepted_tokens += 1;
+    }
+    if (next == length || next < sequence.length()) break;
   }
   const std::uint32_t rows = flight_.oldest().rows;
   sequence.speculator->length.observe(pick.drafts, accepted, costs_.ratio(rows) / costs_.ratio(rows - pick.drafts));
