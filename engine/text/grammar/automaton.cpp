@@ -127,12 +127,12 @@ void Automaton::visit(std::uint32_t instruction, std::uint32_t stack) {
     std::vector<std::uint64_t> old = std::exchange(visited_, std::vector<std::uint64_t>(visited_.size() * 2, kNothing));
     for (const std::uint64_t entry : old) {
       if (entry == kNothing) continue;
-      std::size_t at = mix(7, entry) & (visited_.size() - 1);
+      std::size_t at = static_cast<std::size_t>(mix(7, entry)) & (visited_.size() - 1);
       while (visited_[at] != kNothing) at = (at + 1) & (visited_.size() - 1);
       visited_[at] = entry;
     }
   }
-  std::size_t at = mix(7, key) & (visited_.size() - 1);
+  std::size_t at = static_cast<std::size_t>(mix(7, key)) & (visited_.size() - 1);
   while (visited_[at] != kNothing) {
     if (visited_[at] == key) return;
     at = (at + 1) & (visited_.size() - 1);

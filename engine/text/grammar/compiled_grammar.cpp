@@ -25,10 +25,7 @@ CompiledGrammar::CompiledGrammar(Machine machine, const Tokenizer& tokenizer, st
     : tokenizer_(tokenizer),
       trie_(std::move(trie)),
       automaton_(std::move(machine), trie_->longest()),
-      path_(trie_->longest() + 1) {
-  texts_.reserve(trie_->n_vocab());
-  for (TokenId id = 0; id < tokenizer.vocabulary().size(); ++id) texts_.push_back(tokenizer.token_bytes(id, false));
-}
+      path_(trie_->longest() + 1) {}
 
 Result<std::shared_ptr<CompiledGrammar>> CompiledGrammar::create(Machine machine, const Tokenizer& tokenizer,
                                                                  std::shared_ptr<const TokenTrie> trie) {

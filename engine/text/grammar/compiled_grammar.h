@@ -1,6 +1,6 @@
 // A grammar bound to a vocabulary: which tokens may come next in each of its states, found once per state by a walk
 // over the tree of tokens and kept for as long as there is room. Many constraints, of one request or of many, share
-// one. One thread at a time.
+// one. It belongs to one thread, the engine's: making, copying and dropping constraints does too.
 #pragma once
 
 #include <cstdint>
@@ -62,7 +62,7 @@ class CompiledGrammar {
   [[nodiscard]] Automaton& automaton() { return automaton_; }
   [[nodiscard]] const Tokenizer& tokenizer() const { return tokenizer_; }
   [[nodiscard]] const TokenTrie& trie() const { return *trie_; }
-  [[nodiscard]] std::string_view bytes_of(TokenId token) const { return texts_[static_cast<std::size_t>(token)]; }
+  [[nodiscard]] std::string_view bytes_of(TokenId token) const { return trie_->bytes_of(token); }
 
   struct Counters {
     std::uint64_t masks_made = 0, masks_found = 0;
@@ -81,7 +81,6 @@ class CompiledGrammar {
 
   const Tokenizer& tokenizer_;
   std::shared_ptr<const TokenTrie> trie_;
-  std::vector<std::string> texts_;  // of each token; "" for control tokens
   Automaton automaton_;
   std::vector<StateId> slots_;
   std::vector<Slot> free_slots_;

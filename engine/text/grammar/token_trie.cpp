@@ -7,10 +7,12 @@ namespace wisp::text::grammar {
 
 TokenTrie::TokenTrie(const Tokenizer& tokenizer) : n_vocab_(tokenizer.vocabulary().tokens.size()) {
   constexpr std::size_t kLongest = 0xFFFF;  // what a depth can tell; longer tokens are never offered
-  std::vector<std::pair<std::string, TokenId>> texts;
+  texts_.reserve(n_vocab_);
+  for (TokenId id = 0; id < tokenizer.vocabulary().size(); ++id) texts_.push_back(tokenizer.token_bytes(id, false));
+  std::vector<std::pair<std::string_view, TokenId>> texts;
   for (TokenId id = 0; id < tokenizer.vocabulary().size(); ++id) {
-    std::string bytes = tokenizer.token_bytes(id, false);
-    if (!bytes.empty() && bytes.size() <= kLongest) texts.emplace_back(std::move(bytes), id);
+    const std::string_view bytes = bytes_of(id);
+    if (!bytes.empty() && bytes.size() <= kLongest) texts.emplace_back(bytes, id);
   }
   std::ranges::sort(texts);
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "text/tokenizer.h"
@@ -26,6 +27,8 @@ class TokenTrie {
   [[nodiscard]] const std::vector<Node>& nodes() const { return nodes_; }
   [[nodiscard]] std::uint32_t n_nodes() const { return static_cast<std::uint32_t>(nodes_.size() - 1); }
   [[nodiscard]] const std::vector<TokenId>& tokens() const { return tokens_; }
+  // The bytes that a token stands for; none for control tokens.
+  [[nodiscard]] std::string_view bytes_of(TokenId token) const { return texts_[static_cast<std::size_t>(token)]; }
   [[nodiscard]] std::size_t longest() const { return longest_; }  // bytes
   [[nodiscard]] std::size_t n_vocab() const { return n_vocab_; }
   [[nodiscard]] std::size_t mask_words() const { return (n_vocab_ + 31) / 32; }
@@ -33,6 +36,7 @@ class TokenTrie {
  private:
   std::vector<Node> nodes_;
   std::vector<TokenId> tokens_;
+  std::vector<std::string> texts_;  // [n_vocab]
   std::size_t longest_ = 0, n_vocab_ = 0;
 };
 
