@@ -9,6 +9,13 @@ double seconds_between(std::uint64_t begin_ns, std::uint64_t end_ns) {
   return end_ns > begin_ns ? static_cast<double>(end_ns - begin_ns) * 1e-9 : 0.0;
 }
 
+Json token_json(TokenId id, float logprob, const text::Tokenizer& tokenizer) {
+  const std::string bytes = tokenizer.token_bytes(id, true);
+  Json values = Json::array();
+  for (const char byte : bytes) values.push_back(static_cast<unsigned char>(byte));
+  return {{"id", id}, {"token", bytes}, {"bytes", std::move(values)}, {"logprob", logprob}};
+}
+
 double rate(double count, double seconds) { return seconds > 0 ? count / seconds : 0.0; }
 
 }  // namespace
@@ -32,12 +39,16 @@ Result<Generation> generate(runtime::Engine& engine, runtime::Request request, c
   Status shown;
   Error failure;
   bool finished = false;
+  const bool tells_odds = request.logprobs.has_value();
   const auto take = [&](std::string_view text) {
     made.text += text;
     if (shown && !text.empty()) shown = show(text);
   };
   request.on_token = [&](const runtime::TokenEvent& event) {
     made.ids.push_back(event.token);
+    if (tells_odds) {
+      made.odds.push_back({event.logprobs.chosen, {event.logprobs.top.begin(), event.logprobs.top.end()}});
+    }
     take(event.text);
   };
   request.on_finish = [&](const runtime::FinishEvent& event) {
@@ -76,6 +87,18 @@ std::string describe(const Generation& generation) {
     text += fmt::format(", {} of {} guesses right", stats.accepted_tokens, stats.drafted_tokens);
   }
   return text + fmt::format("; ended by {}", finish_reason_name(generation.reason));
+}
+
+Json logprobs_json(const Generation& generation, const text::Tokenizer& tokenizer) {
+  Json tokens = Json::array();
+  for (std::size_t i = 0; i < generation.odds.size(); ++i) {
+    Json top = Json::array();
+    for (const auto& [id, logprob] : generation.odds[i].top) top.push_back(token_json(id, logprob, tokenizer));
+    Json token = token_json(generation.ids[i], generation.odds[i].logprob, tokenizer);
+    token["top"] = std::move(top);
+    tokens.push_back(std::move(token));
+  }
+  return tokens;
 }
 
 Json timings_json(const Generation& generation) {

@@ -13,8 +13,15 @@
 
 namespace wisp::cli {
 
+// What Request::logprobs tells of one token.
+struct TokenOdds {
+  float logprob = 0.0f;
+  std::vector<sample::TokenLogprob> top;
+};
+
 struct Generation {
   std::vector<TokenId> ids;  // new ones only
+  std::vector<TokenOdds> odds;  // of each, where they were asked for
   std::string text;
   runtime::FinishReason reason = runtime::FinishReason::length;
   runtime::RequestStats stats;
@@ -33,5 +40,7 @@ Result<Generation> generate(runtime::Engine& engine, runtime::Request request, c
 // "prompt 12 tokens, 210 t/s; 64 tokens, 45.1 t/s (22.2 ms each); length"
 std::string describe(const Generation& generation);
 Json timings_json(const Generation& generation);
+// [{id, token, bytes, logprob, top: [{id, token, bytes, logprob}, ...]}, ...]
+Json logprobs_json(const Generation& generation, const text::Tokenizer& tokenizer);
 
 }  // namespace wisp::cli

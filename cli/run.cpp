@@ -1,4 +1,5 @@
 // wisp run: completes a prompt.
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +37,9 @@ struct RunOptions {
   bool show_special = false;
   bool ignore_end = false;
   bool json = false;
+  std::optional<std::uint32_t> logprobs;
+  float logprobs_mass = 1.0f;
+  bool logprobs_after = false;
 };
 
 // What comes before the new tokens: ids as they are, or text by the vocabulary's own rule.
@@ -88,7 +92,8 @@ Json start_json(const graph::StartCost& cost) {
 }
 
 Status print_generation(const RunOptions& options, const Prompt& prompt, std::uint64_t seed, const Generation& made,
-                        const graph::Executor& executor) {
+                        const LoadedModel& model) {
+  const graph::Executor& executor = model.engine->executor();
   if (options.print_ids) return print(join_ids(made.ids) + "\n");
   if (options.json) {
     Json result = {{"text", made.text},
@@ -101,17 +106,24 @@ Status print_generation(const RunOptions& options, const Prompt& prompt, std::ui
                    {"peak_device_bytes", executor.peak_device_bytes()},
                    {"start", start_json(executor.start_cost())},
                    {"timings", timings_json(made)}};
+    if (options.logprobs) result["logprobs"] = logprobs_json(made, *model.tokenizer);
     return print_json(result);
   }
   return print("\n");  // the text has been streamed
 }
 
 // Refuses what the header shows to be wrong, and sets how tokens are chosen.
-Status check_request(const RunOptions& options, const Prompt& prompt, const gguf::File& file,
+Status check_request(const RunOptions& options, const Prompt& prompt, const OpenedModel& opened,
                      runtime::Request& request) {
-  WISP_TRY(const ModelShape shape, shape_of(file, options.model));
+  WISP_TRY(const ModelShape shape, shape_of(opened.file, options.model));
   WISP_CHECK(check_ids(prompt.ids, shape.vocabulary));
-  WISP_TRY(request.sampling, sampling_params(options.sampling, shape.vocabulary));
+  WISP_TRY(request.sampling, sampling_params(options.sampling, shape.vocabulary, opened.tokenizer.get()));
+  if (options.logprobs) {
+    request.logprobs = {.top = std::min(*options.logprobs, shape.vocabulary),
+                        .mass = options.logprobs_mass,
+                        .after_sampling = options.logprobs_after};
+    WISP_CHECK(sample::validate(*request.logprobs));
+  }
   if (prompt.ids.size() > shape.positions) {
     return fail(Code::limit, "the prompt has {} tokens, the context {} positions; shorten it or use --context N",
                 prompt.ids.size(), shape.positions);
@@ -130,7 +142,7 @@ Status run(const RunOptions& options) {
     return fail(Code::invalid_argument, "what to complete? Give --prompt TEXT, --file FILE or --ids 1,2,3");
   }
   const Interrupts interrupts;
-  const bool ids_only = options.ids && options.print_ids;
+  const bool ids_only = options.ids && options.print_ids && !options.sampling.needs_text();
   WISP_TRY(OpenedModel opened, open_model(options.model, ids_only ? NeedsText::no : NeedsText::yes));
   runtime::Request request;
   if (options.load_state) {
@@ -139,7 +151,7 @@ Status run(const RunOptions& options) {
   if (options.save_state) WISP_CHECK(refuse_model_as_output(opened.file, "--save-state", *options.save_state));
   request.keep_state = options.save_state.has_value();
   WISP_TRY(const Prompt prompt, read_prompt(options, opened.tokenizer.get(), request.state.get()));
-  WISP_CHECK(check_request(options, prompt, opened.file, request));
+  WISP_CHECK(check_request(options, prompt, opened, request));
   if (!ids_only) {
     WISP_TRY(auto grammar, compile_constraint(options.constraint, *opened.tokenizer));
     if (grammar != nullptr) {
@@ -171,7 +183,7 @@ Status run(const RunOptions& options) {
   const bool cancelled = made.reason == runtime::FinishReason::cancelled;
   if (options.save_state && made.state != nullptr) WISP_CHECK(save_state(*options.save_state, *made.state));
   const bool too_few = options.print_ids && made.ids.size() < options.max_new;  // all of them are printed, or none
-  if (!too_few) WISP_CHECK(print_generation(options, prompt, seed, made, model.engine->executor()));
+  if (!too_few) WISP_CHECK(print_generation(options, prompt, seed, made, model));
   WISP_CHECK(flush_output());
   if (figures) note("{}; seed {}", describe(made), seed);
   WISP_CHECK(end_trace(model));
@@ -232,6 +244,26 @@ void add_run(CLI::App& app, int& exit_code) {
       "--print-ids", options->print_ids, "Print exactly N new ids with commas instead of text; implies --ignore-end");
   command.add_flag("--json", options->json, "Print one object: text, ids, finish_reason, seed, timings")
       ->excludes(print_ids);
+  const std::string odds = "How likely tokens were (with --json)";
+  CLI::Option* json = command.get_option("--json");
+  CLI::Option* logprobs =
+      command.add_option("--logprobs", options->logprobs, "Tell the logprob of each token, and the N most likely ones")
+          ->check(CLI::Range(0u, 0x7FFFFFFFu))
+          ->needs(json)
+          ->type_name("N")
+          ->group(odds);
+  command
+      .add_option("--logprobs-mass", options->logprobs_mass,
+                  "No more of them than hold this share of probability together [1]")
+      ->check(refuse_empty)
+      ->needs(logprobs)
+      ->type_name("P")
+      ->group(odds);
+  command
+      .add_flag("--logprobs-after", options->logprobs_after,
+                "Of what the samplers left, not of the model's own distribution")
+      ->needs(logprobs)
+      ->group(odds);
   add_sampling_options(command, options->sampling);
   add_speculation_options(command, options->speculation);
   add_constraint_options(command, options->constraint);

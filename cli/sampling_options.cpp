@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "arguments.h"
+#include "text/spellings.h"
 
 namespace wisp::cli {
 namespace {
@@ -24,6 +25,56 @@ Result<std::pair<TokenId, float>> parse_bias(const std::string& text) {
     return fail(Code::invalid_argument, "'{}' is not ID=VALUE, as in 13=-inf", printable(text));
   }
   return std::pair{id, value};
+}
+
+void add_dry_breakers(CLI::App& command, SamplingOptions& options, const std::string& group) {
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--dry-sequence-breaker",
+          [&options](const std::vector<std::string>& texts) {
+            options.dry_breakers.clear();
+            for (const std::string& text : texts) {
+              if (text != "none") options.dry_breakers.push_back(text);
+            }
+          },
+          "DRY sees no repetition across this text (may be repeated); none: no such text [newline, :, \", *]")
+      ->allow_extra_args(false)
+      ->type_name("TEXT")
+      ->group(group);
+}
+
+void add_mirostat(CLI::App& command, SamplingOptions& options, const std::string& group) {
+  command
+      .add_option_function<std::string>(
+          "--mirostat",
+          [&options](const std::string& text) {
+            if (text != "0" && text != "2") {
+              throw CLI::ValidationError("--mirostat", fmt::format("'{}' is not 0 (off) or 2", printable(text)));
+            }
+            options.params.mirostat = text == "2";
+          },
+          "2: Mirostat 2 in place of all samplers that drop tokens; 0: not [0]")
+      ->type_name("N")
+      ->group(group);
+}
+
+void add_order(CLI::App& command, SamplingOptions& options, const std::string& group) {
+  std::string usual;
+  for (const sample::SamplerKind kind : sample::kUsualOrder) {
+    if (!usual.empty()) usual += ";";
+    usual += sample::sampler_name(kind);
+  }
+  command
+      .add_option_function<std::string>(
+          "--samplers",
+          [&options](const std::string& text) {
+            auto order = sample::parse_sampler_order(text);
+            if (!order) throw CLI::ValidationError("--samplers", order.error().message);
+            options.params.samplers = std::move(*order);
+          },
+          "Which samplers run, in this order [" + usual + "]")
+      ->type_name("A;B;C")
+      ->group(group);
 }
 
 }  // namespace
@@ -46,6 +97,21 @@ void add_sampling_options(CLI::App& command, SamplingOptions& options) {
   add("--frequency-penalty", params.frequency_penalty, "Subtract this for each time that a token is already there");
   add("--presence-penalty", params.presence_penalty, "Subtract this once from tokens already there");
   add("--penalty-last-n", params.penalty_last_n, "How far back penalties look; -1: all the way");
+  add("--typical-p", params.typical_p, "Only tokens of the most typical surprise that hold this share of probability");
+  add("--top-n-sigma", params.top_n_sigma, "Only logits within X standard deviations of the highest; 0: all");
+  add("--xtc-probability", params.xtc_probability, "How often to leave out all top choices but the least likely");
+  add("--xtc-threshold", params.xtc_threshold, "From which probability on a token is a top choice");
+  add("--dynatemp-range", params.dynatemp_range, "Move the temperature by up to X with how undecided the model is");
+  add("--dynatemp-exponent", params.dynatemp_exponent, "How it follows that");
+  add("--dry-multiplier", params.dry_multiplier, "DRY: penalty for going on with a repetition; 0: off");
+  add("--dry-base", params.dry_base, "By how much it grows with each token that was repeated");
+  add("--dry-allowed-length", params.dry_allowed_length, "Repetitions shorter than this are free");
+  add("--dry-penalty-last-n", params.dry_penalty_last_n, "How far back DRY looks; -1: all the way");
+  add_dry_breakers(command, options, group);
+  add_mirostat(command, options, group);
+  add("--mirostat-tau", params.mirostat_tau, "Bits of surprise a token that Mirostat aims at");
+  add("--mirostat-eta", params.mirostat_eta, "How fast Mirostat learns");
+  add_order(command, options, group);
   command
       .add_option_function<std::string>(
           "--seed",
@@ -81,10 +147,18 @@ void add_sampling_options(CLI::App& command, SamplingOptions& options) {
       ->group(group);
 }
 
-Result<sample::SamplingParams> sampling_params(const SamplingOptions& options, std::size_t n_vocab) {
+Result<sample::SamplingParams> sampling_params(const SamplingOptions& options, std::size_t n_vocab,
+                                               const text::Tokenizer* tokenizer) {
   sample::SamplingParams params = options.params;
   if (options.greedy) params.temperature = 0;
   params.seed = options.seed ? *options.seed : std::random_device{}();
+  if (options.needs_text() && tokenizer != nullptr) {
+    for (const std::string& text : options.dry_breakers) {
+      auto sequences = text::spellings(*tokenizer, text);
+      if (!sequences) return fail_in(sequences.error(), "--dry-sequence-breaker");
+      params.dry_breakers.insert(params.dry_breakers.end(), sequences->begin(), sequences->end());
+    }
+  }
   WISP_CHECK(sample::validate(params, n_vocab));
   return params;
 }

@@ -107,10 +107,11 @@ std::vector<TokenId> FakeModel::continue_text(std::vector<TokenId> tokens, std::
   std::vector<std::uint64_t> states;
   sample::SamplerScratch scratch(vocabulary_);
   const sample::Sampler sampler = sample::Sampler::create(params, vocabulary_).value();
+  sample::SamplerState state;
   for (std::uint32_t i = 0; i < n; ++i) {
     extend_states(tokens, states);
     std::vector<float> row = logits_of(states.back());
-    made.push_back(sampler.sample(row, tokens, tokens.size(), scratch).value());
+    made.push_back(sampler.sample(row, tokens, tokens.size(), scratch, {}, &state).value());
     tokens.push_back(made.back());
   }
   return made;

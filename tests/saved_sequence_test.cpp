@@ -110,6 +110,32 @@ TEST_P(SavedSequences, GoOnAsIfTheyHadNeverStopped) {
   }
 }
 
+TEST_P(SavedSequences, RememberWhatMirostatLearnt) {
+  const auto learning = [&](Request request) {
+    request.sampling.mirostat = true;
+    request.sampling.mirostat_tau = 2.0f;
+    request.sampling.mirostat_eta = 0.5f;
+    return request;
+  };
+  const std::unique_ptr<Engine> one = engine(cpu());
+  const Heard expected = run(*one, learning(sampled(prompt_, 40)));
+  Heard first;
+  Request request = test::listen(learning(sampled(prompt_, 20)), first);
+  request.keep_state = true;
+  std::shared_ptr<const SavedSequence> state;
+  request.on_finish = [&](const FinishEvent& event) { state = event.state; };
+  ASSERT_TRUE(one->submit(std::move(request)));
+  ASSERT_TRUE(one->run());
+  ASSERT_NE(state, nullptr);
+  ASSERT_TRUE(state->sampler.mirostat_mu.has_value());
+  const auto read = std::make_shared<const SavedSequence>(expect_value(read_saved(write_saved(*state))));
+  EXPECT_EQ(read->sampler, state->sampler);
+  Request rest = learning(sampled(read->tokens, 20));
+  rest.state = read;
+  EXPECT_EQ(run(*one, std::move(rest)).tokens,
+            (std::vector<TokenId>{expected.tokens.begin() + 20, expected.tokens.end()}));
+}
+
 // The form on disk is every backend's: what the CPU saved the reference takes, and saves it again as the same bytes.
 TEST_P(SavedSequences, MoveBetweenBackends) {
   Heard first, again;
@@ -245,6 +271,7 @@ TEST(SavedSequenceFile, RoundTrip) {
   EXPECT_EQ(read.tokens, saved.tokens);
   EXPECT_EQ(read.n_positions, saved.n_positions);
   EXPECT_EQ(read.hash(), saved.hash());
+  EXPECT_FALSE(read.sampler.mirostat_mu.has_value());
   EXPECT_TRUE(std::ranges::equal(read.block(1, 2), saved.block(1, 2)));
   EXPECT_EQ(read.block(1, 2).size(), 8u);
   EXPECT_TRUE(read.block(1, 0).empty());

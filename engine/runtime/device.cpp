@@ -141,13 +141,13 @@ void Engine::State::ask_device(StepInFlight& step) {
     const bool wants_token = pick.is_last && sequence.wants_token() && !is_forced(sequence);
     // Who guesses looks at each token before the next.
     const bool guesses = sequence.speculator != nullptr && !sequence.speculator->length.paused();
-    if (wants_token && sequence.slot && !guesses && pick.drafts == 0) {
+    if (wants_token && sequence.slot && !guesses && !sequence.host_chooses() && pick.drafts == 0) {
       graph::DeviceSample sample = device_sample(sequence);
       sample.logit_row = end - 1;
       pick.samples = mask_sample(sequence, sample) && device->can_sample(sample);
       if (pick.samples) samples_.push_back(sample);
     }
-    const bool sees_logits = pick.scores || (wants_token && (!pick.samples || sequence.request.token_logits));
+    const bool sees_logits = pick.scores || (wants_token && (!pick.samples || sequence.shows_logits()));
     if (!sees_logits) pick.logit_rows = 0;
     for (std::uint32_t seen = end - pick.logit_rows; seen < end; ++seen) read_logits_.push_back(seen);
     row = end;

@@ -148,10 +148,14 @@ Result<std::unique_ptr<Sequence>> Engine::State::make_sequence(Request request, 
   }
   WISP_TRY(sample::Sampler sampler, sample::Sampler::create(request.sampling, graph->vocabulary));
   WISP_TRY(sample::StopMatcher stops, sample::StopMatcher::create(request.stop));
+  if (request.logprobs) WISP_CHECK(sample::validate(*request.logprobs));
 
   const std::size_t room =
       std::min<std::size_t>(max_positions - tokens.size(), std::min(request.max_new_tokens, kReservedTokens));
   tokens.reserve(tokens.size() + room);
+  if (sampler.params().uses_dry()) sampler_scratch_.reserve_history(tokens.capacity());
+  // Not from inside a callback, which may look at logprobs that lie there.
+  if (request.logprobs && !ending_) sampler_scratch_.reserve_logprobs(*request.logprobs);
   TextStream text(options.tokenizer, request.show_special, std::move(stops));
   const auto n = static_cast<std::uint32_t>(tokens.size());
   const std::uint32_t longest = n + std::min(max_positions - n, request.max_new_tokens);
@@ -161,7 +165,10 @@ Result<std::unique_ptr<Sequence>> Engine::State::make_sequence(Request request, 
     sequence->speculator = std::make_unique<Speculator>(
         asked.speculation == Speculation::ngram, asked.most_drafts, std::min(longest, n + kReservedTokens));
   }
-  if (sequence->request.state != nullptr) sequence->saved_hash = sequence->request.state->hash();
+  if (sequence->request.state != nullptr) {
+    sequence->saved_hash = sequence->request.state->hash();
+    sequence->sampler_state = sequence->request.state->sampler;
+  }
   sequence->stats.submitted_ns = sequence->phase_begin_ns = options.clock();
   return sequence;
 }
@@ -219,6 +226,7 @@ Result<RequestId> Engine::State::fork(RequestId parent_id, Request request) {
   const bool shares = parent->kv && scheduler_.has_room() && !skips_scores;
   if (!shares) WISP_CHECK(check_queue(tokens.size()));
   WISP_TRY(std::unique_ptr<Sequence> made, make_sequence(std::move(request), std::move(tokens)));
+  made->sampler_state = parent->sampler_state;
   if (!shares) {
     Sequence& child = keep(std::move(made));
     scheduler_.enqueue(child);

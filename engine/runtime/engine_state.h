@@ -119,6 +119,7 @@ struct Engine::State : private JobMemory {
   // Chooses the next token from `row`, unless the device has `sampled` it.
   void generate(Sequence& sequence, std::span<const float> row, const TokenId* sampled);
   Result<TokenId> sample(Sequence& sequence, std::span<const float> logits);
+  sample::Logprobs logprobs_of(const Sequence& sequence, std::span<const float> row, TokenId token);
   // Appends a token and tells of it. False when the request has ended with it, and is gone.
   bool take(Sequence& sequence, TokenId token, std::span<const float> row);
   // The same for all that the sequence's constraint leaves no choice about.

@@ -54,6 +54,9 @@ class EngineRandomLoadTest : public testing::TestWithParam<std::uint32_t> {
     params.repeat_penalty = roll(2) == 0 ? 1.0f : 1.3f;
     params.penalty_last_n = static_cast<std::int32_t>(roll(20)) - 1;
     params.seed = roll(1000);
+    if (roll(4) == 0) params.xtc_probability = 0.5f;
+    if (roll(4) == 0) params.dry_multiplier = 0.8f;
+    if (roll(4) == 0) params.samplers = {sample::SamplerKind::temperature, sample::SamplerKind::top_p};
     return params;
   }
   DeviceControls random_device() {
@@ -77,6 +80,7 @@ class EngineRandomLoadTest : public testing::TestWithParam<std::uint32_t> {
     asked.prompt = random_prompt();
     asked.max_new_tokens = roll(40);
     asked.sampling = random_sampling();
+    asked.sampling.mirostat = roll(4) == 0;  // of a fork it would depend on how far the parent was
     Request request{.prompt = asked.prompt, .sampling = asked.sampling, .max_new_tokens = asked.max_new_tokens};
     request.priority = static_cast<int>(roll(3));
     request.salt = roll(2);

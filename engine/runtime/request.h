@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "base/token.h"
 #include "runtime/saved_sequence.h"
+#include "sample/logprobs.h"
 #include "sample/params.h"
 #include "text/grammar/constraint.h"
 
@@ -62,6 +63,7 @@ struct TokenEvent {
   // [vocabulary], what it was chosen from, where Request::token_logits asks for it; valid during the call. Empty for a
   // token that a constraint forced.
   std::span<const float> logits;
+  sample::Logprobs logprobs = {};  // where Request::logprobs asks for them; valid during the call
 };
 
 struct FinishEvent {
@@ -105,6 +107,9 @@ struct Request {
   std::function<void(std::uint32_t position, std::span<const float> logits)> on_logits = {};
   std::uint32_t logits_from = 0;
   bool token_logits = false;  // fill TokenEvent::logits; a device then sends them with every token
+  // Fill TokenEvent::logprobs. A device sends the logits for them, and does not choose the token itself where they are
+  // those behind the chain.
+  std::optional<sample::LogprobOptions> logprobs = {};
   // Called inside end_step(). They may call submit() and cancel(), nothing else of the engine. Of one request: all
   // on_logits, then on_token in order, then on_finish exactly once, whatever happens (but the engine's own end).
   std::function<void(const TokenEvent&)> on_token = {};

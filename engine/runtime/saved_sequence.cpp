@@ -1,7 +1,9 @@
 #include "runtime/saved_sequence.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <string_view>
 
 #include "base/checked.h"
@@ -113,6 +115,7 @@ std::vector<std::byte> write_saved(const SavedSequence& saved) {
   writer.put(static_cast<std::uint32_t>(saved.tokens.size()));
   writer.put(saved.n_positions);
   writer.put(static_cast<std::uint32_t>(saved.groups.size()));
+  writer.put(saved.sampler.mirostat_mu.value_or(std::numeric_limits<float>::quiet_NaN()));
   writer.append(std::as_bytes(std::span(saved.tokens)));
   for (const SavedSequence::Group& group : saved.groups) {
     writer.put(group.block_bytes);
@@ -149,6 +152,8 @@ Result<SavedSequence> read_saved(std::span<const std::byte> bytes) {
     return fail(Code::invalid_file, "{} positions of {} tokens in {} groups make no sense", saved.n_positions, n_tokens,
                 n_groups);
   }
+  WISP_TRY(const float mu, reader.take<float>("the state of Mirostat"));
+  if (!std::isnan(mu)) saved.sampler.mirostat_mu = mu;
   WISP_TRY(saved.tokens, reader.take_all<TokenId>(n_tokens, "tokens"));
   for (std::uint32_t g = 0; g < n_groups; ++g) {
     WISP_TRY(SavedSequence::Group group, read_group(reader, saved.n_positions));

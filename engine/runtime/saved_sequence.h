@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "base/token.h"
+#include "sample/mirostat.h"
 
 namespace wisp::runtime {
 
@@ -25,12 +26,13 @@ struct SavedSequence {
   std::uint64_t model = 0;     // a hash of the file that it belongs to
   std::uint64_t settings = 0;  // a hash of what else decides keys and values: their type, windows, RoPE
   std::vector<TokenId> tokens = {};
-  std::uint32_t n_positions = 0;  // of the tokens so many have keys and values, from the first on
+  sample::SamplerState sampler = {};  // behind the last token
+  std::uint32_t n_positions = 0;      // of the tokens so many have keys and values, from the first on
   std::vector<Group> groups = {};
 
   // Of block `index`; empty where it is not there.
   [[nodiscard]] std::span<const std::byte> block(std::size_t group, std::uint32_t index) const;
-  // Differs where anything does.
+  // Differs where tokens, keys or values do.
   [[nodiscard]] std::uint64_t hash() const;
 };
 

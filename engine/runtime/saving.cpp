@@ -46,6 +46,7 @@ Result<SavedSequence> Engine::State::save(const Sequence& sequence) {
   WISP_TRY(saved.model, model_hash());
   saved.settings = cache_salt(*graph, options.kv_type, 0);
   saved.tokens = sequence.tokens;
+  saved.sampler = sequence.sampler_state;
   if (!sequence.kv || sequence.computed == 0 || !executor->moves_kv()) return saved;
   saved.n_positions = sequence.computed;
   const std::uint32_t in_last = (saved.n_positions - 1) % kv::kBlockPositions + 1;

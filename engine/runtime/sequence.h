@@ -72,6 +72,12 @@ struct Sequence : Job {
   [[nodiscard]] bool awaits_host() const { return runs_behind() || submitted == length() + unread; }
   // Positions before this one will never be taken back: their tokens are known.
   [[nodiscard]] std::uint32_t certain() const { return std::min(submitted, length() - 1); }
+  // Only the host can choose its tokens, or tell how likely they were.
+  [[nodiscard]] bool host_chooses() const {
+    return !sampler.is_plain() || (request.logprobs && request.logprobs->after_sampling);
+  }
+  // The host wants to see what a token was chosen from, whoever chooses.
+  [[nodiscard]] bool shows_logits() const { return request.token_logits || request.logprobs; }
   // The tokens whose K and V may come from elsewhere: not those whose logits are still wanted.
   [[nodiscard]] std::span<const TokenId> adoptable() const {
     const std::span<const TokenId> all = tokens;
@@ -92,6 +98,7 @@ struct Sequence : Job {
   std::optional<std::uint32_t> slot;  // of the device, for its sampled tokens; while running
   sample::Sampler sampler;
   std::unique_ptr<Speculator> speculator;  // nullptr: it does not guess
+  sample::SamplerState sampler_state;  // behind the last of `tokens`
   TextStream text;
   RequestStats stats;
   bool cancelled = false;  // during a step; ends with it

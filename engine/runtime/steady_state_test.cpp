@@ -1,6 +1,8 @@
 // After warm-up a step asks for no memory.
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "cpu/executor.h"
 #include "gguf/reader.h"
 #include "tests/counting_new.h"
@@ -36,7 +38,7 @@ class InstantDevice final : public test::FakeExecutor, public graph::AsyncExecut
 };
 
 // Eight sequences decode for `steps` steps after ten of warm-up, while blocks fill and windows move.
-void expect_no_allocations(Engine& engine, int steps) {
+void expect_no_allocations(Engine& engine, int steps, const std::function<void(Request&, std::uint32_t)>& change = {}) {
   std::uint64_t tokens = 0;
   for (std::uint32_t i = 0; i < 8; ++i) {
     Request request{.prompt = test::random_tokens(40 + i, i),
@@ -44,6 +46,7 @@ void expect_no_allocations(Engine& engine, int steps) {
                     .ignore_end = true};
     request.sampling.seed = i;
     request.sampling.repeat_penalty = 1.1f;
+    if (change) change(request, i);
     request.on_token = [&tokens](const TokenEvent&) { tokens += 1; };
     ASSERT_TRUE(engine.submit(std::move(request)));
   }
@@ -63,6 +66,23 @@ TEST(EngineSteadyStateTest, DecodingAllocatesNothing) {
   test::FakeEngine engine(test::mixed_fake(), 2048, {.max_sequences = 8});
   engine.controls->record = false;
   expect_no_allocations(*engine.engine, 200);
+}
+
+TEST(EngineSteadyStateTest, NoSamplerAllocates) {
+  if (!test::kCountsAllocations) GTEST_SKIP() << "sanitizers bring their own allocator";
+  test::FakeEngine engine(test::mixed_fake(), 2048, {.max_sequences = 8});
+  engine.controls->record = false;
+  expect_no_allocations(*engine.engine, 200, [](Request& request, std::uint32_t i) {
+    sample::SamplingParams& params = request.sampling;
+    params.dry_multiplier = 0.5f;
+    params.dry_breakers = {{1, 2}, {3}};
+    params.xtc_probability = 0.5f;
+    params.typical_p = 0.9f;
+    params.top_n_sigma = 2.0f;
+    params.dynatemp_range = 0.5f;
+    params.mirostat = i % 2 == 0;
+    request.logprobs = sample::LogprobOptions{.top = 20, .mass = 0.9f, .after_sampling = i % 3 == 0};
+  });
 }
 
 TEST(EngineSteadyStateTest, BeingAheadAllocatesNothing) {

@@ -305,8 +305,9 @@ bool Engine::State::take(Sequence& sequence, TokenId token, std::span<const floa
   text_.clear();
   const bool stopped = sequence.text.push(token, text_);
   if (sequence.request.on_token) {
+    const sample::Logprobs logprobs = logprobs_of(sequence, row, token);
     if (!sequence.request.token_logits) row = {};
-    sequence.request.on_token({sequence.id, token, position, text_, row});
+    sequence.request.on_token({sequence.id, token, position, text_, row, logprobs});
   }
   // Found out now rather than after computing a row that nobody needs.
   std::optional<FinishReason> reason;
@@ -323,8 +324,17 @@ bool Engine::State::take(Sequence& sequence, TokenId token, std::span<const floa
   return !reason;
 }
 
+// Directly behind sample(), whose scratch still holds what was left.
+sample::Logprobs Engine::State::logprobs_of(const Sequence& sequence, std::span<const float> row, TokenId token) {
+  const std::optional<sample::LogprobOptions>& asked = sequence.request.logprobs;
+  if (!asked) return {};
+  return asked->after_sampling ? sample::sampled_logprobs(*asked, token, sampler_scratch_)
+                               : sample::model_logprobs(*asked, row, token, sampler_scratch_);
+}
+
 bool Engine::State::is_forced(Sequence& sequence) {
-  if (!sequence.request.constraint) return false;
+  // Logprobs are of logits, and those take a step.
+  if (!sequence.request.constraint || sequence.request.logprobs) return false;
   const Result<std::span<const TokenId>> forced = sequence.request.constraint->forced();
   return forced && !forced->empty();  // a failure is met again where a token is chosen, and told
 }
@@ -352,7 +362,8 @@ Result<TokenId> Engine::State::sample(Sequence& sequence, std::span<const float>
     WISP_TRY(mask, sequence.request.constraint->mask());
   }
   std::copy(logits.begin(), logits.end(), row_.begin());  // the sampler changes them
-  return sequence.sampler.sample(row_, sequence.tokens, sequence.length(), sampler_scratch_, mask);
+  return sequence.sampler.sample(row_, sequence.tokens, sequence.length(), sampler_scratch_, mask,
+                                 &sequence.sampler_state);
 }
 
 void Engine::State::finish(Sequence& sequence, FinishReason reason, Error error) {

@@ -22,10 +22,14 @@ constexpr std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c
   return counter;
 }
 
+// What a random number is for: each has a stream of its own.
+enum class RandomStream : std::uint32_t { token = 0, xtc = 1 };
+
 // Uniform in [0, 1), a multiple of 2^-53.
-constexpr double uniform(std::uint64_t seed, std::uint64_t position) {
+constexpr double uniform(std::uint64_t seed, std::uint64_t position, RandomStream stream = RandomStream::token) {
   const std::array<std::uint32_t, 4> words =
-      philox4x32({static_cast<std::uint32_t>(position), static_cast<std::uint32_t>(position >> 32), 0, 0},
+      philox4x32({static_cast<std::uint32_t>(position), static_cast<std::uint32_t>(position >> 32),
+                  static_cast<std::uint32_t>(stream), 0},
                  {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
   const std::uint64_t bits = (std::uint64_t{words[1]} << 32 | words[0]) >> 11;
   return static_cast<double>(bits) * 0x1p-53;

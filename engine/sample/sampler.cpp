@@ -6,22 +6,15 @@
 #include <limits>
 #include <utility>
 
+#include "sample/penalties.h"
 #include "sample/random.h"
+#include "sample/temperature.h"
+#include "sample/truncation.h"
 
 namespace wisp::sample {
 namespace {
 
 constexpr float kLowest = -std::numeric_limits<float>::infinity();
-
-// Most likely first, the lower id first on a tie: a total order, so that no choice depends on a library's sort.
-bool likelier(const Candidate& x, const Candidate& y) {
-  return x.logit > y.logit || (x.logit == y.logit && x.id < y.id);
-}
-
-// An infinite logit would turn differences into NaN.
-Candidate make_candidate(float logit, std::size_t id) {
-  return {std::min(logit, std::numeric_limits<float>::max()), 0.0f, static_cast<TokenId>(id)};
-}
 
 void apply_mask(std::span<float> logits, std::span<const std::uint32_t> mask) {
   for (std::size_t id = 0; id < logits.size(); id += 32) {
@@ -35,80 +28,6 @@ void apply_mask(std::span<float> logits, std::span<const std::uint32_t> mask) {
   }
 }
 
-// All tokens that can be chosen, in id order.
-void collect_all(std::span<const float> logits, std::vector<Candidate>& out) {
-  for (std::size_t id = 0; id < logits.size(); ++id) {
-    if (logits[id] > kLowest) out.push_back(make_candidate(logits[id], id));  // false for NaN
-  }
-}
-
-// The k most likely tokens, sorted. Gathers what beats the k-th best seen so far and cuts back to k whenever the room
-// (twice k) is full, so it costs one pass over the logits and a few selections among 2k.
-void collect_top_k(std::span<const float> logits, std::size_t k, std::vector<Candidate>& out) {
-  constexpr std::size_t kLeastRoom = 256;
-  const std::size_t room = std::min(std::max(2 * k, kLeastRoom), logits.size());
-  const auto cut = [&] {
-    if (out.size() <= k) return;
-    std::nth_element(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(k - 1), out.end(), likelier);
-    out.resize(k);
-  };
-  float bar = kLowest;  // to be passed; an equal logit has a higher id than those it would have to beat
-  for (std::size_t id = 0; id < logits.size(); ++id) {
-    if (!(logits[id] > bar)) continue;
-    out.push_back(make_candidate(logits[id], id));
-    if (out.size() == room) {
-      cut();
-      if (out.size() == k) bar = out.back().logit;
-    }
-  }
-  cut();
-  std::sort(out.begin(), out.end(), likelier);
-}
-
-// Sets the weights to softmax(logits / temperature) times their sum, which is returned.
-double weigh(std::span<Candidate> candidates, float highest, float temperature) {
-  double total = 0.0;
-  for (Candidate& candidate : candidates) {
-    candidate.weight = std::exp((candidate.logit - highest) / temperature);
-    total += static_cast<double>(candidate.weight);
-  }
-  return total;
-}
-
-// Keeps the fewest most likely candidates whose weights reach `enough`, sorted; all of them when they never do. Sorts
-// no further than it must: mass sits in few tokens, and a whole vocabulary is slow to sort.
-void keep_top_mass(double enough, std::vector<Candidate>& candidates) {
-  constexpr std::size_t kFirstChunk = 64, kGrowth = 4;
-  double mass = 0.0;
-  std::size_t sorted = 0;
-  for (std::size_t chunk = kFirstChunk; sorted < candidates.size(); chunk *= kGrowth) {
-    const std::size_t end = std::min(sorted + chunk, candidates.size());
-    const auto at = [&](std::size_t i) { return candidates.begin() + static_cast<std::ptrdiff_t>(i); };
-    if (end < candidates.size()) std::nth_element(at(sorted), at(end - 1), candidates.end(), likelier);
-    std::sort(at(sorted), at(end), likelier);
-    for (; sorted < end; ++sorted) {
-      mass += static_cast<double>(candidates[sorted].weight);
-      if (mass < enough) continue;
-      candidates.resize(sorted + 1);
-      return;
-    }
-  }
-}
-
-// The candidate in whose share of the weights the fraction `at` of the total falls.
-TokenId draw(std::span<const Candidate> candidates, double total, double at) {
-  const double target = at * total;
-  double reached = 0.0;
-  TokenId chosen = -1;
-  for (const Candidate& candidate : candidates) {
-    if (!(candidate.weight > 0.0f)) continue;
-    chosen = candidate.id;
-    reached += static_cast<double>(candidate.weight);
-    if (reached > target) break;  // may never be when `target` was rounded up to the total: the last one then
-  }
-  return chosen;
-}
-
 std::unexpected<Error> nothing_to_choose(std::span<const float> logits) {
   if (std::ranges::any_of(logits, [](float logit) { return std::isnan(logit); })) {
     return fail(Code::invalid_file, "the model computed no usable logit, only NaN: its file is damaged or unsuitable");
@@ -116,73 +35,177 @@ std::unexpected<Error> nothing_to_choose(std::span<const float> logits) {
   return fail(Code::invalid_argument, "all {} tokens are banned, by logit bias or by a constraint", logits.size());
 }
 
+// Works on the logits of the whole vocabulary as long as nothing was dropped.
+bool is_penalty(SamplerKind kind) { return kind == SamplerKind::penalties || kind == SamplerKind::dry; }
+
+// Leaves the most likely token where it is.
+bool keeps_the_best(SamplerKind kind) {
+  return !is_penalty(kind) && kind != SamplerKind::typical_p && kind != SamplerKind::xtc;
+}
+
 }  // namespace
 
-SamplerScratch::SamplerScratch(std::size_t n_vocab) : n_seen_(n_vocab, 0) { candidates_.reserve(n_vocab); }
+SamplerScratch::SamplerScratch(std::size_t n_vocab) : n_seen_(n_vocab, 0) { candidates_.list.reserve(n_vocab); }
 
-Sampler::Sampler(SamplingParams params, std::size_t n_vocab) : params_(std::move(params)), n_vocab_(n_vocab) {}
+TokenId SamplerScratch::keep_only(TokenId token) {
+  candidates_.list.assign(1, {0.0f, 1.0f, token});
+  candidates_.highest = 0.0f;
+  total_ = 1.0;
+  return token;
+}
+
+// ---- setting up ----
+
+Sampler::Sampler(SamplingParams params, std::size_t n_vocab) : params_(std::move(params)), n_vocab_(n_vocab) {
+  set_up_chain();
+}
 
 Result<Sampler> Sampler::create(SamplingParams params, std::size_t n_vocab) {
   WISP_CHECK(validate(params, n_vocab));
   return Sampler(std::move(params), n_vocab);
 }
 
+bool Sampler::does_something(SamplerKind kind) const {
+  switch (kind) {
+    case SamplerKind::penalties: return params_.penalizes();
+    case SamplerKind::dry: return params_.uses_dry();
+    case SamplerKind::top_n_sigma: return params_.top_n_sigma > 0.0f;
+    case SamplerKind::top_k: return params_.top_k > 0 && static_cast<std::size_t>(params_.top_k) < n_vocab_;
+    case SamplerKind::typical_p: return params_.typical_p < 1.0f;
+    case SamplerKind::top_p: return params_.top_p < 1.0f;
+    case SamplerKind::min_p: return params_.min_p > 0.0f;
+    case SamplerKind::xtc: return params_.xtc_probability > 0.0f;
+    case SamplerKind::temperature: return params_.temperature != 1.0f || params_.dynatemp_range > 0.0f;
+  }
+  return false;
+}
+
+void Sampler::set_up_chain() {
+  const auto is_named = [&](SamplerKind kind) {
+    return std::ranges::find(params_.samplers, kind) != params_.samplers.end();
+  };
+  const SamplingParams off{.temperature = 1.0f, .top_k = 0, .top_p = 1.0f, .min_p = 0.0f};
+  const auto turn_off = [&](SamplerKind kind, auto... fields) {
+    if (!is_named(kind)) ((params_.*fields = off.*fields), ...);
+  };
+  using P = SamplingParams;
+  turn_off(SamplerKind::penalties, &P::repeat_penalty, &P::frequency_penalty, &P::presence_penalty);
+  turn_off(SamplerKind::dry, &P::dry_multiplier);
+  turn_off(SamplerKind::top_n_sigma, &P::top_n_sigma);
+  turn_off(SamplerKind::top_k, &P::top_k);
+  turn_off(SamplerKind::typical_p, &P::typical_p);
+  turn_off(SamplerKind::top_p, &P::top_p);
+  turn_off(SamplerKind::min_p, &P::min_p);
+  turn_off(SamplerKind::xtc, &P::xtc_probability);
+  if (params_.greedy()) {
+    params_.mirostat = false;
+    params_.dynatemp_range = 0.0f;
+  } else {
+    turn_off(SamplerKind::temperature, &P::temperature, &P::dynatemp_range);
+  }
+
+  for (const SamplerKind kind : params_.samplers) {
+    const bool replaced = params_.mirostat && !is_penalty(kind) && kind != SamplerKind::temperature;
+    if (does_something(kind) && !replaced) chain_.push_back(kind);
+  }
+  if (params_.greedy()) {
+    std::erase(chain_, SamplerKind::temperature);
+    while (!chain_.empty() && keeps_the_best(chain_.back())) chain_.pop_back();
+  }
+  if (params_.uses_dry()) breakers_ = DryBreakers(std::exchange(params_.dry_breakers, {}));
+
+  using enum SamplerKind;
+  constexpr std::array kPlain = {penalties, top_k, top_p, min_p, temperature};
+  const auto place = [&](SamplerKind kind) { return std::ranges::find(kPlain, kind) - kPlain.begin(); };
+  plain_ =
+      std::ranges::all_of(chain_, [&](SamplerKind kind) { return std::ranges::find(kPlain, kind) != kPlain.end(); }) &&
+      std::ranges::is_sorted(chain_, {}, place) && params_.dynatemp_range == 0.0f && !params_.mirostat;
+}
+
+// ---- one token ----
+
 void Sampler::apply_bias(std::span<float> logits) const {
   for (const auto& [token, bias] : params_.logit_bias) logits[static_cast<std::size_t>(token)] += bias;
 }
 
-void Sampler::apply_penalties(std::span<float> logits, std::span<const TokenId> history,
-                              std::span<std::uint32_t> n_seen) const {
-  const auto last_n = params_.penalty_last_n < 0 ? history.size() : static_cast<std::size_t>(params_.penalty_last_n);
-  const std::span<const TokenId> window = history.last(std::min(last_n, history.size()));
-  const auto known = [&](TokenId token) { return token >= 0 && static_cast<std::size_t>(token) < logits.size(); };
-  for (const TokenId token : window) {
-    if (known(token)) ++n_seen[static_cast<std::size_t>(token)];
-  }
-  for (const TokenId token : window) {
-    if (!known(token)) continue;
-    const std::uint32_t times = std::exchange(n_seen[static_cast<std::size_t>(token)], 0);
-    if (times == 0) continue;  // a repetition: done, and cleared for the next call
-    float& logit = logits[static_cast<std::size_t>(token)];
-    logit = logit > 0.0f ? logit / params_.repeat_penalty : logit * params_.repeat_penalty;
-    logit -= static_cast<float>(times) * params_.frequency_penalty + params_.presence_penalty;
+void Sampler::apply(SamplerKind kind, std::span<const TokenId> history, std::uint64_t position,
+                    SamplerScratch& scratch) const {
+  Candidates& candidates = scratch.candidates_;
+  const std::span<std::uint32_t> by_token = std::span(scratch.n_seen_).first(n_vocab_);
+  switch (kind) {
+    case SamplerKind::penalties: return apply_penalties(params_, history, candidates, by_token);
+    case SamplerKind::dry: return apply_dry(params_, breakers_, history, candidates, by_token, scratch.dry_);
+    case SamplerKind::top_n_sigma: return keep_top_n_sigma(candidates, params_.top_n_sigma);
+    case SamplerKind::top_k: return keep_top_k(candidates, static_cast<std::size_t>(params_.top_k));
+    case SamplerKind::typical_p: return keep_typical(candidates, params_.typical_p);
+    case SamplerKind::top_p: return keep_top_p(candidates, params_.top_p, 0.0f);
+    case SamplerKind::min_p: return keep_min_p(candidates, params_.min_p);
+    case SamplerKind::xtc:
+      if (uniform(params_.seed, position, RandomStream::xtc) < static_cast<double>(params_.xtc_probability)) {
+        exclude_top_choices(candidates, params_.xtc_threshold);
+      }
+      return;
+    case SamplerKind::temperature: {
+      const float range = params_.dynatemp_range;
+      return apply_temperature(candidates, range > 0.0f ? dynamic_temperature(candidates, params_.temperature, range,
+                                                                              params_.dynatemp_exponent)
+                                                        : params_.temperature);
+    }
   }
 }
 
 Result<TokenId> Sampler::sample(std::span<float> logits, std::span<const TokenId> history, std::uint64_t position,
-                                SamplerScratch& scratch, std::span<const std::uint32_t> mask) const {
+                                SamplerScratch& scratch, std::span<const std::uint32_t> mask,
+                                SamplerState* state) const {
   if (logits.size() != n_vocab_ || scratch.n_seen_.size() < n_vocab_) {
     return fail(Code::internal, "{} logits and room for {} given to a sampler of {} tokens", logits.size(),
                 scratch.n_seen_.size(), n_vocab_);
   }
   if (!mask.empty()) apply_mask(logits, mask);
   apply_bias(logits);
-  if (params_.penalizes()) apply_penalties(logits, history, scratch.n_seen_);
+  const std::span<std::uint32_t> by_token = std::span(scratch.n_seen_).first(n_vocab_);
+  auto next = chain_.begin();
+  for (; next != chain_.end() && is_penalty(*next); ++next) {
+    if (*next == SamplerKind::penalties) {
+      apply_penalties(params_, history, logits, by_token);
+    } else {
+      apply_dry(params_, breakers_, history, logits, by_token, scratch.dry_);
+    }
+  }
 
-  const TokenId best = argmax(logits);
-  if (best < 0) return nothing_to_choose(logits);
-  if (params_.greedy()) return best;
-
-  std::vector<Candidate>& candidates = scratch.candidates_;
-  candidates.clear();
-  const float highest = make_candidate(logits[static_cast<std::size_t>(best)], 0).logit;
-  const auto top_k = static_cast<std::size_t>(std::max(params_.top_k, 0));
-  if (top_k > 0 && top_k < n_vocab_) {
-    collect_top_k(logits, top_k, candidates);
+  Candidates& candidates = scratch.candidates_;
+  if (next == chain_.end() && params_.greedy()) {
+    const TokenId best = argmax(logits);
+    if (best < 0) return nothing_to_choose(logits);
+    return scratch.keep_only(best);
+  }
+  if (next != chain_.end() && *next == SamplerKind::top_k) {
+    candidates.collect_top(logits, static_cast<std::size_t>(params_.top_k));
+    ++next;
   } else {
-    collect_all(logits, candidates);
+    candidates.collect(logits);
   }
-  // Top-p and min-p each keep a start of the sorted candidates, so their order is free once the mass that top-p speaks
-  // of is known; min-p first leaves less to sort.
-  const bool use_top_p = params_.top_p < 1.0f;
-  const double mass = use_top_p ? weigh(candidates, highest, 1.0f) : 0.0;
-  if (params_.min_p > 0.0f) {
-    const float least = highest + std::log(params_.min_p);
-    std::erase_if(candidates, [least](const Candidate& candidate) { return candidate.logit < least; });
+  if (candidates.list.empty()) return nothing_to_choose(logits);
+  for (; next != chain_.end(); ++next) {
+    if (*next == SamplerKind::top_p && next + 1 != chain_.end() && *(next + 1) == SamplerKind::min_p) {
+      keep_top_p(candidates, params_.top_p, params_.min_p);
+      ++next;
+    } else {
+      apply(*next, history, position, scratch);
+    }
   }
-  if (use_top_p) keep_top_mass(static_cast<double>(params_.top_p) * mass, candidates);
-  const double total = weigh(candidates, highest, params_.temperature);
-  return draw(candidates, total, uniform(params_.seed, position));
+
+  if (params_.greedy()) {
+    return scratch.keep_only(std::ranges::min_element(candidates.list, likelier)->id);
+  }
+  SamplerState anew;
+  SamplerState& remembered = state != nullptr ? *state : anew;
+  if (params_.mirostat) keep_unsurprising(params_, remembered, candidates);
+  scratch.total_ = weigh(candidates);
+  const Candidate* const chosen = draw(candidates.list, scratch.total_, uniform(params_.seed, position));
+  if (chosen == nullptr) return nothing_to_choose(logits);
+  if (params_.mirostat) observe(params_, *chosen, scratch.total_, remembered);
+  return chosen->id;
 }
 
 TokenId argmax(std::span<const float> logits) {
