@@ -9,6 +9,7 @@ namespace wisp::cli {
 void add_run(CLI::App& app, int& exit_code);
 void add_chat(CLI::App& app, int& exit_code);
 void add_logits(CLI::App& app, int& exit_code);
+void add_embed(CLI::App& app, int& exit_code);
 void add_perplexity(CLI::App& app, int& exit_code);
 void add_bench(CLI::App& app, int& exit_code);
 void add_fit(CLI::App& app, int& exit_code);

@@ -37,6 +37,7 @@ int run_command(int argc, char** argv) {
   cli::add_template(app, exit_code);
   cli::add_grammar(app, exit_code);
   cli::add_logits(app, exit_code);
+  cli::add_embed(app, exit_code);
   cli::add_perplexity(app, exit_code);
   cli::add_bench(app, exit_code);
   cli::add_fit(app, exit_code);

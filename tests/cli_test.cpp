@@ -63,8 +63,8 @@ TEST(CliUsage, MistakesInTheCommandLineEndWith2AndSayNothingOnStdout) {
 TEST(CliUsage, EveryHelpTeachesWithAnExample) {
   const CommandOutcome top = run_wisp({"--help"});
   EXPECT_EQ(top.exit_code, 0);
-  for (const char* command : {"run", "chat", "inspect", "tokenize", "detokenize", "template", "logits", "perplexity",
-                              "bench", "fit", "doctor"}) {
+  for (const char* command : {"run", "chat", "inspect", "tokenize", "detokenize", "template", "logits", "embed",
+                              "perplexity", "bench", "fit", "doctor"}) {
     EXPECT_NE(top.out.find(command), std::string::npos) << command;
     const CommandOutcome help = run_wisp({command, "--help"});
     EXPECT_EQ(help.exit_code, 0) << command;

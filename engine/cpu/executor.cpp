@@ -87,7 +87,7 @@ class CpuExecutor final : public graph::Executor {
         if (trace_) trace_(static_cast<int>(i), begin, end);
       }
     }
-    const std::size_t n = std::size_t{context.logit_rows} * plan.graph->vocabulary;
+    const std::size_t n = std::size_t{context.logit_rows} * graph::output_width(*plan.graph);
     return std::span<const float>(n == 0 ? nullptr : context.value(plan.graph->logits), n);
   }
 

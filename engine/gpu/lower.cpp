@@ -157,6 +157,7 @@ Status Lowering::lower(const graph::KvWriteOp& op) {
 
 // ---- behind the last op ----
 Status Lowering::choose_tokens() {
+  if (graph_.output != graph::Output::logits) return {};
   next_scratch_ = scratch_at_;
   const std::uint32_t vocabulary = graph_.vocabulary;
   const std::uint32_t parts = div_up(vocabulary, kArgmaxPart);

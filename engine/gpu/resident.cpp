@@ -272,15 +272,15 @@ void Resident::read(BufferId buffer, std::uint64_t offset, std::span<std::byte> 
 }
 
 void Resident::read_logits(const graph::Plan& plan, std::span<const std::uint32_t> rows, Flying& step) {
-  const std::size_t vocabulary = plan.graph->vocabulary;
+  const std::size_t width = graph::output_width(*plan.graph);
   const std::uint64_t values = align_up<std::uint64_t>(weights_.vectors().size(), 64) * 4;
   const std::uint64_t logits = values + plan.offsets[static_cast<std::size_t>(plan.graph->logits)];
-  step.logits.resize(rows.size() * vocabulary);
+  step.logits.resize(rows.size() * width);
   for (std::size_t begin = 0, end = 0; begin < rows.size(); begin = end) {
     // Rows one after another are one read.
     for (end = begin + 1; end < rows.size() && rows[end] == rows[end - 1] + 1;) ++end;
-    read(arena_.buffer, logits + std::uint64_t{rows[begin]} * vocabulary * sizeof(float),
-         std::as_writable_bytes(std::span(step.logits).subspan(begin * vocabulary, (end - begin) * vocabulary)), step);
+    read(arena_.buffer, logits + std::uint64_t{rows[begin]} * width * sizeof(float),
+         std::as_writable_bytes(std::span(step.logits).subspan(begin * width, (end - begin) * width)), step);
   }
 }
 

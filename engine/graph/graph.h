@@ -161,6 +161,12 @@ struct KvLayout {
   std::vector<KvLayer> layers;
 };
 
+// What a step gives for each row that wants it.
+enum class Output : std::uint8_t {
+  logits,  // of the token after it
+  hidden,  // the state behind the final norm, which the output matrix would read: what embeddings are made of
+};
+
 struct Graph {
   std::vector<Op> ops;
   std::vector<int> op_layer;  // per op: the block it belongs to, or -1; for counters and traces
@@ -168,9 +174,16 @@ struct Graph {
   WeightTable weights;
   std::vector<RopeSpec> ropes;
   KvLayout kv;
-  ValueId logits = kNoValue;  // [logits rows, vocabulary]
+  ValueId logits = kNoValue;  // [logits rows, vocabulary], or, as `output` says, [logits rows, d_model]
+  ValueId hidden = kNoValue;  // [logits rows, d_model], until passes have been over it
+  Output output = Output::logits;
   std::uint32_t vocabulary = 0;
 };
+
+// Elements of a row of the output.
+inline std::uint32_t output_width(const Graph& graph) {
+  return graph.logits == kNoValue ? 0 : graph.values[static_cast<std::size_t>(graph.logits)].width;
+}
 
 // "matmul", "attention", "norm+matmul(qkv)", ...: for traces, counters and `wisp doctor`.
 std::string op_name(const Op& op);

@@ -296,6 +296,7 @@ void GraphBuilder::output(ValueId in, float softcap) {
   const ValueId selected = new_value("selected", width(in));
   emit(graph::SelectRowsOp{in, selected});
   const ValueId normed = norm(selected, "output_norm");
+  graph_.hidden = normed;
   const bool tied = file_.find("output.weight") == nullptr;
   const Slice slice{tied ? "token_embd.weight" : "output.weight", 0, hyper_.vocabulary};
   graph_.logits = project(normed, "logits", slice, hyper_.vocabulary);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "graph/hidden_output.h"
 #include "graph/passes.h"
 #include "runtime/engine_state.h"
 #include "runtime/kv_setup.h"
@@ -87,6 +88,7 @@ Result<std::unique_ptr<Engine>> Engine::create(gguf::File file, graph::Graph gra
                                                EngineOptions options, std::unique_ptr<graph::Executor> executor,
                                                const graph::LoadProgress& progress) {
   WISP_CHECK(complete(options));
+  if (options.output == graph::Output::hidden) WISP_CHECK(graph::cut_to_hidden(graph));
   WISP_CHECK(graph::fuse(graph, options.passes_off));
   const std::uint32_t longest = options.context.window ? kEndlessPositions : context;
   WISP_TRY(kv::KvConfig config, make_kv_config(graph.kv, longest, options));
@@ -137,6 +139,9 @@ Status Engine::State::check_queue(std::size_t prompt_tokens) const {
 
 Result<std::unique_ptr<Sequence>> Engine::State::make_sequence(Request request, std::vector<TokenId> tokens) {
   WISP_CHECK(check_prompt(tokens));
+  if (graph->output != graph::Output::logits && request.max_new_tokens != 0) {
+    return fail(Code::invalid_argument, "this engine gives embeddings and makes no tokens: ask for 0 of them");
+  }
   if (!request.stop.empty() && options.tokenizer == nullptr) {
     return fail(Code::invalid_argument, "stop strings need a tokenizer, and this engine has none");
   }

@@ -37,6 +37,9 @@ namespace wisp::runtime {
 struct EngineOptions {
   model::ContextOptions context = {};
   graph::KvType kv_type = graph::KvType::f16;
+  // hidden: for embeddings. Request::on_logits then gets hidden states [d_model] instead of logits, no token can be
+  // made, and the output matrix is not loaded.
+  graph::Output output = graph::Output::logits;
 
   std::uint32_t row_budget = 512;     // rows of a step at most, all sequences together
   std::uint32_t max_sequences = 8;    // running at once; at most row_budget

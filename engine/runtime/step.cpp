@@ -146,9 +146,9 @@ Status Engine::State::check_output(const StepInFlight& step) const {
     rows += pick.logit_rows;
     tokens += pick.samples ? 1 : 0;
   }
-  if (step.output.logits.size() < rows * graph->vocabulary || step.output.tokens.size() < tokens) {
+  if (step.output.logits.size() < rows * output_width(*graph) || step.output.tokens.size() < tokens) {
     return fail(Code::internal, "the backend gave {} logits for {} rows of {}, and {} tokens for {} samples",
-                step.output.logits.size(), rows, graph->vocabulary, step.output.tokens.size(), tokens);
+                step.output.logits.size(), rows, output_width(*graph), step.output.tokens.size(), tokens);
   }
   return {};
 }
@@ -225,7 +225,7 @@ void Engine::State::tell_picks(const StepInFlight& step) {
       consume(*sequence, pick, logits, token);
     }
     if (!step.outcome) continue;
-    logits += std::size_t{pick.logit_rows} * graph->vocabulary;
+    logits += std::size_t{pick.logit_rows} * output_width(*graph);
     if (pick.samples) ++token;
   }
 }
@@ -253,14 +253,15 @@ void Engine::State::consume(Sequence& sequence, const PickInFlight& pick, const 
   }
   if (sequence.cancelled || !pick.is_last) return;
   if (pick.drafts > 0) return verify(sequence, pick, logits);
-  const std::size_t before_last = pick.logit_rows == 0 ? 0 : std::size_t{pick.logit_rows - 1} * graph->vocabulary;
-  const std::span<const float> row(logits + before_last, pick.logit_rows == 0 ? 0 : graph->vocabulary);
+  const std::size_t before_last = pick.logit_rows == 0 ? 0 : std::size_t{pick.logit_rows - 1} * output_width(*graph);
+  const std::span<const float> row(logits + before_last, pick.logit_rows == 0 ? 0 : output_width(*graph));
   generate(sequence, row, pick.samples ? token : nullptr);
 }
 
 void Engine::State::deliver_scores(Sequence& sequence, std::uint32_t n, const float* logits) {
   for (std::uint32_t i = 0; i < n && !sequence.cancelled; ++i) {
-    sequence.request.on_logits(sequence.next_scored, {logits + std::size_t{i} * graph->vocabulary, graph->vocabulary});
+    sequence.request.on_logits(sequence.next_scored,
+                               {logits + std::size_t{i} * output_width(*graph), output_width(*graph)});
     sequence.next_scored += 1;
   }
 }
