@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "text/chat/message.h"
 #include "text/jinja/limits.h"
 #include "text/jinja/value.h"
 
@@ -16,11 +17,6 @@ namespace wisp::text {
 namespace jinja {
 struct Template;
 }
-
-struct ChatMessage {
-  std::string role;  // "system", "user", "assistant", "tool"
-  std::string content;
-};
 
 using TemplateLimits = jinja::Limits;
 

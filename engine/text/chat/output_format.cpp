@@ -1,0 +1,67 @@
+#include "text/chat/output_format.h"
+
+#include "base/format.h"
+#include "text/chat/json_scanner.h"
+
+namespace wisp::text {
+
+std::string_view payload_name(Payload payload) {
+  switch (payload) {
+    case Payload::none: return "none";
+    case Payload::json: return "json";
+    case Payload::arguments: return "arguments";
+    case Payload::tagged: return "tagged";
+    case Payload::python: return "python";
+    case Payload::gemma: return "gemma";
+  }
+  return "none";
+}
+
+namespace {
+
+std::string describe(const Pattern& pattern) {
+  std::string out;
+  for (const Piece& piece : pattern) {
+    switch (piece.kind) {
+      case Piece::Kind::literal: out += piece.text; break;
+      case Piece::Kind::optional: out += "(" + piece.text + ")?"; break;
+      case Piece::Kind::name: out += "{name}"; break;
+      case Piece::Kind::id: out += "{id}"; break;
+      case Piece::Kind::any: out += "{..}"; break;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string describe(const OutputFormat& format) {
+  std::string out;
+  const auto line = [&](std::string_view what, std::string_view text) {
+    out += fmt::format("{:<10} {}\n", what, json_string(text));
+  };
+  for (const ReasoningMarks& marks : format.reasoning) line("reasoning", marks.begin + " .. " + marks.end);
+  for (const std::string& mark : format.ignored) line("ignored", mark);
+  const CallFormat& calls = format.calls;
+  out += fmt::format("{:<10} {}{}\n", "calls", payload_name(calls.payload), calls.bare ? ", unmarked" : "");
+  if (!calls.section_begin.empty()) line("section", calls.section_begin + " .. " + calls.section_end);
+  for (const Pattern& head : calls.heads) line("head", describe(head));
+  if (calls.payload == Payload::tagged) {
+    line("argument", calls.argument_begin + "{key}" + calls.key_end + (calls.type_end.empty() ? "" : "{type}") +
+                         calls.type_end + "{value}" + calls.value_end + (calls.ends_with_key ? "{key}" : "") +
+                         calls.after_end_key);
+  }
+  for (const std::string& tail : calls.tails) line("tail", tail);
+  return out;
+}
+
+std::vector<std::string> call_triggers(const OutputFormat& format) {
+  std::vector<std::string> triggers;
+  if (!format.calls.section_begin.empty()) triggers.push_back(format.calls.section_begin);
+  for (const Pattern& head : format.calls.heads) {
+    if (!head.empty() && !head.front().text.empty()) triggers.push_back(head.front().text);
+  }
+  return triggers;
+}
+
+}  // namespace wisp::text
