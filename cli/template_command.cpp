@@ -3,15 +3,20 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "arguments.h"
 #include "base/result.h"
 #include "gguf/reader.h"
+#include "json.h"
 #include "output.h"
+#include "text/chat/chat_form.h"
+#include "text/chat/output_parser.h"
 #include "text/chat_template.h"
 #include "text/jinja/strftime.h"
+#include "text/vocabulary.h"
 
 namespace wisp::cli {
 namespace {
@@ -19,11 +24,13 @@ namespace {
 constexpr const char* kTemplateKey = "tokenizer.chat_template";
 
 struct TemplateOptions {
-  std::string model, jinja, variables, now;
+  std::string model, jinja, variables, messages, output, now;
+  std::string bos, eos;  // of the model, where there is one
+  bool show_format = false;
 };
 
 // The template's text, and what to call it in messages.
-Result<std::pair<std::string, std::string>> read_template(const TemplateOptions& options) {
+Result<std::pair<std::string, std::string>> read_template(TemplateOptions& options) {
   if (!options.jinja.empty()) {
     WISP_TRY(std::string source, read_text_file(options.jinja));
     return std::pair(std::move(source), options.jinja);
@@ -33,6 +40,16 @@ Result<std::pair<std::string, std::string>> read_template(const TemplateOptions&
     return fail(Code::not_found, "{}: this model has no chat template (no key '{}'); give one with --jinja FILE",
                 options.model, kTemplateKey);
   WISP_TRY(const std::string_view source, file.metadata.text(kTemplateKey));
+  // A vocabulary of an unknown kind is no reason to refuse its template.
+  if (auto vocabulary = text::read_vocabulary(file.metadata)) {
+    const auto text_of = [&](std::optional<TokenId> id) {
+      return id && static_cast<std::size_t>(*id) < vocabulary->tokens.size()
+                 ? vocabulary->tokens[static_cast<std::size_t>(*id)]
+                 : std::string();
+    };
+    options.bos = text_of(vocabulary->bos);
+    options.eos = text_of(vocabulary->eos);
+  }
   return std::pair(std::string(source), fmt::format("{}: {}", options.model, kTemplateKey));
 }
 
@@ -47,10 +64,12 @@ std::int64_t current_time() {
   return std::chrono::duration_cast<std::chrono::seconds>(now).count();
 }
 
-Status render_template(const TemplateOptions& options) {
-  if (options.jinja == "-" && options.variables == "-")
-    return fail(Code::invalid_argument, "--jinja and --vars cannot both read standard input");
-  WISP_TRY(const auto source, read_template(options));
+Result<std::int64_t> time_of(const TemplateOptions& options) {
+  if (options.now.empty()) return current_time();
+  return text::parse_iso_time(options.now);
+}
+
+Status render_variables(const TemplateOptions& options, const std::pair<std::string, std::string>& source) {
   auto parsed = text::ChatTemplate::parse(source.first);
   if (!parsed) return refuse(parsed.error(), source.second);
   WISP_TRY(const std::string json, read_text_file(options.variables));
@@ -58,19 +77,66 @@ Status render_template(const TemplateOptions& options) {
   if (!variables) return refuse(variables.error(), options.variables);
   if (!variables->is(text::jinja::Kind::dict))
     return fail(Code::invalid_file, "{}: the variables are one JSON object, {{\"name\": value}}", options.variables);
-  std::int64_t now = current_time();
-  if (!options.now.empty()) {
-    WISP_TRY(now, text::parse_iso_time(options.now));
-  }
+  WISP_TRY(const std::int64_t now, time_of(options));
   const auto rendered = parsed->render(*variables, now);
   if (!rendered) return refuse(rendered.error(), source.second);
   return print(*rendered);
 }
 
+Json message_json(const text::ParsedOutput& parsed) {
+  Json made = {{"role", "assistant"}, {"content", parsed.message.content}};
+  if (!parsed.message.reasoning.empty()) made["reasoning_content"] = parsed.message.reasoning;
+  for (const text::ToolCall& call : parsed.message.tool_calls) {
+    made["tool_calls"].push_back(
+        {{"id", call.id}, {"type", "function"}, {"function", {{"name", call.name}, {"arguments", call.arguments}}}});
+  }
+  if (!parsed.errors.empty()) made["errors"] = parsed.errors;
+  return made;
+}
+
+Status use_form(const TemplateOptions& options, const std::pair<std::string, std::string>& source) {
+  auto form = text::ChatForm::create(source.first, options.bos, options.eos);
+  if (!form) return refuse(form.error(), source.second);
+  if (options.show_format) return print(text::describe(form->format()));
+  text::ChatRequest request;
+  std::string prompt_end;
+  if (!options.messages.empty()) {
+    WISP_TRY(const std::string json, read_text_file(options.messages));
+    auto read = text::parse_chat_request(json);
+    if (!read) return refuse(read.error(), options.messages);
+    request = std::move(*read);
+    WISP_TRY(const std::int64_t now, time_of(options));
+    const auto prompt = form->render(request, now);
+    if (!prompt) return refuse(prompt.error(), source.second);
+    if (options.output.empty()) return print(prompt->text);
+    prompt_end = prompt->end;
+  }
+  WISP_TRY(const std::string output, read_text_file(options.output));
+  return print_json(message_json(text::parse_output(form->format(), request.tools, prompt_end, output)));
+}
+
+Status use_template(TemplateOptions& options) {
+  int from_stdin = 0;
+  for (const std::string& file : {options.jinja, options.variables, options.messages, options.output}) {
+    from_stdin += file == "-" ? 1 : 0;
+  }
+  if (from_stdin > 1)
+    return fail(Code::invalid_argument,
+                "only one of --jinja, --vars, --messages and --parse-output can read standard input");
+  const int tasks = (options.variables.empty() ? 0 : 1) + (options.show_format ? 1 : 0) +
+                    (options.messages.empty() && options.output.empty() ? 0 : 1);
+  if (tasks != 1) {
+    return fail(Code::invalid_argument,
+                "give one of --vars FILE, --messages FILE (with --parse-output FILE or without) and --show-format");
+  }
+  WISP_TRY(const auto source, read_template(options));
+  return options.variables.empty() ? use_form(options, source) : render_variables(options, source);
+}
+
 }  // namespace
 
 void add_template(CLI::App& app, int& exit_code) {
-  CLI::App* const command = app.add_subcommand("template", "Render a chat template with variables of your own");
+  CLI::App* const command = app.add_subcommand("template", "Render a chat template, read what its model answers");
   const auto options = std::make_shared<TemplateOptions>();
   CLI::Option_group* const source = command->add_option_group("Template", "which template (one of)");
   source->add_option("MODEL", options->model, "A GGUF file; only its metadata is read")
@@ -84,9 +150,22 @@ void add_template(CLI::App& app, int& exit_code) {
       ->add_option("--vars", options->variables,
                    "A file with one JSON object: its members are the variables (- for standard input).\n"
                    "Nothing else is defined")
-      ->required()
       ->check(refuse_empty)
       ->type_name("FILE");
+  command
+      ->add_option(
+          "--messages", options->messages,
+          "A file with a request as OpenAI's interface takes it, {\"messages\": [..], \"tools\": [..]}: it is\n"
+          "brought into the shape that the template wants (- for standard input)")
+      ->check(refuse_empty)
+      ->type_name("FILE");
+  command
+      ->add_option("--parse-output", options->output,
+                   "A file with what the model wrote: print it as a message with reasoning_content and tool_calls, in\n"
+                   "JSON. The tools of --messages give the types of arguments (- for standard input)")
+      ->check(refuse_empty)
+      ->type_name("FILE");
+  command->add_flag("--show-format", options->show_format, "Print how a model with this template writes its answers");
   command
       ->add_option("--now", options->now,
                    "The time that strftime_now shows: 2025-07-26 or 2025-07-26T12:00:00, in UTC [now]")
@@ -96,8 +175,10 @@ void add_template(CLI::App& app, int& exit_code) {
       "The rendered text goes to stdout as it is, without a line end added.\n"
       "Example:\n"
       "  echo '{\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}], \"add_generation_prompt\": true,\n"
-      "         \"bos_token\": \"<s>\", \"eos_token\": \"</s>\"}' | wisp template model.gguf --vars -");
-  command->callback([options, &exit_code] { exit_code = finish(render_template(*options)); });
+      "         \"bos_token\": \"<s>\", \"eos_token\": \"</s>\"}' | wisp template model.gguf --vars -\n"
+      "  wisp template model.gguf --messages request.json\n"
+      "  wisp template model.gguf --messages request.json --parse-output answer.txt");
+  command->callback([options, &exit_code] { exit_code = finish(use_template(*options)); });
 }
 
 }  // namespace wisp::cli

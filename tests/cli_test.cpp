@@ -95,19 +95,51 @@ TEST(CliUsage, OutputThatCannotBeWrittenIsNoCrash) {
   EXPECT_EQ(code, 0);
 }
 
-// Each example line of docs/cli.md, as it stands there.
+// Each example line of docs/cli.md and docs/tool-calls.md, as it stands there.
 TEST(CliUsage, TheExamplesOfTheManualRun) {
-  std::ifstream manual(test::source_dir() / "docs" / "cli.md");
   int n = 0;
-  for (std::string line; std::getline(manual, line);) {
-    if (line.rfind("$ ", 0) != 0) continue;
-    std::string script = line.substr(2);
-    script.replace(script.find("wisp "), 4, "'" WISP_COMMAND "'");
-    const int status = std::system(("cd '" WISP_SOURCE_DIR "' && " + script + " >/dev/null 2>&1").c_str());
-    EXPECT_EQ(status, 0) << line;
-    ++n;
+  for (const char* page : {"cli.md", "tool-calls.md"}) {
+    std::ifstream manual(test::source_dir() / "docs" / page);
+    for (std::string line; std::getline(manual, line);) {
+      if (line.rfind("$ ", 0) != 0) continue;
+      std::string script = line.substr(2);
+      script.replace(script.find("wisp "), 4, "'" WISP_COMMAND "'");
+      const int status = std::system(("cd '" WISP_SOURCE_DIR "' && " + script + " >/dev/null 2>&1").c_str());
+      EXPECT_EQ(status, 0) << line;
+      ++n;
+    }
   }
-  EXPECT_GT(n, 5);
+  EXPECT_GT(n, 8);
+}
+
+TEST(CliTemplate, ReadsRequestsAndAnswers) {
+  const TemporaryFolder folder;
+  std::ofstream(folder / "form.jinja")
+      << "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}{% for c in m.tool_calls or [] %}"
+         "<tool_call>\n{{ c.function | tojson }}\n</tool_call>{% endfor %}<|im_end|>\n{% endfor %}"
+         "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+  std::ofstream(folder / "request")
+      << R"({"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]})";
+  std::ofstream(folder / "answer")
+      << "<think>Hm.</think>So:\n<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1}}</tool_call>";
+  const CommandOutcome prompt =
+      run_wisp({"template", "--jinja", folder / "form.jinja", "--messages", folder / "request"});
+  EXPECT_EQ(prompt.exit_code, 0) << prompt.err;
+  EXPECT_EQ(prompt.out, "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n");
+  const CommandOutcome message = run_wisp({"template", "--jinja", folder / "form.jinja", "--messages",
+                                           folder / "request", "--parse-output", folder / "answer"});
+  EXPECT_EQ(message.exit_code, 0) << message.err;
+  for (const char* part :
+       {"\"content\": \"So:\"", "\"reasoning_content\": \"Hm.\"", "\"name\": \"f\"", R"({\"a\": 1})"}) {
+    EXPECT_NE(message.out.find(part), std::string::npos) << message.out;
+  }
+  const CommandOutcome format = run_wisp({"template", "--jinja", folder / "form.jinja", "--show-format"});
+  EXPECT_NE(format.out.find("<tool_call>"), std::string::npos) << format.out;
+  EXPECT_EQ(run_wisp({"template", "--jinja", folder / "form.jinja"}).exit_code, 2);
+  std::ofstream(folder / "bad") << R"({"messages": [{"content": "x"}]})";
+  const CommandOutcome refused = run_wisp({"template", "--jinja", folder / "form.jinja", "--messages", folder / "bad"});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_NE(refused.err.find("messages[0] has no role"), std::string::npos) << refused.err;
 }
 
 // ---- refusals ----

@@ -213,8 +213,11 @@ bool read_nested(std::string_view& text, std::string_view open, std::string_view
     if (first) list = key == "item" && properties == nullptr;
     out += first ? (list ? "[" : "{") : ", ";
     if (!list) out += json_string(key) + ": ";
-    if (!read_nested(text, open, close, list ? items : properties != nullptr ? properties->find(key) : nullptr, out,
-                     depth + 1)) {
+    if (!read_nested(text, open, close,
+                     list                    ? items
+                     : properties != nullptr ? properties->find(key)
+                                             : nullptr,
+                     out, depth + 1)) {
       return false;
     }
     if (!text.starts_with(close)) return false;

@@ -16,7 +16,8 @@ enum class ArgumentType : std::uint8_t { unknown, string, other };
 ArgumentType argument_type(const jinja::Value* schema);
 
 // The value that `text` spells: a string of type string is taken as it is; of another type it is JSON, or, where it is
-// none, a string; of an unknown type numbers, true, false, null, lists and objects are themselves, all else is a string.
+// none, a string; of an unknown type numbers, true, false, null, lists and objects are themselves, all else is a
+// string.
 std::string argument_json(std::string_view text, ArgumentType type);
 
 // [f(a=1, b='x'), g()] or f(a=1): calls in Python's words. Nothing where that is not what it is.

@@ -209,7 +209,8 @@ Result<Value> ChatForm::variables(const ChatRequest& request) const {
   made.set("bos_token", Value::string(bos_));
   made.set("eos_token", Value::string(eos_));
   // What Fireworks' template takes instead of tools.
-  const bool wants_text = source_.find("functions") != std::string::npos && source_.find("datetime") != std::string::npos;
+  const bool wants_text =
+      source_.find("functions") != std::string::npos && source_.find("datetime") != std::string::npos;
   if (!request.tools.empty() || wants_text) {
     Value tools = Value::list();
     for (const Tool& tool : request.tools) {
@@ -260,14 +261,14 @@ void ChatForm::look_at_messages() {
     if (!shows({{user}, {}, {}}, "wisp asks")) traits_.content_parts = false;
   }
   traits_.system_role = shows({{{"system", "wisp rules"}, user}, {}, {}}, "wisp rules");
-  const Tool tool{"wisp_tool",
-                  R"({"type": "function", "function": {"name": "wisp_tool", "description": "wisp explains",)"
-                  R"( "parameters": {"type": "object", "properties": {"wisp_a": {"type": "string", "description": "a"}},)"
-                  R"( "required": ["wisp_a"]}}})"};
+  const Tool tool{
+      "wisp_tool",
+      R"({"type": "function", "function": {"name": "wisp_tool", "description": "wisp explains",)"
+      R"( "parameters": {"type": "object", "properties": {"wisp_a": {"type": "string", "description": "a"}},)"
+      R"( "required": ["wisp_a"]}}})"};
   traits_.tools = shows({{user}, {tool}, {}}, "wisp_tool");
-  const ChatMessage call{.role = "assistant",
-                         .content = "",
-                         .tool_calls = {{"wispid001", "wisp_tool", R"({"wisp_a": "wisp va"})"}}};
+  const ChatMessage call{
+      .role = "assistant", .content = "", .tool_calls = {{"wispid001", "wisp_tool", R"({"wisp_a": "wisp va"})"}}};
   // An object that was printed as Python, or text that was quoted once more, is not what a model would write.
   for (const bool null : {false, true}) {
     for (const bool text : {false, true}) {

@@ -115,7 +115,8 @@ std::optional<Span> json_around(std::string_view text, std::initializer_list<std
     while (end < text.size() && !scanner.done() && !bad) bad = scanner.push(text[end++]) == JsonScanner::Event::bad;
     if (bad || !scanner.done()) continue;
     const std::string_view json = text.substr(at, end - at);
-    if (std::all_of(wanted.begin(), wanted.end(), [&](auto part) { return json.find(part) != std::string_view::npos; })) {
+    if (std::all_of(wanted.begin(), wanted.end(),
+                    [&](auto part) { return json.find(part) != std::string_view::npos; })) {
       return Span{at, end};
     }
   }
@@ -203,7 +204,8 @@ std::string part(const std::string& text, std::size_t begin, std::size_t end) {
 }
 
 // Arguments between tags. `one` and each call of `two` have two text arguments, `number` has a number.
-bool find_tags(const std::string& one, const std::optional<std::string>& two, const std::optional<std::string>& number, CallFormat& calls) {
+bool find_tags(const std::string& one, const std::optional<std::string>& two, const std::optional<std::string>& number,
+               CallFormat& calls) {
   const std::size_t a = one.find(kA), va = one.find(kValueA), b = one.find(kB, va), vb = one.find(kValueB);
   const std::size_t name = one.rfind(kName, a);
   if (name == std::string::npos || a == std::string::npos || va == std::string::npos || b == std::string::npos ||
@@ -334,7 +336,8 @@ bool find_calls(const Prober& prober, CallFormat& calls) {
     }
     std::string before = one->substr(0, name);
     if (between) {
-      if (const std::size_t at = between->find(kOtherId); at != std::string::npos) between->replace(at, kId.size(), kId);
+      if (const std::size_t at = between->find(kOtherId); at != std::string::npos)
+        between->replace(at, kId.size(), kId);
     }
     const Surroundings around = split(before, one->substr(json->end), between);
     surround(calls, around);
@@ -376,9 +379,11 @@ void find_reasoning(const Prober& prober, std::string_view source, OutputFormat&
     format.reasoning.push_back({std::string(begin), std::string(end)});
   };
   for (const Known& known : kKnown) {
-    const bool whole = source.find(known.begin) != std::string_view::npos || prober.asked().find(known.begin) != std::string::npos;
+    const bool whole =
+        source.find(known.begin) != std::string_view::npos || prober.asked().find(known.begin) != std::string::npos;
     const bool ends = source.find(known.end) != std::string_view::npos;
-    if (ends && (whole || known.begin.starts_with("<th") || known.begin.starts_with("<|open"))) add(known.begin, known.end);
+    if (ends && (whole || known.begin.starts_with("<th") || known.begin.starts_with("<|open")))
+      add(known.begin, known.end);
   }
   ChatMessage thinking{"assistant", std::string(kAnswer)};
   thinking.reasoning = kThought;
@@ -435,8 +440,9 @@ bool known_format(std::string_view source, OutputFormat& format) {
   CallFormat& calls = format.calls;
   if (has("<|channel|>") && has("<|message|>") && has("<|start|>")) {  // harmony
     format.reasoning = {{"<|channel|>analysis<|message|>", "<|end|>"}};
-    format.ignored = {"<|start|>assistant", "<|channel|>final", "<|channel|>commentary", "<|constrain|>json", "<|message|>",
-                      "<|end|>", "<|return|>"};
+    format.ignored = {"<|start|>assistant", "<|channel|>final", "<|channel|>commentary",
+                      "<|constrain|>json",  "<|message|>",      "<|end|>",
+                      "<|return|>"};
     calls.payload = Payload::arguments;
     for (const std::string_view begin :
          {"<|channel|>commentary to=functions.", "to=functions.", "<|channel|>analysis to=functions."}) {
@@ -469,7 +475,8 @@ bool known_format(std::string_view source, OutputFormat& format) {
   }
   if (has("<|open|>") && has("tools") && has("<|sep|>")) {  // Kimi K3
     format.reasoning = {{"<|open|>think<|sep|>", "<|close|>think<|sep|>"}};
-    format.ignored = {"<|open|>response<|sep|>", "<|close|>response<|sep|>", "<|close|>message<|sep|>", "<|end_of_msg|>"};
+    format.ignored = {"<|open|>response<|sep|>", "<|close|>response<|sep|>", "<|close|>message<|sep|>",
+                      "<|end_of_msg|>"};
     calls.payload = Payload::tagged;
     calls.section_begin = "<|open|>tools<|sep|>";
     calls.section_end = "<|close|>tools<|sep|>";

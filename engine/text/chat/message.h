@@ -15,9 +15,9 @@ struct ToolCall {
 struct ChatMessage {
   std::string role;  // "system", "user", "assistant", "tool"
   std::string content;
-  std::string reasoning = {};                 // of an assistant: what it thought before `content`
-  std::vector<ToolCall> tool_calls = {};      // of an assistant
-  std::string tool_call_id = {}, name = {};   // of a tool: the call that it answers, and whose that was
+  std::string reasoning = {};                // of an assistant: what it thought before `content`
+  std::vector<ToolCall> tool_calls = {};     // of an assistant
+  std::string tool_call_id = {}, name = {};  // of a tool: the call that it answers, and whose that was
 };
 
 // A function that a model may call.

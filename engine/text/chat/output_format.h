@@ -44,7 +44,7 @@ struct CallFormat {
 
   // tagged: argument_begin KEY key_end [TYPE type_end] value value_end
   std::string argument_begin, key_end, type_end, value_end;
-  bool ends_with_key = false;   // value_end is followed by the key and `after_end_key`: </city>
+  bool ends_with_key = false;  // value_end is followed by the key and `after_end_key`: </city>
   std::string after_end_key;
   bool padded = false;      // a line end before and behind each value is not part of it
   std::string string_type;  // TYPE of strings

@@ -58,9 +58,9 @@ OutputParser::OutputParser(OutputFormat format, const std::vector<Tool>& tools, 
   for (const Tool& tool : tools) {
     const auto definition = jinja::parse_json(tool.definition);
     const Value* function = definition ? definition->find("function") : nullptr;
-    const Value* parameters = function != nullptr                   ? function->find("parameters")
+    const Value* parameters = function != nullptr                               ? function->find("parameters")
                               : definition && definition->is(jinja::Kind::dict) ? definition->find("parameters")
-                                                                    : nullptr;
+                                                                                : nullptr;
     schemas_.insert_or_assign(tool.name, parameters != nullptr ? *parameters : Value::dict());
   }
   const auto add = [&](std::string_view text, Action action, std::size_t index) {
@@ -183,7 +183,8 @@ bool OutputParser::step_content() {
     const Mark* best = nullptr;
     std::size_t length = 0;
     bool wait = false;
-    const bool start = fresh_ && std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), is_text_blank);
+    const bool start =
+        fresh_ && std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), is_text_blank);
     for (const Mark& mark : marks_) {
       if (!start && (mark.action == Action::reasoning_end ||
                      (mark.action == Action::reasoning && format_.reasoning[mark.index].only_at_start))) {
@@ -659,9 +660,9 @@ bool OutputParser::json_event(JsonScanner::Event event, char c) {
     return true;
   }
   const bool near = inner == call_depth_ || inner == call_depth_ + 1;
-  const bool names_arguments = calls.name_is_key ? json_key_ == name_ && inner == call_depth_
-                                                 : json_key_ == calls.arguments_key || json_key_ == "arguments" ||
-                                                       json_key_ == "parameters";
+  const bool names_arguments =
+      calls.name_is_key ? json_key_ == name_ && inner == call_depth_
+                        : json_key_ == calls.arguments_key || json_key_ == "arguments" || json_key_ == "parameters";
   if (event == Scan::begin && near && names_arguments && !have_arguments_ && (c == '{' || c == '"')) {
     in_arguments_ = have_arguments_ = true;
     arguments_are_text_ = c == '"';
@@ -677,7 +678,8 @@ bool OutputParser::json_event(JsonScanner::Event event, char c) {
   // Unmarked objects are calls once they have a known name and arguments; others once they have a name.
   const bool known = !calls.bare || schemas_.empty() || schemas_.contains(name_);
   const bool id_may_follow = !calls.id_key.empty() && id_.empty();
-  if (!begun_ && is_name(name_) && known && (have_arguments_ || (closes && !calls.bare)) && (!id_may_follow || closes)) {
+  if (!begun_ && is_name(name_) && known && (have_arguments_ || (closes && !calls.bare)) &&
+      (!id_may_follow || closes)) {
     const std::string early = call_arguments_;
     begin_call(std::move(id_), name_);
     call_arguments_.clear();
@@ -794,8 +796,10 @@ bool OutputParser::step_value() {
     // A line end in front of the value, and how it is quoted.
     std::string_view start = text;
     std::size_t padding = 0;
-    if (start.starts_with("\r\n")) padding = 2;
-    else if (start.starts_with('\n')) padding = 1;
+    if (start.starts_with("\r\n"))
+      padding = 2;
+    else if (start.starts_with('\n'))
+      padding = 1;
     if (start.empty() || (start == "\r" && !ending_)) return false;
     start.remove_prefix(padding);
     if (kCdata.starts_with(start.substr(0, kCdata.size())) && start.size() < kCdata.size() && !ending_) return false;

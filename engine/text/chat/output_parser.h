@@ -34,7 +34,7 @@ struct OutputEvent {
 };
 
 struct OutputOptions {
-  bool calls = true;       // else what looks like a call is content
+  bool calls = true;          // else what looks like a call is content
   std::uint64_t id_seed = 0;  // ids for formats that have none are made of this and the call's index
   std::size_t max_call_bytes = 4u << 20;
 };
@@ -99,7 +99,7 @@ class OutputParser {
   void add_arguments(std::string_view text);
   void end_call();
   void after_call();
-  bool give_up();                    // what was held is content
+  bool give_up();                        // what was held is content
   bool fail_call(std::string_view why);  // the call was begun
   bool json_event(JsonScanner::Event event, char c);
   void begin_value();

@@ -55,8 +55,7 @@ bool same_json(const std::string& a, const std::string& b) {
     if (value && value->is(jinja::Kind::dict)) {
       for (const auto& [key, member] : value->as_dict()->entries()) {
         std::string shown(jinja::type_name(member));
-        shown += member.is(jinja::Kind::string) ? std::string(member.as_text())
-                                                : fmt::format("{}", member.as_real());
+        shown += member.is(jinja::Kind::string) ? std::string(member.as_text()) : fmt::format("{}", member.as_real());
         members.emplace(std::string(key.as_text()), shown);
       }
     }
@@ -223,7 +222,12 @@ const std::vector<Case>& cases() {
        "",
        "",
        {{"get_weather", R"({"city": "Rome"})"}}},
-      {"meta-llama-Llama-3.1-8B-Instruct", "", "{\"name\": \"Ann\", \"age\": 3}", "{\"name\": \"Ann\", \"age\": 3}", "", {}},
+      {"meta-llama-Llama-3.1-8B-Instruct",
+       "",
+       "{\"name\": \"Ann\", \"age\": 3}",
+       "{\"name\": \"Ann\", \"age\": 3}",
+       "",
+       {}},
       {"meta-llama-Llama-3.1-8B-Instruct",
        "",
        "<|python_tag|>{\"type\": \"function\", \"name\": \"get_weather\", \"parameters\": {}}",
@@ -290,7 +294,8 @@ TEST(ToolCalls, OutputsOfModelsAreRead) {
   const std::vector<Tool> tools = {weather_tool(), add_tool()};
   for (const Case& one : cases()) {
     SCOPED_TRACE(std::string(one.form) + ": " + one.text);
-    const auto form = ChatForm::create(read_text(*data / "templates" / (std::string(one.form) + ".jinja")), "<s>", "</s>");
+    const auto form =
+        ChatForm::create(read_text(*data / "templates" / (std::string(one.form) + ".jinja")), "<s>", "</s>");
     ASSERT_TRUE(form);
     ChatMessage wanted{"assistant", one.content, one.reasoning};
     for (const auto& [name, arguments] : one.calls) wanted.tool_calls.push_back({"", name, arguments});
@@ -307,7 +312,8 @@ TEST(ToolCalls, HarmonysChannels) {
   const auto form = ChatForm::create(kHarmony, "", "");
   ASSERT_TRUE(form);
   const std::string text =
-      "<|channel|>analysis<|message|>Need the tool.<|end|><|start|>assistant<|channel|>commentary to=functions.get_weather "
+      "<|channel|>analysis<|message|>Need the tool.<|end|><|start|>assistant<|channel|>commentary "
+      "to=functions.get_weather "
       "<|constrain|>json<|message|>{\"city\": \"Rome\"}<|call|>";
   const ParsedOutput parsed = parse_output(form->format(), {}, "<|start|>assistant", text);
   expect_same(parsed.message, {"assistant", "", "Need the tool.", {{"", "get_weather", R"({"city": "Rome"})"}}});
@@ -335,9 +341,10 @@ TEST(ToolCalls, RequestsAreReadAndRefusedByPath) {
   EXPECT_NE(refused(R"({"messages": [{"content": "x"}]})").find("messages[0] has no role"), std::string::npos);
   EXPECT_NE(refused(R"({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]})").find("image_url"),
             std::string::npos);
-  EXPECT_NE(refused(R"({"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "x"}}]}]})")
-                .find("messages[0].tool_calls[0].function.arguments"),
-            std::string::npos);
+  EXPECT_NE(
+      refused(R"({"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "x"}}]}]})")
+          .find("messages[0].tool_calls[0].function.arguments"),
+      std::string::npos);
 }
 
 // Whatever a model writes: no crash, the same from any pieces, and nothing but whole characters in an event.
@@ -348,7 +355,8 @@ TEST(ToolCallsFuzz, MutatedOutputsGiveTheSameFromAnyPieces) {
   std::mt19937 random(20260801);
   const int rounds = test::full_run() ? 2'000 : 60;
   for (const Case& one : cases()) {
-    const auto form = ChatForm::create(read_text(*data / "templates" / (std::string(one.form) + ".jinja")), "<s>", "</s>");
+    const auto form =
+        ChatForm::create(read_text(*data / "templates" / (std::string(one.form) + ".jinja")), "<s>", "</s>");
     ASSERT_TRUE(form);
     for (int i = 0; i < rounds; ++i) {
       std::string text = one.text;

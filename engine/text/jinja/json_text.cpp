@@ -66,7 +66,9 @@ class JsonWriter {
       case Kind::real: out_ += json_number(value); break;
       case Kind::string: WISP_CHECK(write_string(value.as_text())); break;
       case Kind::list:
-      case Kind::tuple: return write_items(value.items());
+      case Kind::tuple:
+      case Kind::generator:  // Python refuses these, and templates that were only ever run elsewhere hold them
+        return write_items(value.items());
       case Kind::dict: return write_entries(*value.as_dict());
       default: return fail(Code::invalid_argument, "Object of type {} is not JSON serializable", type_name(value));
     }

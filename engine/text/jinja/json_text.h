@@ -18,7 +18,7 @@ struct JsonStyle {
   bool sort_keys = false;
 };
 
-// Fails for what JSON has no form for: undefined, ranges, generators, namespaces, functions.
+// Fails for what JSON has no form for: undefined, ranges, namespaces, functions.
 Result<std::string> to_json(Context& context, const Value& value, const JsonStyle& style);
 
 }  // namespace wisp::text::jinja
