@@ -239,6 +239,27 @@ TEST(ConstraintTest, CountsMatterNearTheirBounds) {
   EXPECT_TRUE(allows(c, mark));
 }
 
+// Words of several letters near the bounds of a count, against an automaton that takes no two states for alike.
+TEST(ConstraintTest, CountsMatterForEveryTokenNearTheirBounds) {
+  const std::string source = "root ::= [a-z ]{60,120} \"!\"";
+  Constraint c = constraint(source);
+  Automaton plain(expect_value(compile_machine(Notation::gbnf, source)), 0x7FFF);
+  StateId state = expect_value(plain.start());
+  const TokenId a = tokens_of("a")[0];
+  for (int i = 0; i <= 120; ++i) {
+    for (TokenId id = 0; id < stories().vocabulary().size(); ++id) {
+      const std::string bytes = stories().token_bytes(id, false);
+      if (bytes.empty()) continue;
+      StateId to = state;
+      for (const char b : bytes) to = plain.next(to, static_cast<std::uint8_t>(b));
+      ASSERT_EQ(allows(c, id), to != kDeadState) << i << " '" << bytes << "'";
+    }
+    if (i == 120) break;
+    ASSERT_TRUE(c.accept(a));
+    state = plain.next(state, 'a');
+  }
+}
+
 TEST(ConstraintTest, WhatIsRememberedIsBounded) {
   // Each depth is a state of its own.
   const auto grammar = compiled("root ::= \"(\" [0-9]* root \")\" | \"x\"");
