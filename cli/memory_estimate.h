@@ -1,8 +1,9 @@
-// What a model will take, from its header alone.
+// What a model will take with the options of a command, from its header alone (api/memory_estimate.h).
 #pragma once
 
 #include <cstdint>
 
+#include "api/memory_estimate.h"
 #include "base/result.h"
 #include "gguf/reader.h"
 #include "model_options.h"
@@ -10,19 +11,9 @@
 
 namespace wisp::cli {
 
-struct MemoryEstimate {
-  std::uint64_t weights = 0;
-  std::uint64_t kv = 0;  // every sequence as long as the context
-  std::uint64_t activations = 0;
-  std::uint64_t vocabulary = 0;  // texts, merges and indices, where text is needed
-  std::uint64_t in_place = 0;  // read in the mapped file as needed; the system may drop these pages, so not in total()
-  std::uint32_t context = 0;   // positions of a sequence
-
-  [[nodiscard]] std::uint64_t total() const { return weights + kv + activations + vocabulary; }
-};
+using api::MemoryEstimate;
 
 // `engine` says rows, sequences and logits rows; its other fields come from `options` as load_model() would fill them.
-// Reads nothing beyond the header.
 Result<MemoryEstimate> estimate_memory(const gguf::File& file, const ModelOptions& options,
                                        const runtime::EngineOptions& engine);
 

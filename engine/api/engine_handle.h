@@ -1,0 +1,62 @@
+// A wisp_engine: an engine with its model, whose callbacks become events in a queue.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "api/event.h"
+#include "api/handle.h"
+#include "api/opened_model.h"
+#include "api/options.h"
+#include "api/turn_lock.h"
+#include "base/log.h"
+#include "gpu/device/device.h"
+#include "gpu/storage.h"
+#include "runtime/engine.h"
+
+namespace wisp::api {
+
+// The next device of an engine, on its way from a page.
+struct DeviceSlot {
+  std::unique_ptr<gpu::Device> device;
+  bool wanted = false;
+};
+
+}  // namespace wisp::api
+
+// Members below use those above until they are destroyed.
+struct wisp_engine : wisp::api::Tagged<wisp::api::Tag::engine> {
+  std::shared_ptr<const wisp::api::OpenedModel> model;
+  wisp::api::LogCallback log;
+  wisp::LogTarget log_target;
+  wisp::api::TurnLock turn;
+  std::deque<wisp::api::Event> events;
+  std::size_t event_bytes = 0;
+  bool runs_by_itself = false;                        // on a device
+  std::shared_ptr<wisp::api::DeviceSlot> slot;        // of a page's device
+  std::shared_ptr<wisp::gpu::MemoryStorage> storage;  // of a device
+  std::unique_ptr<wisp::runtime::Engine> engine;
+
+  void push(wisp::api::Event event);
+  // The oldest event, or none.
+  wisp::api::Event take();
+};
+
+namespace wisp::api {
+
+// Loads the model.
+Result<std::unique_ptr<wisp_engine>> make_engine(const wisp_model* model, const wisp_options* options);
+
+// Calls body(), which gives a Result or a Status, once it is the caller's turn with the engine.
+template <class Body>
+std::invoke_result_t<Body> with_turn(const wisp_engine* handle, Body&& body) {
+  auto* const engine = const_cast<wisp_engine*>(handle);
+  WISP_CHECK(check(engine, "the engine"));
+  if (engine->turn.is_mine()) return fail(Code::invalid_argument, "a callback called the engine that calls it");
+  const Turn turn(engine->turn);
+  const LogScope scope(engine->log_target);
+  return body();
+}
+
+}  // namespace wisp::api

@@ -1,0 +1,57 @@
+#include "api/event.h"
+
+using wisp::runtime::FinishReason;
+
+namespace wisp::api {
+namespace {
+
+static_assert(static_cast<int>(FinishReason::length) == WISP_FINISH_LENGTH);
+static_assert(static_cast<int>(FinishReason::end_token) == WISP_FINISH_END_TOKEN);
+static_assert(static_cast<int>(FinishReason::stop_string) == WISP_FINISH_STOP_STRING);
+static_assert(static_cast<int>(FinishReason::context) == WISP_FINISH_CONTEXT);
+static_assert(static_cast<int>(FinishReason::cancelled) == WISP_FINISH_CANCELLED);
+static_assert(static_cast<int>(FinishReason::error) == WISP_FINISH_ERROR);
+
+const Event& event_of(const wisp_event* event) {
+  static const Event kNone;
+  return is_valid(event) ? event->event : kNone;
+}
+
+}  // namespace
+}  // namespace wisp::api
+
+using wisp::api::event_of;
+
+extern "C" {
+
+wisp_event* wisp_event_create(void) { return wisp::api::create<wisp_event>(); }
+void wisp_event_destroy(wisp_event* event) { wisp::api::destroy(event); }
+
+wisp_kind wisp_event_kind(const wisp_event* event) { return event_of(event).kind; }
+uint64_t wisp_event_request(const wisp_event* event) { return event_of(event).request; }
+int32_t wisp_event_token(const wisp_event* event) { return event_of(event).token; }
+uint32_t wisp_event_position(const wisp_event* event) { return event_of(event).position; }
+const char* wisp_event_text(const wisp_event* event) { return event_of(event).text.c_str(); }
+size_t wisp_event_text_size(const wisp_event* event) { return event_of(event).text.size(); }
+const float* wisp_event_logits(const wisp_event* event) { return event_of(event).logits.as<float>().data(); }
+size_t wisp_event_logit_count(const wisp_event* event) { return event_of(event).logits.as<float>().size(); }
+wisp_finish_reason wisp_event_finish_reason(const wisp_event* event) { return event_of(event).reason; }
+wisp_status wisp_event_status(const wisp_event* event) { return event_of(event).status; }
+const char* wisp_event_message(const wisp_event* event) { return event_of(event).message.c_str(); }
+
+uint64_t wisp_event_figure(const wisp_event* event, wisp_figure figure) {
+  const wisp::runtime::RequestStats& stats = event_of(event).stats;
+  switch (static_cast<int>(figure)) {
+    case WISP_FIGURE_PROMPT_TOKENS: return stats.prompt_tokens;
+    case WISP_FIGURE_CACHED_TOKENS: return stats.cached_tokens;
+    case WISP_FIGURE_GENERATED_TOKENS: return stats.generated_tokens;
+    case WISP_FIGURE_PREEMPTIONS: return stats.preemptions;
+    case WISP_FIGURE_SUBMITTED_NS: return stats.submitted_ns;
+    case WISP_FIGURE_ADMITTED_NS: return stats.admitted_ns;
+    case WISP_FIGURE_FIRST_TOKEN_NS: return stats.first_token_ns;
+    case WISP_FIGURE_FINISHED_NS: return stats.finished_ns;
+    default: return 0;
+  }
+}
+
+}  // extern "C"

@@ -1,0 +1,47 @@
+// A wisp_model: one header, its vocabulary and its template, for any number of threads and engines.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "api/handle.h"
+#include "api/source.h"
+#include "gguf/reader.h"
+#include "text/chat_prompt.h"
+#include "text/tokenizer.h"
+
+namespace wisp::api {
+
+class OpenedModel {
+ public:
+  static Result<std::shared_ptr<const OpenedModel>> open(const wisp_source& source);
+
+  [[nodiscard]] const gguf::File& file() const { return file_; }
+  // One more file that reads the same bytes.
+  [[nodiscard]] gguf::File share_file() const;
+
+  // nullptr where the file holds none; the error where it holds one that cannot be used.
+  [[nodiscard]] Result<const text::Tokenizer*> tokenizer() const;
+  // The same where text is needed: then there has to be one.
+  [[nodiscard]] Result<const text::Tokenizer*> needed_tokenizer() const;
+
+  [[nodiscard]] bool has_template() const;
+  // `messages` as wisp_model_chat_prompt() takes them.
+  [[nodiscard]] Result<std::vector<TokenId>> chat_ids(std::string_view messages, bool start_answer) const;
+  [[nodiscard]] Result<std::string> chat_text(std::string_view messages, bool start_answer) const;
+
+ private:
+  OpenedModel() = default;
+  [[nodiscard]] Result<const text::ChatTemplate*> form() const;
+
+  gguf::File file_;
+  std::vector<std::shared_ptr<SharedBytes>> bytes_;  // of file_.sources
+  Result<std::unique_ptr<text::Tokenizer>> tokenizer_ = nullptr;
+  Result<std::unique_ptr<text::ChatTemplate>> template_ = nullptr;
+};
+
+}  // namespace wisp::api
+
+struct wisp_model : wisp::api::Tagged<wisp::api::Tag::model> {
+  std::shared_ptr<const wisp::api::OpenedModel> opened;
+};

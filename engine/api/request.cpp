@@ -1,0 +1,252 @@
+#include "api/request.h"
+
+#include <charconv>
+#include <limits>
+#include <utility>
+
+#include "api/buffer.h"
+#include "api/settings.h"
+#include "text/jinja/value.h"
+
+using wisp::Code;
+using wisp::fail;
+using wisp::Result;
+using wisp::Status;
+using wisp::TokenId;
+
+namespace wisp::api {
+namespace {
+
+using text::jinja::Kind;
+using text::jinja::Value;
+
+constexpr std::int64_t kLeast64 = std::numeric_limits<std::int64_t>::min();
+constexpr std::int64_t kMost64 = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kMost31 = std::numeric_limits<std::int32_t>::max();
+constexpr std::int64_t kMost32 = std::numeric_limits<std::uint32_t>::max();
+constexpr std::size_t kMostStops = 256;
+constexpr std::size_t kMostBiases = std::size_t{1} << 20;
+
+using Integer = IntegerSetting<RequestChoice>;
+constexpr Integer kIntegers[] = {
+    {"max_tokens", 0, kMost32,
+     [](RequestChoice& choice, std::int64_t value) {
+       choice.request.max_new_tokens = static_cast<std::uint32_t>(value);
+     }},
+    {"seed", kLeast64, kMost64,
+     [](RequestChoice& choice, std::int64_t value) {
+       choice.request.sampling.seed = static_cast<std::uint64_t>(value);
+     }},
+    {"top_k", 0, kMost31,
+     [](RequestChoice& choice, std::int64_t value) {
+       choice.request.sampling.top_k = static_cast<std::int32_t>(value);
+     }},
+    {"penalty_last_n", -1, kMost31,
+     [](RequestChoice& choice, std::int64_t value) {
+       choice.request.sampling.penalty_last_n = static_cast<std::int32_t>(value);
+     }},
+    {"priority", -kMost31, kMost31,
+     [](RequestChoice& choice, std::int64_t value) { choice.request.priority = static_cast<int>(value); }},
+    {"salt", kLeast64, kMost64,
+     [](RequestChoice& choice, std::int64_t value) { choice.request.salt = static_cast<std::uint64_t>(value); }},
+    {"ignore_end", 0, 1, [](RequestChoice& choice, std::int64_t value) { choice.request.ignore_end = value != 0; }},
+    {"show_special", 0, 1, [](RequestChoice& choice, std::int64_t value) { choice.request.show_special = value != 0; }},
+    {"token_logits", 0, 1, [](RequestChoice& choice, std::int64_t value) { choice.request.token_logits = value != 0; }},
+    {"logits_from", -1, kMost32, [](RequestChoice& choice, std::int64_t value) { choice.logits_from = value; }},
+};
+
+using Number = NumberSetting<RequestChoice>;
+constexpr Number kNumbers[] = {
+    {"temperature",
+     [](RequestChoice& choice, double value) { choice.request.sampling.temperature = static_cast<float>(value); }},
+    {"top_p", [](RequestChoice& choice, double value) { choice.request.sampling.top_p = static_cast<float>(value); }},
+    {"min_p", [](RequestChoice& choice, double value) { choice.request.sampling.min_p = static_cast<float>(value); }},
+    {"repeat_penalty",
+     [](RequestChoice& choice, double value) { choice.request.sampling.repeat_penalty = static_cast<float>(value); }},
+    {"frequency_penalty", [](RequestChoice& choice,
+                             double value) { choice.request.sampling.frequency_penalty = static_cast<float>(value); }},
+    {"presence_penalty",
+     [](RequestChoice& choice, double value) { choice.request.sampling.presence_penalty = static_cast<float>(value); }},
+};
+
+Status set_prompt(RequestChoice& choice, RequestChoice::Prompt kind, std::string_view text) {
+  choice.prompt = kind;
+  choice.text = text;
+  choice.request.prompt.clear();
+  return {};
+}
+
+Status add_stop(RequestChoice& choice, std::string_view value) {
+  if (value.empty()) return fail(Code::invalid_argument, "a stop text is empty");
+  if (choice.request.stop.size() == kMostStops) {
+    return fail(Code::limit, "a request has at most {} stop texts", kMostStops);
+  }
+  choice.request.stop.emplace_back(value);
+  return {};
+}
+
+using Text = TextSetting<RequestChoice>;
+constexpr Text kTexts[] = {
+    {"prompt", [](RequestChoice& choice,
+                  std::string_view value) { return set_prompt(choice, RequestChoice::Prompt::text, value); }},
+    {"messages", [](RequestChoice& choice,
+                    std::string_view value) { return set_prompt(choice, RequestChoice::Prompt::messages, value); }},
+    {"stop", add_stop},
+};
+
+Status add_bias(RequestChoice& choice, TokenId token, float bias) {
+  auto& biases = choice.request.sampling.logit_bias;
+  if (biases.size() == kMostBiases) return fail(Code::limit, "a request has at most {} logit biases", kMostBiases);
+  biases.emplace_back(token, bias);
+  return {};
+}
+
+Status add_biases(RequestChoice& choice, const Value& value) {
+  if (!value.is(Kind::dict)) return fail(Code::invalid_argument, "logit_bias is not an object of token ids");
+  for (const auto& [key, bias] : value.as_dict()->entries()) {
+    const std::string_view text = key.as_text();
+    TokenId token = 0;
+    const auto read = std::from_chars(text.data(), text.data() + text.size(), token);
+    if (read.ec != std::errc{} || read.ptr != text.data() + text.size() || !bias.is_number()) {
+      return fail(Code::invalid_argument, "logit_bias holds '{}', expected a token id and a number", printable(text));
+    }
+    WISP_CHECK(add_bias(choice, token, static_cast<float>(bias.as_real())));
+  }
+  return {};
+}
+
+Status set_ids(RequestChoice& choice, const Value& list) {
+  WISP_CHECK(set_prompt(choice, RequestChoice::Prompt::ids, {}));
+  for (const Value& item : list.items()) {
+    if (!item.is(Kind::integer) || item.as_integer() < 0 || item.as_integer() > kMost31) {
+      return fail(Code::invalid_argument, "the prompt is a list, and its item {} is not a token id",
+                  choice.request.prompt.size());
+    }
+    choice.request.prompt.push_back(static_cast<TokenId>(item.as_integer()));
+  }
+  return {};
+}
+
+bool is_number_setting(std::string_view name) {
+  for (const Number& setting : kNumbers) {
+    if (setting.name == name) return true;
+  }
+  return false;
+}
+
+// `name` is not "messages", whose JSON is kept as text.
+Status set_from_json(RequestChoice& choice, std::string_view name, const Value& value) {
+  if (name == "logit_bias") return add_biases(choice, value);
+  if (name == "prompt" && value.is(Kind::list)) return set_ids(choice, value);
+  if (value.is(Kind::string)) {
+    WISP_TRY(const Text* const setting, find_setting(std::span<const Text>(kTexts), name, "text setting of a request"));
+    return setting->set(choice, value.as_text());
+  }
+  if (name == "stop" && value.is(Kind::list)) {
+    for (const Value& item : value.items()) {
+      if (!item.is(Kind::string)) return fail(Code::invalid_argument, "stop holds what is not a text");
+      WISP_CHECK(add_stop(choice, item.as_text()));
+    }
+    return {};
+  }
+  if (is_number_setting(name)) {
+    if (!value.is_number()) return fail(Code::invalid_argument, "{} is not a number", name);
+    WISP_TRY(const Number* const setting, find_setting(std::span<const Number>(kNumbers), name, "number of a request"));
+    setting->set(choice, value.as_real());
+    return {};
+  }
+  return set_integer(std::span<const Integer>(kIntegers), choice, name, value);
+}
+
+}  // namespace
+
+Result<runtime::Request> make_request(const RequestChoice& choice, const OpenedModel& model, bool is_fork) {
+  runtime::Request request = choice.request;
+  if (choice.prompt == RequestChoice::Prompt::text) {
+    WISP_TRY(const text::Tokenizer* const tokenizer, model.needed_tokenizer());
+    WISP_TRY(request.prompt, tokenizer->encode(choice.text, {.add_special = !is_fork}));
+  } else if (choice.prompt == RequestChoice::Prompt::messages) {
+    if (is_fork) return fail(Code::invalid_argument, "messages are a whole prompt, and a fork goes on from one");
+    WISP_TRY(request.prompt, model.chat_ids(choice.text, true));
+  }
+  return request;
+}
+
+}  // namespace wisp::api
+
+using namespace wisp::api;  // NOLINT(google-build-using-namespace): the functions below are its outer side
+
+extern "C" {
+
+wisp_request* wisp_request_create(void) {
+  auto made = guarded([]() -> Result<wisp_request*> { return create<wisp_request>(); });
+  return made.value_or(nullptr);
+}
+void wisp_request_destroy(wisp_request* request) { destroy(request); }
+
+wisp_status wisp_request_set_prompt(wisp_request* request, const int32_t* ids, size_t count, wisp_error* error) {
+  return answer(error, [&]() -> Status {
+    WISP_CHECK(check(request, "the request"));
+    WISP_TRY(const auto read, ids_argument("the ids of the prompt", ids, count));
+    WISP_CHECK(set_prompt(request->choice, RequestChoice::Prompt::ids, {}));
+    request->choice.request.prompt.assign(read.begin(), read.end());
+    return {};
+  });
+}
+
+wisp_status wisp_request_set_integer(wisp_request* request, const char* name, int64_t value, wisp_error* error) {
+  return answer(error, [&]() -> Status {
+    WISP_CHECK(check(request, "the request"));
+    WISP_TRY(const std::string_view key, text_argument("the name", name, WISP_TO_NUL));
+    return set_integer(std::span<const Integer>(kIntegers), request->choice, key, value);
+  });
+}
+
+wisp_status wisp_request_set_number(wisp_request* request, const char* name, double value, wisp_error* error) {
+  return answer(error, [&]() -> Status {
+    WISP_CHECK(check(request, "the request"));
+    WISP_TRY(const std::string_view key, text_argument("the name", name, WISP_TO_NUL));
+    WISP_TRY(const auto* const setting, find_setting(std::span<const Number>(kNumbers), key, "number of a request"));
+    setting->set(request->choice, value);
+    return {};
+  });
+}
+
+wisp_status wisp_request_set_text(wisp_request* request, const char* name, const char* value, size_t length,
+                                  wisp_error* error) {
+  return answer(error, [&]() -> Status {
+    WISP_CHECK(check(request, "the request"));
+    WISP_TRY(const std::string_view key, text_argument("the name", name, WISP_TO_NUL));
+    WISP_TRY(const std::string_view text, text_argument("the value", value, length));
+    WISP_TRY(const auto* const setting, find_setting(std::span<const Text>(kTexts), key, "text setting of a request"));
+    return setting->set(request->choice, text);
+  });
+}
+
+wisp_status wisp_request_add_logit_bias(wisp_request* request, int32_t token, float bias, wisp_error* error) {
+  return answer(error, [&]() -> Status {
+    WISP_CHECK(check(request, "the request"));
+    return add_bias(request->choice, token, bias);
+  });
+}
+
+wisp_status wisp_request_set_json(wisp_request* request, const char* json, size_t length, wisp_error* error) {
+  return answer(error, [&]() -> Status {
+    WISP_CHECK(check(request, "the request"));
+    WISP_TRY(const std::string_view text, text_argument("the JSON", json, length));
+    WISP_TRY(const Value object, parse_object("the settings of the request", text));
+    RequestChoice choice = request->choice;
+    for (const auto& [key, value] : object.as_dict()->entries()) {
+      if (key.as_text() == "messages") {
+        WISP_TRY(const std::string messages, json_of(value));
+        WISP_CHECK(set_prompt(choice, RequestChoice::Prompt::messages, messages));
+      } else {
+        WISP_CHECK(set_from_json(choice, key.as_text(), value));
+      }
+    }
+    request->choice = std::move(choice);
+    return {};
+  });
+}
+
+}  // extern "C"

@@ -1,0 +1,29 @@
+// A wisp_request: what is asked of an engine.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "api/handle.h"
+#include "api/opened_model.h"
+#include "runtime/request.h"
+
+namespace wisp::api {
+
+struct RequestChoice {
+  enum class Prompt : std::uint8_t { ids, text, messages };
+
+  runtime::Request request = {};  // without callbacks; its prompt where that is ids
+  Prompt prompt = Prompt::ids;
+  std::string text;               // the prompt where it is text or messages
+  std::int64_t logits_from = -1;  // -1: no logits of the prompt
+};
+
+// The request with its prompt as ids, ready for callbacks. A fork's prompt stands in the middle of a text.
+Result<runtime::Request> make_request(const RequestChoice& choice, const OpenedModel& model, bool is_fork);
+
+}  // namespace wisp::api
+
+struct wisp_request : wisp::api::Tagged<wisp::api::Tag::request> {
+  wisp::api::RequestChoice choice;
+};
