@@ -15,6 +15,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 extern char** environ;
@@ -46,8 +47,10 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-// `wisp ARGUMENTS` with `input` on stdin. A run that takes longer than `seconds` is killed: exit code -9.
-inline CommandOutcome run_wisp(std::vector<std::string> arguments, const std::string& input = {}, int seconds = 120) {
+// A program, found as a shell finds it, with `input` on stdin. A run that takes longer than `seconds` is killed: exit
+// code -9.
+inline CommandOutcome run_program(const std::string& program, std::vector<std::string> arguments,
+                                  const std::string& input = {}, int seconds = 120) {
   const TemporaryFolder folder;
   std::ofstream(folder / "in", std::ios::binary) << input;
   posix_spawn_file_actions_t redirections;
@@ -55,14 +58,14 @@ inline CommandOutcome run_wisp(std::vector<std::string> arguments, const std::st
   posix_spawn_file_actions_addopen(&redirections, 0, (folder / "in").c_str(), O_RDONLY, 0);
   posix_spawn_file_actions_addopen(&redirections, 1, (folder / "out").c_str(), O_WRONLY | O_CREAT, 0600);
   posix_spawn_file_actions_addopen(&redirections, 2, (folder / "err").c_str(), O_WRONLY | O_CREAT, 0600);
-  arguments.insert(arguments.begin(), WISP_COMMAND);
+  arguments.insert(arguments.begin(), program);
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   pid_t process = 0;
-  const int spawned = posix_spawn(&process, WISP_COMMAND, &redirections, nullptr, argv.data(), environ);
+  const int spawned = posix_spawnp(&process, program.c_str(), &redirections, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&redirections);
-  if (spawned != 0) throw std::runtime_error("cannot run " + std::string(WISP_COMMAND));
+  if (spawned != 0) throw std::runtime_error("cannot run " + program);
 
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
   int status = 0;
@@ -76,6 +79,11 @@ inline CommandOutcome run_wisp(std::vector<std::string> arguments, const std::st
   };
   return {
       .exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), .out = read("out"), .err = read("err")};
+}
+
+// `wisp ARGUMENTS`.
+inline CommandOutcome run_wisp(std::vector<std::string> arguments, const std::string& input = {}, int seconds = 120) {
+  return run_program(WISP_COMMAND, std::move(arguments), input, seconds);
 }
 
 }  // namespace wisp::test

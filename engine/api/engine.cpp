@@ -28,10 +28,6 @@ wisp::api::Event wisp_engine::take() {
 namespace wisp::api {
 namespace {
 
-// Past either, nothing more is computed before somebody pulls.
-constexpr std::size_t kMostEvents = std::size_t{1} << 16;
-constexpr std::size_t kMostEventBytes = std::size_t{256} << 20;
-
 // Numbers of the C interface begin with 1: 0 is none.
 constexpr std::uint64_t number_of(RequestId id) { return static_cast<std::uint64_t>(id) + 1; }
 constexpr RequestId id_of(std::uint64_t number) { return RequestId{number - 1}; }
@@ -121,7 +117,7 @@ bool is_idle(const wisp_engine& handle) {
 
 // One step without waiting for a device.
 Result<wisp_step_state> step(wisp_engine& handle) {
-  if (handle.events.size() >= kMostEvents || handle.event_bytes >= kMostEventBytes) return WISP_STEP_FULL;
+  if (handle.event_bytes >= handle.most_event_bytes) return WISP_STEP_FULL;
   runtime::Engine& engine = *handle.engine;
   if (!handle.runs_by_itself) {
     WISP_CHECK(engine.step());

@@ -33,6 +33,7 @@ struct wisp_engine : wisp::api::Tagged<wisp::api::Tag::engine> {
   wisp::api::TurnLock turn;
   std::deque<wisp::api::Event> events;
   std::size_t event_bytes = 0;
+  std::size_t most_event_bytes = 0;
   bool runs_by_itself = false;                        // on a device
   std::shared_ptr<wisp::api::DeviceSlot> slot;        // of a page's device
   std::shared_ptr<wisp::gpu::MemoryStorage> storage;  // of a device

@@ -57,6 +57,7 @@ Result<std::unique_ptr<wisp_engine>> make_engine(const wisp_model* model, const 
   made->model = model->opened;
   made->slot = std::make_shared<DeviceSlot>();
   made->storage = std::make_shared<gpu::MemoryStorage>();
+  made->most_event_bytes = choice->event_bytes;
   made->runs_by_itself = choice->device == DeviceKind::gpu;
   graph::LoadProgress progress;
   ThreadPool* pool = nullptr;

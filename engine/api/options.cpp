@@ -20,6 +20,7 @@ namespace {
 using text::jinja::Kind;
 using text::jinja::Value;
 
+constexpr std::int64_t kMost31 = std::numeric_limits<std::int32_t>::max();
 constexpr std::int64_t kMost32 = std::numeric_limits<std::uint32_t>::max();
 constexpr std::int64_t kMost64 = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kMostContext = 1 << 24;
@@ -56,6 +57,8 @@ constexpr Integer kIntegers[] = {
      [](EngineChoice& choice, std::int64_t value) { choice.engine.max_waiting_requests = narrow(value); }},
     {"max_waiting_tokens", 0, kMost64,
      [](EngineChoice& choice, std::int64_t value) { choice.engine.max_waiting_tokens = wide(value); }},
+    {"event_memory", 1, kMost31,
+     [](EngineChoice& choice, std::int64_t value) { choice.event_bytes = static_cast<std::size_t>(value); }},
     {"prefix_cache", 0, 1, [](EngineChoice& choice, std::int64_t value) { choice.engine.prefix_cache = value != 0; }},
     {"repack", 0, 1, [](EngineChoice& choice, std::int64_t value) { choice.repack = value != 0; }},
     {"deterministic", 0, 1, [](EngineChoice& choice, std::int64_t value) { choice.deterministic = value != 0; }},

@@ -24,7 +24,8 @@ struct EngineChoice {
   gpu::TuneMode tune = gpu::TuneMode::fast;
   int threads = 0;  // 0: all
   bool repack = true;
-  bool kv_named = false;  // somebody asked for that type
+  bool kv_named = false;                             // somebody asked for that type
+  std::size_t event_bytes = std::size_t{256} << 20;  // that may wait to be pulled
 };
 
 // What a wasm host brings, for it starts the threads and opens the devices.

@@ -225,6 +225,7 @@ WISP_API void wisp_options_destroy(wisp_options *options);
  *   kv_memory            bytes for keys and values, 0: whatever max_sequences of the whole context take [0]
  *   max_waiting_requests, max_waiting_tokens  bounds of the queue; past them submit gives WISP_ERROR_LIMIT
  *                        [1024, 4194304]
+ *   event_memory         bytes of events that may wait to be pulled; past them no step is made [268435456]
  *   prefix_cache         reuse what equal starts of prompts have computed [1]
  *   repack               0: matrices stay in the file and are packed on the fly: less memory, less speed [1]
  *   deterministic        on a GPU: the same tokens whatever shares the step (always so on a CPU) [0]
