@@ -17,6 +17,15 @@ function(add_wisp_module name)
 endfunction()
 
 add_wisp_module(wisp-module ${PROJECT_SOURCE_DIR}/engine/api/wasm_exports.cpp)
+# The functions of wisp.h, by their own names.
+set(header ${PROJECT_SOURCE_DIR}/engine/api/wisp.h)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${header})
+file(STRINGS ${header} declarations REGEX "^WISP_API")
+foreach(declaration IN LISTS declarations)
+  string(REGEX MATCH "wisp_[a-z0-9_]+\\(" name "${declaration}")
+  string(REPLACE "(" "" name "${name}")
+  target_link_options(wisp-module PRIVATE -Wl,--export=${name})
+endforeach()
 set_target_properties(wisp-module PROPERTIES OUTPUT_NAME wisp-${WISP_WASM_VARIANT})
 # The checks of the GPU's devices are those of the native tests.
 add_wisp_module(wisp-checks ${PROJECT_SOURCE_DIR}/web/harness/checks.cpp ${PROJECT_SOURCE_DIR}/web/harness/gpu_checks.cpp

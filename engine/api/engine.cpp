@@ -28,9 +28,9 @@ wisp::api::Event wisp_engine::take() {
 namespace wisp::api {
 namespace {
 
-// Numbers of the C interface begin with 1: 0 is none.
-constexpr std::uint64_t number_of(RequestId id) { return static_cast<std::uint64_t>(id) + 1; }
-constexpr RequestId id_of(std::uint64_t number) { return RequestId{number - 1}; }
+// An engine's ids begin with 1: 0 is none.
+constexpr std::uint64_t number_of(RequestId id) { return static_cast<std::uint64_t>(id); }
+constexpr RequestId id_of(std::uint64_t number) { return RequestId{number}; }
 
 // What a request's callbacks share.
 struct Teller {
@@ -183,12 +183,8 @@ uint64_t wisp_engine_fork(wisp_engine* engine, uint64_t parent, const wisp_reque
 }
 
 wisp_status wisp_engine_cancel(wisp_engine* engine, uint64_t request, wisp_error* error) {
-  return answer(error, [&] {
-    return with_turn(engine, [&]() -> Status {
-      if (request == 0) return fail(Code::not_found, "0 is the number of no request");
-      return engine->engine->cancel(id_of(request));
-    });
-  });
+  return answer(error,
+                [&] { return with_turn(engine, [&]() -> Status { return engine->engine->cancel(id_of(request)); }); });
 }
 
 wisp_status wisp_engine_step(wisp_engine* engine, wisp_step_state* state, wisp_error* error) {

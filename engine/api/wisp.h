@@ -268,7 +268,7 @@ WISP_API void wisp_engine_destroy(wisp_engine *engine);
 WISP_API uint32_t wisp_engine_vocabulary(const wisp_engine *engine);    /* logits of a position */
 WISP_API uint32_t wisp_engine_max_positions(const wisp_engine *engine); /* tokens of a sequence, prompt included */
 
-/* Queues a request, which is copied. Returns its number, never used twice by one engine; 0 is an error: WISP_ERROR_LIMIT
+/* Queues a request, which is copied. Returns its number, counted from 1 for each engine; 0 is an error: WISP_ERROR_LIMIT
  * when the queue is full (try later) or the prompt can never fit, WISP_ERROR_INVALID_ARGUMENT when it makes no sense.
  * Exactly one WISP_EVENT_FINISH will tell its end. */
 WISP_API uint64_t wisp_engine_submit(wisp_engine *engine, const wisp_request *request, wisp_error *error);

@@ -223,6 +223,7 @@ TEST_F(CInterfaceEngine, RequestsDoNotDependOnTheirCompany) {
   EXPECT_EQ(alone[0].ids.size(), 12u);
   std::vector<std::uint64_t> ids;
   for (const std::string& json : asked) ids.push_back(submit(engine, json));
+  EXPECT_EQ(ids, (std::vector<std::uint64_t>{4, 5, 6}));  // counted from 1
   const auto together = finish(engine);
   for (std::size_t i = 0; i < asked.size(); ++i) {
     EXPECT_EQ(together.at(ids[i]).ids, alone[i].ids) << asked[i];

@@ -5,10 +5,10 @@ import { checkGoldenCase, GOLDEN_CASES } from './golden_checks.mjs';
 import {
   checkChunksKeepBits, checkGreedyText, checkKvTypes, checkLoading, checkThreadsKeepBits, checkTokenizer, measureSpeed,
 } from './model_checks.mjs';
-import { CODES } from './model.mjs';
+import { STATUSES } from './model.mjs';
 import { hasRelaxedSimd, hasSharedMemory, openModule } from './module.mjs';
 
-const ABI_VERSION = 3;
+const ABI_VERSION = 4;
 
 // Every task of every job ran exactly once, the caller saw all of it, and the workers took part.
 async function checkParallelFor({ host, variant }) {
@@ -50,9 +50,19 @@ async function checkMemory({ host, variant }) {
   expect(exports.wisp_alloc(0xfffffff0) === 0, 'more memory was promised than there can be');
 }
 
+// A module has every function of the header under its name.
+async function checkFunctions({ host, variant }) {
+  const header = new TextDecoder().decode(await host.read('engine/api/wisp.h'));
+  const names = [...header.matchAll(/\nWISP_API [^;]*?(wisp_\w+)\(/g)].map(match => match[1]);
+  const { exports } = await openModule(host, 'wisp', variant);
+  expect(names.length > 60, `the header declares ${names.length} functions`);
+  const missing = names.filter(name => typeof exports[name] !== 'function');
+  expect(missing.length === 0, `the module lacks ${missing}`);
+}
+
 // Templates may nest as deep as the engine allows on the module's stack, and are refused beyond; none ends the module.
 async function checkTemplateDepth({ host, variant }) {
-  const LIMIT = 1 + CODES.indexOf('limit');
+  const LIMIT = STATUSES.indexOf('limit');
   const { exports } = await openModule(host, 'wisp-checks', variant);
   for (const kind of [0, 1, 2, 3, 4]) {
     const answers = [1, 20, 50, 100, 150, 180, 190, 195, 199, 200, 201, 1000, 100000].map(depth => exports.check_template(kind, depth));
@@ -66,6 +76,7 @@ const ALL = ['simd', 'relaxed', 'single'];
 const THREADED = ['simd', 'relaxed'];
 const CHECKS = [
   { name: 'Memory', variants: ALL, run: checkMemory },
+  { name: 'Functions', variants: ALL, run: checkFunctions },
   { name: 'ParallelFor', variants: ALL, run: checkParallelFor },
   { name: 'ThreadsAreRefused', variants: ['single'], run: checkThreadsAreRefused },
   { name: 'TemplateDepth', variants: ALL, run: checkTemplateDepth },

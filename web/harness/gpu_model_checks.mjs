@@ -18,7 +18,7 @@ async function tell({ host, variant }, options, onstep = () => {}) {
       ignoreEnd: true,
       onstep: tokens => onstep(model, tokens),
     });
-    return { ...made, devices: model.devices ?? 0, known: model.exports.wisp_known_kernels(model.handle), texts: model.takeTexts() };
+    return { ...made, devices: model.devices ?? 0, known: model.knownKernels(), texts: model.takeTexts() };
   } finally {
     model.close();
   }
