@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "api/buffer.h"
 #include "api/engine_handle.h"
 #include "api/request.h"
 
@@ -57,7 +58,8 @@ struct Teller {
                 .text = std::string(token.text),
                 .logits = copy(token.request, token.logits),
                 .message = {},
-                .stats = {}};
+                .stats = {},
+                .state = nullptr};
     engine->push(std::move(event));
   }
 
@@ -68,7 +70,8 @@ struct Teller {
                 .text = {},
                 .logits = copy(id, logits),
                 .message = {},
-                .stats = {}};
+                .stats = {},
+                .state = nullptr};
     engine->push(std::move(event));
   }
 
@@ -83,7 +86,8 @@ struct Teller {
                 .reason = failed ? WISP_FINISH_ERROR : static_cast<wisp_finish_reason>(end.reason),
                 .status = failed ? status_of(why.code) : WISP_OK,
                 .message = failed ? why.message : std::string(),
-                .stats = end.stats};
+                .stats = end.stats,
+                .state = end.state};
     engine->push(std::move(event));
   }
 };
@@ -185,6 +189,30 @@ uint64_t wisp_engine_fork(wisp_engine* engine, uint64_t parent, const wisp_reque
 wisp_status wisp_engine_cancel(wisp_engine* engine, uint64_t request, wisp_error* error) {
   return answer(error,
                 [&] { return with_turn(engine, [&]() -> Status { return engine->engine->cancel(id_of(request)); }); });
+}
+
+wisp_status wisp_engine_save(wisp_engine* engine, uint64_t request, wisp_buffer* out, wisp_error* error) {
+  return answer(error, [&] {
+    return with_turn(engine, [&]() -> Status {
+      WISP_CHECK(check(out, "the buffer"));
+      WISP_TRY(const wisp::runtime::SavedSequence saved, engine->engine->save(id_of(request)));
+      return fill(out, wisp::runtime::write_saved(saved));
+    });
+  });
+}
+
+wisp_status wisp_engine_set_draft(wisp_engine* engine, wisp_engine* draft, wisp_error* error) {
+  return answer(error, [&] {
+    return with_turn(engine, [&]() -> Status {
+      WISP_CHECK(check(draft, "the draft"));
+      if (draft == engine) return fail(Code::invalid_argument, "an engine cannot guess for itself");
+      const std::unique_ptr<wisp_engine> taken(draft);
+      // Requests of its own end here, and so do their callbacks.
+      WISP_CHECK(engine->engine->set_draft_model(std::move(taken->engine)));
+      engine->draft_model = taken->model;
+      return {};
+    });
+  });
 }
 
 wisp_status wisp_engine_step(wisp_engine* engine, wisp_step_state* state, wisp_error* error) {

@@ -28,6 +28,7 @@ struct DeviceSlot {
 // Members below use those above until they are destroyed.
 struct wisp_engine : wisp::api::Tagged<wisp::api::Tag::engine> {
   std::shared_ptr<const wisp::api::OpenedModel> model;
+  std::shared_ptr<const wisp::api::OpenedModel> draft_model;  // of the engine that guesses for this one
   wisp::api::LogCallback log;
   wisp::LogTarget log_target;
   wisp::api::TurnLock turn;

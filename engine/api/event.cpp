@@ -1,5 +1,7 @@
 #include "api/event.h"
 
+#include "api/buffer.h"
+
 using wisp::runtime::FinishReason;
 
 namespace wisp::api {
@@ -39,6 +41,16 @@ wisp_finish_reason wisp_event_finish_reason(const wisp_event* event) { return ev
 wisp_status wisp_event_status(const wisp_event* event) { return event_of(event).status; }
 const char* wisp_event_message(const wisp_event* event) { return event_of(event).message.c_str(); }
 
+wisp_status wisp_event_state(const wisp_event* event, wisp_buffer* out, wisp_error* error) {
+  return wisp::api::answer(error, [&]() -> wisp::Status {
+    WISP_CHECK(wisp::api::check(event, "the event"));
+    if (event->event.state == nullptr) {
+      return wisp::fail(wisp::Code::not_found, "this event has no state; the end of a request with keep_state has one");
+    }
+    return wisp::api::fill(out, wisp::runtime::write_saved(*event->event.state));
+  });
+}
+
 uint64_t wisp_event_figure(const wisp_event* event, wisp_figure figure) {
   const wisp::runtime::RequestStats& stats = event_of(event).stats;
   switch (static_cast<int>(figure)) {
@@ -46,6 +58,8 @@ uint64_t wisp_event_figure(const wisp_event* event, wisp_figure figure) {
     case WISP_FIGURE_CACHED_TOKENS: return stats.cached_tokens;
     case WISP_FIGURE_GENERATED_TOKENS: return stats.generated_tokens;
     case WISP_FIGURE_PREEMPTIONS: return stats.preemptions;
+    case WISP_FIGURE_DRAFTED_TOKENS: return stats.drafted_tokens;
+    case WISP_FIGURE_ACCEPTED_TOKENS: return stats.accepted_tokens;
     case WISP_FIGURE_SUBMITTED_NS: return stats.submitted_ns;
     case WISP_FIGURE_ADMITTED_NS: return stats.admitted_ns;
     case WISP_FIGURE_FIRST_TOKEN_NS: return stats.first_token_ns;

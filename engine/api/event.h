@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "api/handle.h"
@@ -22,8 +23,14 @@ struct Event {
   wisp_status status = WISP_OK;
   std::string message;
   runtime::RequestStats stats;
+  std::shared_ptr<const runtime::SavedSequence> state;
 
-  [[nodiscard]] std::size_t bytes() const { return sizeof(Event) + text.size() + logits.size() + message.size(); }
+  [[nodiscard]] std::size_t bytes() const {
+    std::size_t total = sizeof(Event) + text.size() + logits.size() + message.size();
+    if (state == nullptr) return total;
+    for (const runtime::SavedSequence::Group& group : state->groups) total += group.bytes.size();
+    return total;
+  }
 };
 
 }  // namespace wisp::api

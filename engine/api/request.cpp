@@ -51,6 +51,9 @@ constexpr Integer kIntegers[] = {
      [](RequestChoice& choice, std::int64_t value) { choice.request.salt = static_cast<std::uint64_t>(value); }},
     {"ignore_end", 0, 1, [](RequestChoice& choice, std::int64_t value) { choice.request.ignore_end = value != 0; }},
     {"show_special", 0, 1, [](RequestChoice& choice, std::int64_t value) { choice.request.show_special = value != 0; }},
+    {"keep_state", 0, 1, [](RequestChoice& choice, std::int64_t value) { choice.request.keep_state = value != 0; }},
+    {"most_drafts", 1, runtime::kMostDrafts,
+     [](RequestChoice& choice, std::int64_t value) { choice.request.most_drafts = static_cast<std::uint32_t>(value); }},
     {"token_logits", 0, 1, [](RequestChoice& choice, std::int64_t value) { choice.request.token_logits = value != 0; }},
     {"logits_from", -1, kMost32, [](RequestChoice& choice, std::int64_t value) { choice.logits_from = value; }},
 };
@@ -85,6 +88,17 @@ Status add_stop(RequestChoice& choice, std::string_view value) {
   return {};
 }
 
+Status set_speculation(RequestChoice& choice, std::string_view value) {
+  for (const auto& [name, kind] :
+       {std::pair{"off", runtime::Speculation::off}, std::pair{"ngram", runtime::Speculation::ngram},
+        std::pair{"model", runtime::Speculation::model}}) {
+    if (value != name) continue;
+    choice.request.speculation = kind;
+    return {};
+  }
+  return fail(Code::invalid_argument, "speculate is '{}', expected one of off, ngram, model", printable(value));
+}
+
 using Text = TextSetting<RequestChoice>;
 constexpr Text kTexts[] = {
     {"prompt", [](RequestChoice& choice,
@@ -92,6 +106,7 @@ constexpr Text kTexts[] = {
     {"messages", [](RequestChoice& choice,
                     std::string_view value) { return set_prompt(choice, RequestChoice::Prompt::messages, value); }},
     {"stop", add_stop},
+    {"speculate", set_speculation},
 };
 
 Status add_bias(RequestChoice& choice, TokenId token, float bias) {
@@ -190,6 +205,21 @@ wisp_status wisp_request_set_prompt(wisp_request* request, const int32_t* ids, s
     WISP_TRY(const auto read, ids_argument("the ids of the prompt", ids, count));
     WISP_CHECK(set_prompt(request->choice, RequestChoice::Prompt::ids, {}));
     request->choice.request.prompt.assign(read.begin(), read.end());
+    return {};
+  });
+}
+
+wisp_status wisp_request_set_state(wisp_request* request, const void* state, size_t size, wisp_error* error) {
+  return answer(error, [&]() -> Status {
+    WISP_CHECK(check(request, "the request"));
+    WISP_TRY(const auto bytes, bytes_argument("the state", state, size));
+    if (bytes.empty()) {
+      request->choice.request.state = nullptr;
+      return {};
+    }
+    WISP_CHECK(check_room(bytes.size(), "the state"));
+    WISP_TRY(wisp::runtime::SavedSequence saved, wisp::runtime::read_saved(bytes));
+    request->choice.request.state = std::make_shared<const wisp::runtime::SavedSequence>(std::move(saved));
     return {};
   });
 }

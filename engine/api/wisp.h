@@ -280,6 +280,13 @@ WISP_API uint64_t wisp_engine_fork(wisp_engine *engine, uint64_t parent, const w
  * unknown or finished. */
 WISP_API wisp_status wisp_engine_cancel(wisp_engine *engine, uint64_t request, wisp_error *error);
 
+/* A live request as bytes: its tokens, and keys and values of what is computed, where the device gives them. A request with
+ * this state (wisp_request_set_state()) goes on from there, in this process or another. */
+WISP_API wisp_status wisp_engine_save(wisp_engine *engine, uint64_t request, wisp_buffer *out, wisp_error *error);
+/* Requests may ask `draft`, an engine of a smaller model over the same vocabulary, to guess tokens ahead ("speculate" is
+ * "model"). It is taken, also by a failure: do not use or destroy it any more. */
+WISP_API wisp_status wisp_engine_set_draft(wisp_engine *engine, wisp_engine *draft, wisp_error *error);
+
 typedef enum wisp_step_state {
   WISP_STEP_FINISHED = 0, /* nothing is left to compute */
   WISP_STEP_MORE = 1,     /* there is more to do at once */
@@ -329,6 +336,9 @@ WISP_API void wisp_request_destroy(wisp_request *request);
 /* Token ids as the prompt, in place of any prompt before. */
 WISP_API wisp_status wisp_request_set_prompt(wisp_request *request, const int32_t *ids, size_t count,
                                              wisp_error *error);
+/* Where the prompt begins with the tokens of a saved sequence (wisp_engine_save(), wisp_event_state()), these are not computed
+ * again. The prompt still has to hold them. Nothing in it is believed; another model's is refused by submit. 0 bytes: none. */
+WISP_API wisp_status wisp_request_set_state(wisp_request *request, const void *state, size_t size, wisp_error *error);
 /* By name, with [default]. Flags are 0 or 1.
  *
  *   max_tokens           that are made at most; 0: compute the prompt only [until the context is full]
@@ -340,6 +350,8 @@ WISP_API wisp_status wisp_request_set_prompt(wisp_request *request, const int32_
  *   ignore_end           end tokens are tokens like any other [0]
  *   show_special         control tokens appear in the text [0]
  *   token_logits         WISP_EVENT_TOKEN has the logits that the token was chosen from [0]
+ *   keep_state           the last event has the whole sequence, for wisp_event_state() [0]
+ *   most_drafts          tokens that are guessed at once, where "speculate" asks for it [8]
  *   logits_from          WISP_EVENT_LOGITS for each position of the prompt from this one on; -1: none [-1]
  */
 WISP_API wisp_status wisp_request_set_integer(wisp_request *request, const char *name, int64_t value,
@@ -354,6 +366,8 @@ WISP_API wisp_status wisp_request_set_number(wisp_request *request, const char *
 /*   prompt               text, tokenized with the vocabulary's own special tokens, in place of any prompt before
  *   messages             a conversation as of wisp_model_chat_prompt(), in place of any prompt before
  *   stop                 ends before this text; may be set repeatedly
+ *   speculate            who guesses tokens ahead, to be checked in one step: "off", "ngram" (the text itself), "model" (the
+ *                        one of wisp_engine_set_draft()). Changes when tokens come, never which ["off"]
  */
 WISP_API wisp_status wisp_request_set_text(wisp_request *request, const char *name, const char *value, size_t length,
                                            wisp_error *error);
@@ -391,7 +405,9 @@ typedef enum wisp_figure {
   WISP_FIGURE_SUBMITTED_NS = 4,
   WISP_FIGURE_ADMITTED_NS = 5,
   WISP_FIGURE_FIRST_TOKEN_NS = 6,
-  WISP_FIGURE_FINISHED_NS = 7
+  WISP_FIGURE_FINISHED_NS = 7,
+  WISP_FIGURE_DRAFTED_TOKENS = 8, /* guessed ahead ... */
+  WISP_FIGURE_ACCEPTED_TOKENS = 9 /* ... and right */
 } wisp_figure;
 
 /* Of kind WISP_EVENT_NONE. NULL when there is no memory. */
@@ -412,6 +428,8 @@ WISP_API wisp_finish_reason wisp_event_finish_reason(const wisp_event *event);
 /* WISP_OK and "" unless the reason is WISP_FINISH_ERROR. */
 WISP_API wisp_status wisp_event_status(const wisp_event *event);
 WISP_API const char *wisp_event_message(const wisp_event *event);
+/* Of a WISP_EVENT_FINISH whose request had "keep_state"; WISP_ERROR_NOT_FOUND where there is none. */
+WISP_API wisp_status wisp_event_state(const wisp_event *event, wisp_buffer *out, wisp_error *error);
 WISP_API uint64_t wisp_event_figure(const wisp_event *event, wisp_figure figure); /* of a WISP_EVENT_FINISH */
 
 #ifdef __cplusplus
