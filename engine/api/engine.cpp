@@ -92,9 +92,31 @@ struct Teller {
   }
 };
 
+// Compiling may take as long as many tokens do, so the latest grammars are kept.
+Result<std::shared_ptr<text::grammar::CompiledGrammar>> grammar_of(wisp_engine& engine, const RequestChoice& choice) {
+  constexpr std::size_t kMostGrammars = 16;
+  std::list<KnownGrammar>& known = engine.grammars;
+  const auto found = std::ranges::find_if(known, [&](const KnownGrammar& grammar) {
+    return grammar.notation == *choice.notation && grammar.source == choice.grammar;
+  });
+  if (found != known.end()) {
+    known.splice(known.begin(), known, found);
+    return found->compiled;
+  }
+  WISP_TRY(const text::Tokenizer* const tokenizer, engine.model->needed_tokenizer());
+  WISP_TRY(auto compiled, text::grammar::compile_grammar(*choice.notation, choice.grammar, *tokenizer));
+  known.push_front({*choice.notation, choice.grammar, std::move(compiled)});
+  if (known.size() > kMostGrammars) known.pop_back();
+  return known.front().compiled;
+}
+
 Result<std::uint64_t> submit(wisp_engine* engine, const wisp_request* asked, std::optional<std::uint64_t> parent) {
   WISP_CHECK(check(asked, "the request"));
   WISP_TRY(runtime::Request request, make_request(asked->choice, *engine->model, parent.has_value()));
+  if (asked->choice.notation) {
+    WISP_TRY(auto grammar, grammar_of(*engine, asked->choice));
+    WISP_TRY(request.constraint, text::grammar::Constraint::create(std::move(grammar)));
+  }
   auto teller = std::make_shared<Teller>(Teller{.engine = engine, .failure = {}});
   request.on_token = [teller](const runtime::TokenEvent& token) { teller->tell(token); };
   request.on_finish = [teller](const runtime::FinishEvent& end) { teller->tell(end); };

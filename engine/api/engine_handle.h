@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <list>
 #include <memory>
 #include <string>
 
@@ -14,8 +15,16 @@
 #include "gpu/device/device.h"
 #include "gpu/storage.h"
 #include "runtime/engine.h"
+#include "text/grammar/compile.h"
 
 namespace wisp::api {
+
+// A grammar that requests obey, compiled for the engine's vocabulary.
+struct KnownGrammar {
+  text::grammar::Notation notation;
+  std::string source;
+  std::shared_ptr<text::grammar::CompiledGrammar> compiled;
+};
 
 // The next device of an engine, on its way from a page.
 struct DeviceSlot {
@@ -36,6 +45,7 @@ struct wisp_engine : wisp::api::Tagged<wisp::api::Tag::engine> {
   std::size_t event_bytes = 0;
   std::size_t most_event_bytes = 0;
   bool runs_by_itself = false;                        // on a device
+  std::list<wisp::api::KnownGrammar> grammars;        // latest first
   std::shared_ptr<wisp::api::DeviceSlot> slot;        // of a page's device
   std::shared_ptr<wisp::gpu::MemoryStorage> storage;  // of a device
   std::unique_ptr<wisp::runtime::Engine> engine;

@@ -60,6 +60,7 @@ uint64_t wisp_event_figure(const wisp_event* event, wisp_figure figure) {
     case WISP_FIGURE_PREEMPTIONS: return stats.preemptions;
     case WISP_FIGURE_DRAFTED_TOKENS: return stats.drafted_tokens;
     case WISP_FIGURE_ACCEPTED_TOKENS: return stats.accepted_tokens;
+    case WISP_FIGURE_FORCED_TOKENS: return stats.forced_tokens;
     case WISP_FIGURE_SUBMITTED_NS: return stats.submitted_ns;
     case WISP_FIGURE_ADMITTED_NS: return stats.admitted_ns;
     case WISP_FIGURE_FIRST_TOKEN_NS: return stats.first_token_ns;

@@ -99,6 +99,17 @@ Status set_speculation(RequestChoice& choice, std::string_view value) {
   return fail(Code::invalid_argument, "speculate is '{}', expected one of off, ngram, model", printable(value));
 }
 
+template <text::grammar::Notation notation>
+Status set_grammar(RequestChoice& choice, std::string_view value) {
+  if (value.size() > text::grammar::kMaxGrammarBytes) {
+    return fail(Code::limit, "a grammar of {} bytes is too long; at most {} are read", value.size(),
+                text::grammar::kMaxGrammarBytes);
+  }
+  choice.notation = notation;
+  choice.grammar = value;
+  return {};
+}
+
 using Text = TextSetting<RequestChoice>;
 constexpr Text kTexts[] = {
     {"prompt", [](RequestChoice& choice,
@@ -107,6 +118,9 @@ constexpr Text kTexts[] = {
                     std::string_view value) { return set_prompt(choice, RequestChoice::Prompt::messages, value); }},
     {"stop", add_stop},
     {"speculate", set_speculation},
+    {"grammar", set_grammar<text::grammar::Notation::gbnf>},
+    {"json_schema", set_grammar<text::grammar::Notation::json_schema>},
+    {"regex", set_grammar<text::grammar::Notation::regex>},
 };
 
 Status add_bias(RequestChoice& choice, TokenId token, float bias) {
@@ -149,7 +163,7 @@ bool is_number_setting(std::string_view name) {
   return false;
 }
 
-// `name` is not "messages", whose JSON is kept as text.
+// `name` is neither "messages" nor a schema, whose JSON is kept as text.
 Status set_from_json(RequestChoice& choice, std::string_view name, const Value& value) {
   if (name == "logit_bias") return add_biases(choice, value);
   if (name == "prompt" && value.is(Kind::list)) return set_ids(choice, value);
@@ -267,9 +281,11 @@ wisp_status wisp_request_set_json(wisp_request* request, const char* json, size_
     WISP_TRY(const Value object, parse_object("the settings of the request", text));
     RequestChoice choice = request->choice;
     for (const auto& [key, value] : object.as_dict()->entries()) {
-      if (key.as_text() == "messages") {
-        WISP_TRY(const std::string messages, json_of(value));
-        WISP_CHECK(set_prompt(choice, RequestChoice::Prompt::messages, messages));
+      const bool is_schema = key.as_text() == "json_schema" && !value.is(Kind::string);
+      if (key.as_text() == "messages" || is_schema) {
+        WISP_TRY(const std::string inner, json_of(value));
+        WISP_CHECK(is_schema ? set_grammar<wisp::text::grammar::Notation::json_schema>(choice, inner)
+                             : set_prompt(choice, RequestChoice::Prompt::messages, inner));
       } else {
         WISP_CHECK(set_from_json(choice, key.as_text(), value));
       }

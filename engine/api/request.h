@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "api/handle.h"
 #include "api/opened_model.h"
 #include "runtime/request.h"
+#include "text/grammar/compile.h"
 
 namespace wisp::api {
 
@@ -17,6 +19,9 @@ struct RequestChoice {
   Prompt prompt = Prompt::ids;
   std::string text;               // the prompt where it is text or messages
   std::int64_t logits_from = -1;  // -1: no logits of the prompt
+  // What the new text has to obey: a grammar's text, where there is a notation.
+  std::optional<text::grammar::Notation> notation;
+  std::string grammar;
 };
 
 // The request with its prompt as ids, ready for callbacks. A fork's prompt stands in the middle of a text.

@@ -366,6 +366,8 @@ WISP_API wisp_status wisp_request_set_number(wisp_request *request, const char *
 /*   prompt               text, tokenized with the vocabulary's own special tokens, in place of any prompt before
  *   messages             a conversation as of wisp_model_chat_prompt(), in place of any prompt before
  *   stop                 ends before this text; may be set repeatedly
+ *   grammar, json_schema, regex  what the new text has to obey (docs/constraints.md), the last of them that was set. Compiled by
+ *                        submit, which keeps the latest; tokens without a choice have no logits [none]
  *   speculate            who guesses tokens ahead, to be checked in one step: "off", "ngram" (the text itself), "model" (the
  *                        one of wisp_engine_set_draft()). Changes when tokens come, never which ["off"]
  */
@@ -374,7 +376,7 @@ WISP_API wisp_status wisp_request_set_text(wisp_request *request, const char *na
 /* Added to the logit of a token; -INFINITY bans it. */
 WISP_API wisp_status wisp_request_add_logit_bias(wisp_request *request, int32_t token, float bias, wisp_error *error);
 /* All of the above at once, as a JSON object: {"prompt": [1, 15], "temperature": 0, "stop": ["\n"], "logit_bias":
- * {"13": -100}}. "prompt" is a text or a list of ids, "messages" a list, "stop" a text or a list. After a failure nothing
+ * {"13": -100}}. "json_schema" may be the schema itself, "prompt" is a text or a list of ids, "messages" a list, "stop" a text or a list. After a failure nothing
  * has changed. */
 WISP_API wisp_status wisp_request_set_json(wisp_request *request, const char *json, size_t length, wisp_error *error);
 
@@ -407,7 +409,8 @@ typedef enum wisp_figure {
   WISP_FIGURE_FIRST_TOKEN_NS = 6,
   WISP_FIGURE_FINISHED_NS = 7,
   WISP_FIGURE_DRAFTED_TOKENS = 8, /* guessed ahead ... */
-  WISP_FIGURE_ACCEPTED_TOKENS = 9 /* ... and right */
+  WISP_FIGURE_ACCEPTED_TOKENS = 9, /* ... and right */
+  WISP_FIGURE_FORCED_TOKENS = 10  /* of the generated ones, those that a grammar left no choice about */
 } wisp_figure;
 
 /* Of kind WISP_EVENT_NONE. NULL when there is no memory. */

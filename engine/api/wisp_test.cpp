@@ -367,6 +367,24 @@ TEST_F(CInterfaceEngine, ADraftModelGuesses) {
   EXPECT_EQ(finish(engine)[guessed].ids, expected);
 }
 
+TEST_F(CInterfaceEngine, TextObeysAGrammar) {
+  const ModelHandle model = open();
+  const EngineHandle engine = engine_of(model);
+  const std::uint64_t schema = submit(engine, R"({"prompt": "A cat", "temperature": 1, "max_tokens": 60,
+      "json_schema": {"type": "object", "properties": {"age": {"type": "integer", "minimum": 1, "maximum": 9}},
+                      "required": ["age"], "additionalProperties": false}})");
+  const std::uint64_t regex = submit(engine, R"({"prompt": "A cat", "regex": "[0-9]{3}-[0-9]{2}", "max_tokens": 20})");
+  const std::uint64_t gbnf = submit(engine, R"({"prompt": "A cat", "grammar": "root ::= \"yes\" | \"no\""})");
+  auto answers = finish(engine);
+  EXPECT_GE(Json::parse(answers[schema].text).at("age"), 1);
+  EXPECT_EQ(answers[regex].text.size(), 6u);
+  EXPECT_TRUE(answers[gbnf].text == "yes" || answers[gbnf].text == "no") << answers[gbnf].text;
+  for (auto& [id, answer] : answers) EXPECT_EQ(answer.reason, WISP_FINISH_END_TOKEN) << id;
+  const RequestHandle wrong = request_of(R"({"prompt": "A cat", "regex": "("})");
+  EXPECT_EQ(wisp_engine_submit(engine.get(), wrong.get(), error.get()), 0u);
+  EXPECT_EQ(wisp_error_status(error.get()), WISP_ERROR_INVALID_ARGUMENT);
+}
+
 TEST_F(CInterfaceEngine, StepByStep) {
   const ModelHandle model = open();
   const EngineHandle engine = engine_of(model);
