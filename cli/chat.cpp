@@ -220,7 +220,7 @@ Status chat(const ChatOptions& options) {
   WISP_TRY(OpenedModel opened, open_model(options.model, NeedsText::yes));
   WISP_TRY(Conversation conversation, Conversation::create(*opened.tokenizer, options.system));
   WISP_TRY(const ModelShape shape, shape_of(opened.file, options.model));
-  WISP_TRY(sample::SamplingParams params, sampling_params(options.sampling, shape.vocabulary));
+  WISP_TRY(sample::SamplingParams params, sampling_params(options.sampling, shape.vocabulary, opened.tokenizer.get()));
   WISP_TRY(auto grammar, compile_constraint(options.constraint, *opened.tokenizer));
   ModelOptions model_options = options.model;
   adapt(options.speculation, model_options);
