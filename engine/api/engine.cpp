@@ -36,6 +36,7 @@ constexpr RequestId id_of(std::uint64_t number) { return RequestId{number}; }
 // What a request's callbacks share.
 struct Teller {
   wisp_engine* engine;
+  bool wants_logprobs = false;
   Error failure;  // with a message: why it had to be cancelled
 
   // Without memory for them the request ends: a caller who asked for logits would miss them in silence.
@@ -57,9 +58,15 @@ struct Teller {
                 .position = token.position,
                 .text = std::string(token.text),
                 .logits = copy(token.request, token.logits),
+                .top_logprobs = {},
                 .message = {},
                 .stats = {},
                 .state = nullptr};
+    if (wants_logprobs) {
+      event.has_logprobs = true;
+      event.logprob = token.logprobs.chosen;
+      event.top_logprobs.assign(token.logprobs.top.begin(), token.logprobs.top.end());
+    }
     engine->push(std::move(event));
   }
 
@@ -69,6 +76,7 @@ struct Teller {
                 .position = position,
                 .text = {},
                 .logits = copy(id, logits),
+                .top_logprobs = {},
                 .message = {},
                 .stats = {},
                 .state = nullptr};
@@ -83,6 +91,7 @@ struct Teller {
                 .request = number_of(end.request),
                 .text = std::string(end.text),
                 .logits = {},
+                .top_logprobs = {},
                 .reason = failed ? WISP_FINISH_ERROR : static_cast<wisp_finish_reason>(end.reason),
                 .status = failed ? status_of(why.code) : WISP_OK,
                 .message = failed ? why.message : std::string(),
@@ -117,7 +126,8 @@ Result<std::uint64_t> submit(wisp_engine* engine, const wisp_request* asked, std
     WISP_TRY(auto grammar, grammar_of(*engine, asked->choice));
     WISP_TRY(request.constraint, text::grammar::Constraint::create(std::move(grammar)));
   }
-  auto teller = std::make_shared<Teller>(Teller{.engine = engine, .failure = {}});
+  auto teller =
+      std::make_shared<Teller>(Teller{.engine = engine, .wants_logprobs = request.logprobs.has_value(), .failure = {}});
   request.on_token = [teller](const runtime::TokenEvent& token) { teller->tell(token); };
   request.on_finish = [teller](const runtime::FinishEvent& end) { teller->tell(end); };
   if (asked->choice.logits_from >= 0) {

@@ -1,5 +1,8 @@
 #include "api/event.h"
 
+#include <cmath>
+#include <utility>
+
 #include "api/buffer.h"
 
 using wisp::runtime::FinishReason;
@@ -17,6 +20,23 @@ static_assert(static_cast<int>(FinishReason::error) == WISP_FINISH_ERROR);
 const Event& event_of(const wisp_event* event) {
   static const Event kNone;
   return is_valid(event) ? event->event : kNone;
+}
+
+text::jinja::Value logprobs_of(const Event& event) {
+  using text::jinja::Value;
+  Value made = Value::dict();
+  // Of what cannot come -infinity, which JSON has not.
+  const auto number = [](float logprob) { return std::isfinite(logprob) ? Value::real(logprob) : Value::none(); };
+  made.set("logprob", number(event.logprob));
+  Value top = Value::list();
+  for (const sample::TokenLogprob& other : event.top_logprobs) {
+    Value entry = Value::dict();
+    entry.set("token", Value::integer(other.id));
+    entry.set("logprob", number(other.logprob));
+    top.append(std::move(entry));
+  }
+  made.set("top", std::move(top));
+  return made;
 }
 
 }  // namespace
@@ -40,6 +60,17 @@ size_t wisp_event_logit_count(const wisp_event* event) { return event_of(event).
 wisp_finish_reason wisp_event_finish_reason(const wisp_event* event) { return event_of(event).reason; }
 wisp_status wisp_event_status(const wisp_event* event) { return event_of(event).status; }
 const char* wisp_event_message(const wisp_event* event) { return event_of(event).message.c_str(); }
+
+wisp_status wisp_event_logprobs(const wisp_event* event, wisp_buffer* out, wisp_error* error) {
+  return wisp::api::answer(error, [&]() -> wisp::Status {
+    WISP_CHECK(wisp::api::check(event, "the event"));
+    if (!event->event.has_logprobs) {
+      return wisp::fail(wisp::Code::not_found,
+                        "this event has no probabilities; a token of a request with logprobs has");
+    }
+    return wisp::api::fill_json(out, wisp::api::logprobs_of(event->event));
+  });
+}
 
 wisp_status wisp_event_state(const wisp_event* event, wisp_buffer* out, wisp_error* error) {
   return wisp::api::answer(error, [&]() -> wisp::Status {

@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "api/handle.h"
 #include "base/memory.h"
 #include "base/token.h"
 #include "runtime/request.h"
+#include "sample/logprobs.h"
 
 namespace wisp::api {
 
@@ -19,6 +21,9 @@ struct Event {
   std::uint32_t position = 0;
   std::string text;
   Buffer logits;  // floats
+  bool has_logprobs = false;
+  float logprob = 0;
+  std::vector<sample::TokenLogprob> top_logprobs;
   wisp_finish_reason reason = WISP_FINISH_LENGTH;
   wisp_status status = WISP_OK;
   std::string message;
@@ -26,7 +31,8 @@ struct Event {
   std::shared_ptr<const runtime::SavedSequence> state;
 
   [[nodiscard]] std::size_t bytes() const {
-    std::size_t total = sizeof(Event) + text.size() + logits.size() + message.size();
+    std::size_t total = sizeof(Event) + text.size() + logits.size() + message.size() +
+                        top_logprobs.size() * sizeof(sample::TokenLogprob);
     if (state == nullptr) return total;
     for (const runtime::SavedSequence::Group& group : state->groups) total += group.bytes.size();
     return total;

@@ -45,6 +45,21 @@ constexpr Integer kIntegers[] = {
      [](RequestChoice& choice, std::int64_t value) {
        choice.request.sampling.penalty_last_n = static_cast<std::int32_t>(value);
      }},
+    {"dry_allowed_length", 0, kMost31,
+     [](RequestChoice& choice, std::int64_t value) {
+       choice.request.sampling.dry_allowed_length = static_cast<std::int32_t>(value);
+     }},
+    {"dry_penalty_last_n", -1, kMost31,
+     [](RequestChoice& choice, std::int64_t value) {
+       choice.request.sampling.dry_penalty_last_n = static_cast<std::int32_t>(value);
+     }},
+    {"mirostat", 0, 1,
+     [](RequestChoice& choice, std::int64_t value) { choice.request.sampling.mirostat = value != 0; }},
+    {"logprobs", -1, kMost31,
+     [](RequestChoice& choice, std::int64_t value) {
+       choice.request.logprobs.reset();
+       if (value >= 0) choice.request.logprobs = sample::LogprobOptions{.top = static_cast<std::uint32_t>(value)};
+     }},
     {"priority", -kMost31, kMost31,
      [](RequestChoice& choice, std::int64_t value) { choice.request.priority = static_cast<int>(value); }},
     {"salt", kLeast64, kMost64,
@@ -70,6 +85,26 @@ constexpr Number kNumbers[] = {
                              double value) { choice.request.sampling.frequency_penalty = static_cast<float>(value); }},
     {"presence_penalty",
      [](RequestChoice& choice, double value) { choice.request.sampling.presence_penalty = static_cast<float>(value); }},
+    {"typical_p",
+     [](RequestChoice& choice, double value) { choice.request.sampling.typical_p = static_cast<float>(value); }},
+    {"top_n_sigma",
+     [](RequestChoice& choice, double value) { choice.request.sampling.top_n_sigma = static_cast<float>(value); }},
+    {"xtc_probability",
+     [](RequestChoice& choice, double value) { choice.request.sampling.xtc_probability = static_cast<float>(value); }},
+    {"xtc_threshold",
+     [](RequestChoice& choice, double value) { choice.request.sampling.xtc_threshold = static_cast<float>(value); }},
+    {"dynatemp_range",
+     [](RequestChoice& choice, double value) { choice.request.sampling.dynatemp_range = static_cast<float>(value); }},
+    {"dynatemp_exponent", [](RequestChoice& choice,
+                             double value) { choice.request.sampling.dynatemp_exponent = static_cast<float>(value); }},
+    {"dry_multiplier",
+     [](RequestChoice& choice, double value) { choice.request.sampling.dry_multiplier = static_cast<float>(value); }},
+    {"dry_base",
+     [](RequestChoice& choice, double value) { choice.request.sampling.dry_base = static_cast<float>(value); }},
+    {"mirostat_tau",
+     [](RequestChoice& choice, double value) { choice.request.sampling.mirostat_tau = static_cast<float>(value); }},
+    {"mirostat_eta",
+     [](RequestChoice& choice, double value) { choice.request.sampling.mirostat_eta = static_cast<float>(value); }},
 };
 
 Status set_prompt(RequestChoice& choice, RequestChoice::Prompt kind, std::string_view text) {

@@ -345,6 +345,9 @@ WISP_API wisp_status wisp_request_set_state(wisp_request *request, const void *s
  *   seed                 all 64 bits; with the position it decides each draw, so the same seed gives the same text [0]
  *   top_k                only the k most likely tokens; 0: all [40]
  *   penalty_last_n       how many last tokens penalties look at; -1: all [64]
+ *   dry_allowed_length, dry_penalty_last_n  of DRY: repetitions shorter than this are free; how far back it looks, -1: all [2, -1]
+ *   mirostat             Mirostat 2 in place of the samplers that drop tokens [0]
+ *   logprobs             each token's probability, and those of so many of the most likely, for wisp_event_logprobs(); -1: none [-1]
  *   priority             higher is served first [0]
  *   salt                 only requests of equal salt share what equal starts of prompts have computed [0]
  *   ignore_end           end tokens are tokens like any other [0]
@@ -360,6 +363,8 @@ WISP_API wisp_status wisp_request_set_integer(wisp_request *request, const char 
  *   top_p                only the most likely tokens that hold this share of probability [0.95]
  *   min_p                only tokens at least this likely against the most likely one [0.05]
  *   repeat_penalty       divides the logits of tokens that are there already; 1: off [1]
+ *   typical_p, top_n_sigma, xtc_probability, xtc_threshold, dynatemp_range, dynatemp_exponent, dry_multiplier, dry_base,
+ *   mirostat_tau, mirostat_eta  as docs/sampling.md has them [1, 0, 0, 0.1, 0, 1, 0, 1.75, 5, 0.1]
  *   frequency_penalty, presence_penalty  subtracted for each time, and once [0, 0]
  */
 WISP_API wisp_status wisp_request_set_number(wisp_request *request, const char *name, double value, wisp_error *error);
@@ -431,6 +436,9 @@ WISP_API wisp_finish_reason wisp_event_finish_reason(const wisp_event *event);
 /* WISP_OK and "" unless the reason is WISP_FINISH_ERROR. */
 WISP_API wisp_status wisp_event_status(const wisp_event *event);
 WISP_API const char *wisp_event_message(const wisp_event *event);
+/* Of a WISP_EVENT_TOKEN whose request had "logprobs": a JSON object with "logprob" of the token and "top", a list of "token" and
+ * "logprob", most likely first; natural logarithms, null for what cannot come. WISP_ERROR_NOT_FOUND where there is none. */
+WISP_API wisp_status wisp_event_logprobs(const wisp_event *event, wisp_buffer *out, wisp_error *error);
 /* Of a WISP_EVENT_FINISH whose request had "keep_state"; WISP_ERROR_NOT_FOUND where there is none. */
 WISP_API wisp_status wisp_event_state(const wisp_event *event, wisp_buffer *out, wisp_error *error);
 WISP_API uint64_t wisp_event_figure(const wisp_event *event, wisp_figure figure); /* of a WISP_EVENT_FINISH */

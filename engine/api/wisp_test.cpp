@@ -367,6 +367,22 @@ TEST_F(CInterfaceEngine, ADraftModelGuesses) {
   EXPECT_EQ(finish(engine)[guessed].ids, expected);
 }
 
+TEST_F(CInterfaceEngine, ProbabilitiesOfTokens) {
+  const ModelHandle model = open();
+  const EngineHandle engine = engine_of(model);
+  submit(engine, R"({"prompt": "Once upon a time", "temperature": 0, "max_tokens": 1, "logprobs": 3,
+                     "typical_p": 1, "mirostat": false})");
+  ASSERT_OK(wisp_engine_wait_event(engine.get(), event.get(), error.get()));
+  ASSERT_OK(wisp_event_logprobs(event.get(), buffer.get(), error.get()));
+  const Json told = json();
+  ASSERT_EQ(told["top"].size(), 3u);
+  EXPECT_EQ(told["top"][0]["token"], wisp_event_token(event.get()));
+  EXPECT_EQ(told["top"][0]["logprob"], told["logprob"]);
+  EXPECT_LE(told["logprob"], 0);
+  ASSERT_OK(wisp_engine_wait_event(engine.get(), event.get(), error.get()));
+  EXPECT_EQ(wisp_event_logprobs(event.get(), buffer.get(), error.get()), WISP_ERROR_NOT_FOUND);
+}
+
 TEST_F(CInterfaceEngine, TextObeysAGrammar) {
   const ModelHandle model = open();
   const EngineHandle engine = engine_of(model);
