@@ -13,6 +13,9 @@ void add_embed(CLI::App& app, int& exit_code);
 void add_perplexity(CLI::App& app, int& exit_code);
 void add_bench(CLI::App& app, int& exit_code);
 void add_fit(CLI::App& app, int& exit_code);
+void add_pull(CLI::App& app, int& exit_code);
+void add_models(CLI::App& app, int& exit_code);
+void add_rm(CLI::App& app, int& exit_code);
 void add_doctor(CLI::App& app, int& exit_code);
 
 }  // namespace wisp::cli

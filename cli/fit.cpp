@@ -12,6 +12,7 @@
 #include "load_model.h"
 #include "memory_estimate.h"
 #include "model_options.h"
+#include "model_source.h"
 #include "output.h"
 #include "progress.h"
 #include "system.h"
@@ -145,7 +146,9 @@ Status fit(const FitOptions& options) {
   answer.memory = options.memory != 0 ? options.memory : system_memory().available;
   if (answer.memory == 0) return fail(Code::device, "this system does not tell its memory; give --memory SIZE");
   {
-    WISP_TRY(const gguf::File file, gguf::open_model(options.model.path));
+    WISP_TRY(const std::string path,
+             local_path({.name = options.model.path, .offline = options.model.offline, .quiet = options.model.quiet}));
+    WISP_TRY(const gguf::File file, gguf::open_model(path));
     WISP_TRY(answer.estimate, estimate_memory(file, options.model, engine_options(options)));
     WISP_TRY(const model::Hyperparameters hyper, model::read_hyperparameters(file));
     answer.trained_context = hyper.trained_context;
@@ -179,10 +182,8 @@ void add_fit(CLI::App& app, int& exit_code) {
       "How --measure measures: the growth of the process's private memory (RssAnon), so without pages of the mapped "
       "file,\n"
       "and the engine's own account by owner.");
-  command.add_option("MODEL", options->model.path, "GGUF file; the first part of a split one")
-      ->required()
-      ->check(refuse_empty)
-      ->type_name("");
+  add_model_source(command, options->model.path, options->model.offline,
+                   "GGUF file, the first part of a split one, or a name as wisp pull takes it");
   add_shape_options(command, options->model, graph::KvType::f16);
   add_parsed_option(command, "-m,--memory", options->memory, "What there is [what this system has available]",
                     parse_bytes)

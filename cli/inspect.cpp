@@ -7,6 +7,7 @@
 #include "gguf/reader.h"
 #include "inspect_report.h"
 #include "json.h"
+#include "model_source.h"
 #include "output.h"
 
 namespace wisp::cli {
@@ -26,7 +27,8 @@ Result<gguf::File> open_for_inspection(const std::string& path) {
 }
 
 Status inspect(const InspectOptions& options) {
-  WISP_TRY(const gguf::File file, open_for_inspection(options.path));
+  WISP_TRY(const std::string path, local_path({.name = options.path, .offline = options.offline}));
+  WISP_TRY(const gguf::File file, open_for_inspection(path));
   if (!options.dump.empty()) {
     WISP_TRY(const std::uint64_t values, dump_tensor(file, options.dump, options.out));
     note("{}: {} float32 values", options.out, values);
@@ -43,10 +45,11 @@ int run_inspect(const InspectOptions& options) { return finish(inspect(options))
 void add_inspect(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("inspect", "Show what a GGUF file holds");
   const auto options = std::make_shared<InspectOptions>();
-  command->add_option("FILE", options->path, "A GGUF file, or any part of a split one")
+  command->add_option("FILE", options->path, "A GGUF file, any part of a split one, or a name as wisp pull takes it")
       ->required()
       ->check(refuse_empty)
       ->type_name("");
+  command->add_flag("--offline", options->offline, "Fetch nothing: FILE is a file, or was fetched before");
   command->add_flag("--tensors", options->tensors, "List the tensors too");
   command->add_flag("--json", options->json, "Print JSON: everything, but of long arrays only the start");
   command->add_flag("--full", options->full, "Show long arrays and strings in full");

@@ -7,7 +7,8 @@
 namespace wisp::cli {
 
 struct InspectOptions {
-  std::string path;
+  std::string path;      // or a name (model_source.h)
+  bool offline = false;  // fetch nothing
   bool tensors = false;  // list them; JSON always does
   bool json = false;
   bool full = false;  // arrays and strings in full

@@ -10,6 +10,7 @@
 #include "graph/scalar_executor.h"
 #include "interrupt.h"
 #include "memory_grant.h"
+#include "model_source.h"
 #include "output.h"
 #include "progress.h"
 #include "runtime/kv_setup.h"
@@ -95,7 +96,9 @@ Result<ModelShape> shape_of(const gguf::File& file, const ModelOptions& options)
 
 Result<OpenedModel> open_model(const ModelOptions& options, NeedsText text) {
   OpenedModel opened;
-  WISP_TRY(opened.file, gguf::open_model(options.path));
+  WISP_TRY(const std::string path,
+           local_path({.name = options.path, .offline = options.offline, .quiet = options.quiet}));
+  WISP_TRY(opened.file, gguf::open_model(path));
   // Before the vocabulary: of a model that is foreign in both ways, the architecture says more.
   WISP_CHECK(model::check_architecture(opened.file.metadata));
   WISP_TRY(opened.tokenizer, load_tokenizer(opened.file, text));

@@ -41,6 +41,9 @@ int run_command(int argc, char** argv) {
   cli::add_perplexity(app, exit_code);
   cli::add_bench(app, exit_code);
   cli::add_fit(app, exit_code);
+  cli::add_pull(app, exit_code);
+  cli::add_models(app, exit_code);
+  cli::add_rm(app, exit_code);
   cli::add_doctor(app, exit_code);
   try {
     app.parse(argc, argv);

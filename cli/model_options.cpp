@@ -5,6 +5,7 @@
 #include "arguments.h"
 #include "base/format.h"
 #include "graph/passes.h"
+#include "model_source.h"
 
 namespace wisp::cli {
 namespace {
@@ -129,10 +130,9 @@ void add_shape_options(CLI::App& command, ModelOptions& options, graph::KvType d
 }
 
 void add_model_options(CLI::App& command, ModelOptions& options, graph::KvType default_kv) {
-  command.add_option("MODEL", options.path, "GGUF file; the first part of a split one")
-      ->required()
-      ->check(refuse_empty)
-      ->type_name("");
+  add_model_source(
+      command, options.path, options.offline,
+      "GGUF file, the first part of a split one; hf:OWNER/REPO[:TYPE], an address, or a name of wisp models");
   add_shape_options(command, options, default_kv);
   const std::string machine = "The machine";
   add_parsed_option(command, "--memory-limit", options.memory_limit,

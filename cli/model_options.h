@@ -20,7 +20,7 @@ enum class Device : std::uint8_t {
 };
 
 struct ModelOptions {
-  std::string path;
+  std::string path;           // or a name (model_source.h)
   std::uint32_t context = 0;  // 0: min(the model's, 4096)
   graph::KvType kv = graph::KvType::f16;
   bool kv_may_narrow = true;  // nobody asked for that type
@@ -35,7 +35,8 @@ struct ModelOptions {
   gpu::TuneMode tune = gpu::TuneMode::fast;
   std::uint64_t memory_limit = 0;  // bytes; 0: none
   std::uint32_t ahead = runtime::EngineOptions().steps_ahead;
-  std::string trace;  // a path, or ""
+  std::string trace;     // a path, or ""
+  bool offline = false;  // fetch nothing
   bool quiet = false;
 };
 

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "gguf/reader.h"
 #include "json.h"
+#include "model_source.h"
 #include "output.h"
 #include "text/chat/chat_form.h"
 #include "text/chat/output_parser.h"
@@ -27,6 +28,7 @@ struct TemplateOptions {
   std::string model, jinja, variables, messages, output, now;
   std::string bos, eos;  // of the model, where there is one
   bool show_format = false;
+  bool offline = false;
 };
 
 // The template's text, and what to call it in messages.
@@ -35,7 +37,8 @@ Result<std::pair<std::string, std::string>> read_template(TemplateOptions& optio
     WISP_TRY(std::string source, read_text_file(options.jinja));
     return std::pair(std::move(source), options.jinja);
   }
-  WISP_TRY(const gguf::File file, gguf::open_model(options.model));
+  WISP_TRY(const std::string path, local_path({.name = options.model, .offline = options.offline}));
+  WISP_TRY(const gguf::File file, gguf::open_model(path));
   if (!file.metadata.has(kTemplateKey))
     return fail(Code::not_found, "{}: this model has no chat template (no key '{}'); give one with --jinja FILE",
                 options.model, kTemplateKey);
@@ -139,13 +142,14 @@ void add_template(CLI::App& app, int& exit_code) {
   CLI::App* const command = app.add_subcommand("template", "Render a chat template, read what its model answers");
   const auto options = std::make_shared<TemplateOptions>();
   CLI::Option_group* const source = command->add_option_group("Template", "which template (one of)");
-  source->add_option("MODEL", options->model, "A GGUF file; only its metadata is read")
+  source->add_option("MODEL", options->model, "A GGUF file, or a name as wisp pull takes it; only its metadata is read")
       ->check(refuse_empty)
       ->type_name("");
   source->add_option("--jinja", options->jinja, "A file with the template's text (- for standard input)")
       ->check(refuse_empty)
       ->type_name("FILE");
   source->require_option(1);
+  command->add_flag("--offline", options->offline, "Fetch nothing: MODEL is a file, or was fetched before");
   command
       ->add_option("--vars", options->variables,
                    "A file with one JSON object: its members are the variables (- for standard input).\n"

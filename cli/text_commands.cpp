@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "base64.h"
 #include "gguf/reader.h"
+#include "model_source.h"
 #include "output.h"
 #include "text/tokenizer.h"
 
@@ -22,7 +23,8 @@ namespace {
 using text::EncodeOptions;
 using text::Tokenizer;
 
-Result<std::unique_ptr<Tokenizer>> open_tokenizer(const std::string& path) {
+Result<std::unique_ptr<Tokenizer>> open_tokenizer(const ModelSource& source) {
+  WISP_TRY(const std::string path, local_path(source));
   WISP_TRY(const gguf::File file, gguf::open_model(path));
   auto vocabulary = text::read_vocabulary(file.metadata);
   auto tokenizer = vocabulary ? Tokenizer::create(std::move(*vocabulary)) : std::unexpected(vocabulary.error());
@@ -98,7 +100,8 @@ Status tokenize_lines(const Tokenizer& tokenizer, const std::string& path, Encod
 }
 
 struct TokenizeOptions {
-  std::string model, file, text, jsonl;
+  ModelSource model;
+  std::string file, text, jsonl;
   EncodeOptions encode;
   bool json = false;
 };
@@ -118,7 +121,7 @@ Status tokenize(const TokenizeOptions& options) {
   return {};
 }
 
-Status detokenize(const std::string& model, const std::string& list) {
+Status detokenize(const ModelSource& model, const std::string& list) {
   std::vector<TokenId> ids;
   if (!list.empty()) {  // no ids are no bytes
     WISP_TRY(ids, parse_ids(list));
@@ -133,10 +136,7 @@ Status detokenize(const std::string& model, const std::string& list) {
 void add_tokenize(CLI::App& app, int& exit_code) {
   CLI::App* const command = app.add_subcommand("tokenize", "Text to token ids, by a model's own vocabulary");
   const auto options = std::make_shared<TokenizeOptions>();
-  command->add_option("MODEL", options->model, "A GGUF file; only its metadata is read")
-      ->required()
-      ->check(refuse_empty)
-      ->type_name("");
+  add_model_source(*command, options->model, "A GGUF file, or a name as wisp pull takes it; only its metadata is read");
   CLI::Option_group* const input = command->add_option_group("Input", "what to tokenize (one of)");
   input->add_option("--file", options->file, "The exact bytes of this file (- for standard input)")
       ->check(refuse_empty)
@@ -163,12 +163,9 @@ void add_tokenize(CLI::App& app, int& exit_code) {
 
 void add_detokenize(CLI::App& app, int& exit_code) {
   CLI::App* const command = app.add_subcommand("detokenize", "Token ids to the exact bytes they stand for");
-  const auto model = std::make_shared<std::string>();
+  const auto model = std::make_shared<ModelSource>();
   const auto ids = std::make_shared<std::string>();
-  command->add_option("MODEL", *model, "A GGUF file; only its metadata is read")
-      ->required()
-      ->check(refuse_empty)
-      ->type_name("");
+  add_model_source(*command, *model, "A GGUF file, or a name as wisp pull takes it; only its metadata is read");
   command->add_option("--ids", *ids, "Token ids, separated by commas")->required()->type_name("1,2,3");
   command->footer(
       "Special tokens are shown as their text, and nothing is added, not even a line end.\n"

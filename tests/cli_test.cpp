@@ -64,7 +64,7 @@ TEST(CliUsage, EveryHelpTeachesWithAnExample) {
   const CommandOutcome top = run_wisp({"--help"});
   EXPECT_EQ(top.exit_code, 0);
   for (const char* command : {"run", "chat", "inspect", "tokenize", "detokenize", "template", "logits", "embed",
-                              "perplexity", "bench", "fit", "doctor"}) {
+                              "perplexity", "bench", "fit", "pull", "models", "rm", "doctor"}) {
     EXPECT_NE(top.out.find(command), std::string::npos) << command;
     const CommandOutcome help = run_wisp({command, "--help"});
     EXPECT_EQ(help.exit_code, 0) << command;
