@@ -293,6 +293,35 @@ TEST_F(PullCommand, WithoutATypeTheMemoryChooses) {
   EXPECT_EQ(count_files(".gguf") + count_files(".part"), 0u);
 }
 
+// All parts come together, whichever is named; what is complete of them is not fetched again.
+TEST_F(PullCommand, SplitModelsComeWhole) {
+  put("owner/parts/a-Q8_0-00001-of-00002.gguf", 1);
+  put("owner/parts/a-Q8_0-00002-of-00002.gguf", 2);
+  const Json listed = pulled("hf:owner/parts:Q8_0");
+  ASSERT_EQ(listed["files"].size(), 2u);
+  EXPECT_TRUE(listed["path"].get<std::string>().ends_with("a-Q8_0-00001-of-00002.gguf"));
+  EXPECT_TRUE(pulled("hf:owner/parts:a-Q8_0-00002-of-00002.gguf")["was_here"].get<bool>());
+  // As a process leaves it that is killed between the parts and the index.
+  fs::remove(listed["path"].get<std::string>() + ".wisp.json");
+  const Json again = pulled("hf:owner/parts");
+  EXPECT_EQ(again["downloaded_bytes"].get<std::uint64_t>(), 0u);
+  EXPECT_FALSE(again["was_here"].get<bool>());
+  const Json address = pulled(server_->url("/plain/hf/owner/parts/a-Q8_0-00002-of-00002.gguf"));
+  EXPECT_EQ(address["files"].size(), 2u);
+  EXPECT_EQ(address["files"][0]["sha256"], listed["files"][0]["sha256"]);
+}
+
+TEST_F(PullCommand, ANewVersionReplacesTheOldOne) {
+  put("owner/repo/a-Q8_0.gguf", 1);
+  const Json old = pulled("hf:owner/repo:Q8_0");
+  put("owner/repo/a-Q8_0.gguf", 2);
+  const CommandOutcome outcome = pull("hf:owner/repo:Q8_0", {"--json"});
+  EXPECT_NE(outcome.err.find("has changed at its source"), std::string::npos) << outcome.err;
+  const Json now = Json::parse(outcome.out);
+  EXPECT_NE(now["files"][0]["sha256"], old["files"][0]["sha256"]);
+  EXPECT_EQ(Json::parse(run_wisp({"models", "--json"}).out)["models"].size(), 1u);
+}
+
 TEST_F(PullCommand, RepositoriesThatLieOrHideAreRefused) {
   put("lying/repo/a-Q8_0.gguf", 1);
   put("sizes/repo/a-Q8_0.gguf", 1);
