@@ -65,6 +65,28 @@ TEST(Layering, NoPartOfTheEngineIncludesWhatStandsBelowIt) {
 }
 
 // Kernel files see the kernels' own headers and nothing that is compiled elsewhere too.
+// Two types of one name in one namespace are two definitions of the same functions: the linker takes either, and the
+// program reads past the smaller one.
+TEST(Layering, NoTwoHeadersDefineTheSameType) {
+  std::map<std::string, std::string> headers;  // by namespace and name
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(fs::path(WISP_SOURCE_DIR) / "engine")) {
+    if (entry.path().extension() != ".h") continue;
+    std::ifstream file(entry.path());
+    std::string inside;
+    for (std::string line; std::getline(file, line);) {
+      if (line.starts_with("namespace ") && line.ends_with(" {")) inside = line.substr(10, line.size() - 12);
+      for (const std::string_view kind : {"struct ", "class ", "enum class "}) {
+        // A part of another type has its name in it already.
+        if (!line.starts_with(kind) || !line.ends_with("{") || line.find("::State") != std::string::npos) continue;
+        const std::string name = line.substr(kind.size(), line.find_first_of(" :{", kind.size()) - kind.size());
+        const auto [known, first] = headers.try_emplace(inside + "::" + name, entry.path().string());
+        EXPECT_TRUE(first) << known->first << " is defined in " << known->second << " and in " << entry.path();
+      }
+    }
+  }
+  EXPECT_GT(headers.size(), 200u);
+}
+
 TEST(Layering, KernelFilesIncludeOnlyTheTableAndEachOther) {
   const fs::path isa = fs::path(WISP_SOURCE_DIR) / "engine/cpu/isa";
   std::size_t lines = 0;

@@ -42,13 +42,13 @@ std::string call_grammar(const OutputFormat& format, const std::vector<Tool>& to
   }
   std::string head = "head ::= ";
   for (std::size_t i = 0; !calls.heads.empty() && i < calls.heads.front().size(); ++i) {
-    const Piece& piece = calls.heads.front()[i];
+    const SyntaxPiece& piece = calls.heads.front()[i];
     switch (piece.kind) {
-      case Piece::Kind::literal:
-      case Piece::Kind::optional: head += literal(i == 0 ? without_blanks(piece.text) : piece.text); break;
-      case Piece::Kind::name: head += "name "; break;
-      case Piece::Kind::id: head += "[a-zA-Z0-9_.:-]+ "; break;
-      case Piece::Kind::any: head += "[^<\\n]* "; break;
+      case SyntaxPiece::Kind::literal:
+      case SyntaxPiece::Kind::optional: head += literal(i == 0 ? without_blanks(piece.text) : piece.text); break;
+      case SyntaxPiece::Kind::name: head += "name "; break;
+      case SyntaxPiece::Kind::id: head += "[a-zA-Z0-9_.:-]+ "; break;
+      case SyntaxPiece::Kind::any: head += "[^<\\n]* "; break;
     }
   }
   if (calls.heads.empty() || calls.bare) head += "\"\" ";

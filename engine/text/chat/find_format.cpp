@@ -143,11 +143,11 @@ void read_keys(const Value& object, CallFormat& calls) {
 Pattern pieces_of(std::string_view text, std::string_view other, bool before_name) {
   Pattern made;
   const auto literal = [&](std::string_view part) {
-    if (!part.empty()) made.push_back({Piece::Kind::literal, std::string(part)});
+    if (!part.empty()) made.push_back({SyntaxPiece::Kind::literal, std::string(part)});
   };
   if (const std::size_t at = text.find(kId); at != std::string_view::npos) {
     literal(text.substr(0, at));
-    made.push_back({Piece::Kind::id});
+    made.push_back({SyntaxPiece::Kind::id});
     literal(text.substr(at + kId.size()));
     return made;
   }
@@ -155,7 +155,7 @@ Pattern pieces_of(std::string_view text, std::string_view other, bool before_nam
   const auto digit = [](char c) { return c >= '0' && c <= '9'; };
   if (same < text.size() && same < other.size() && digit(text[same]) && digit(other[same])) {
     literal(text.substr(0, same));
-    made.push_back({Piece::Kind::any});
+    made.push_back({SyntaxPiece::Kind::any});
     literal(text.substr(same + 1));
     return made;
   }
@@ -165,7 +165,7 @@ Pattern pieces_of(std::string_view text, std::string_view other, bool before_nam
       text.substr(tag + 1).find_first_of("<[\"=") == std::string_view::npos &&
       !without_blanks(text.substr(tag + 1)).empty()) {
     literal(text.substr(0, tag + 1));
-    made.push_back({Piece::Kind::optional, std::string(text.substr(tag + 1))});
+    made.push_back({SyntaxPiece::Kind::optional, std::string(text.substr(tag + 1))});
     return made;
   }
   literal(text);
@@ -249,8 +249,8 @@ bool find_tags(const std::string& one, const std::optional<std::string>& two, co
   const Surroundings around = split(one.substr(0, name), after, between);
   surround(calls, around);
   Pattern pattern = pieces_of(around.begin, around.begin, true);
-  pattern.push_back({Piece::Kind::name});
-  for (Piece& piece : pieces_of(name_end, other_end, false)) pattern.push_back(std::move(piece));
+  pattern.push_back({SyntaxPiece::Kind::name});
+  for (SyntaxPiece& piece : pieces_of(name_end, other_end, false)) pattern.push_back(std::move(piece));
   calls.heads = {pattern};
   // Models leave out the outer of two tags at times.
   const std::string& first = pattern.front().text;
@@ -287,7 +287,8 @@ bool find_key_tags(const std::string& one, const std::optional<std::string>& two
   }
   const Surroundings around = split(one.substr(0, name), after, between);
   surround(calls, around);
-  calls.heads = {{{Piece::Kind::literal, around.begin}, {Piece::Kind::name}, {Piece::Kind::literal, name_end}}};
+  calls.heads = {
+      {{SyntaxPiece::Kind::literal, around.begin}, {SyntaxPiece::Kind::name}, {SyntaxPiece::Kind::literal, name_end}}};
   return true;
 }
 
@@ -316,7 +317,7 @@ bool find_calls(const Prober& prober, CallFormat& calls) {
     const Surroundings around = split(one->substr(0, json->begin), one->substr(json->end), between);
     surround(calls, around);
     calls.bare = without_blanks(around.begin).empty() && calls.section_begin.empty();
-    if (!calls.bare) calls.heads = {{{Piece::Kind::literal, around.begin}}};
+    if (!calls.bare) calls.heads = {{{SyntaxPiece::Kind::literal, around.begin}}};
     return true;
   }
   const std::size_t name = one->rfind(kName, one->find(kA));
@@ -343,8 +344,8 @@ bool find_calls(const Prober& prober, CallFormat& calls) {
     surround(calls, around);
     Pattern pattern = pieces_of(around.begin, around.begin, true);
     if (pattern.empty()) return false;
-    pattern.push_back({Piece::Kind::name});
-    for (Piece& piece : pieces_of(part(*one, name + kName.size(), json->begin), other_middle, false)) {
+    pattern.push_back({SyntaxPiece::Kind::name});
+    for (SyntaxPiece& piece : pieces_of(part(*one, name + kName.size(), json->begin), other_middle, false)) {
       pattern.push_back(std::move(piece));
     }
     calls.heads = {std::move(pattern)};
@@ -429,8 +430,8 @@ void find_answer_marks(const Prober& prober, OutputFormat& format) {
 }
 
 Pattern head(std::string_view before, std::string_view after = {}) {
-  Pattern made{{Piece::Kind::literal, std::string(before)}, {Piece::Kind::name}};
-  if (!after.empty()) made.push_back({Piece::Kind::literal, std::string(after)});
+  Pattern made{{SyntaxPiece::Kind::literal, std::string(before)}, {SyntaxPiece::Kind::name}};
+  if (!after.empty()) made.push_back({SyntaxPiece::Kind::literal, std::string(after)});
   return made;
 }
 
@@ -446,10 +447,10 @@ bool known_format(std::string_view source, OutputFormat& format) {
     calls.payload = Payload::arguments;
     for (const std::string_view begin :
          {"<|channel|>commentary to=functions.", "to=functions.", "<|channel|>analysis to=functions."}) {
-      calls.heads.push_back({{Piece::Kind::literal, std::string(begin)},
-                             {Piece::Kind::name},
-                             {Piece::Kind::any},
-                             {Piece::Kind::literal, "<|message|>"}});
+      calls.heads.push_back({{SyntaxPiece::Kind::literal, std::string(begin)},
+                             {SyntaxPiece::Kind::name},
+                             {SyntaxPiece::Kind::any},
+                             {SyntaxPiece::Kind::literal, "<|message|>"}});
     }
     calls.tails = {"<|call|>"};
     return true;
@@ -461,12 +462,12 @@ bool known_format(std::string_view source, OutputFormat& format) {
     calls.section_begin = "<atem:function_calls>";
     calls.section_end = "</atem:function_calls>";
     calls.heads = {head("<atem:invoke name=\"", "\">"), {}};
-    calls.heads.back() = {{Piece::Kind::literal, "to="},
-                          {Piece::Kind::any},
-                          {Piece::Kind::literal, "<|message|><atem:function_calls>"},
-                          {Piece::Kind::literal, "<atem:invoke name=\""},
-                          {Piece::Kind::name},
-                          {Piece::Kind::literal, "\">"}};
+    calls.heads.back() = {{SyntaxPiece::Kind::literal, "to="},
+                          {SyntaxPiece::Kind::any},
+                          {SyntaxPiece::Kind::literal, "<|message|><atem:function_calls>"},
+                          {SyntaxPiece::Kind::literal, "<atem:invoke name=\""},
+                          {SyntaxPiece::Kind::name},
+                          {SyntaxPiece::Kind::literal, "\">"}};
     calls.argument_begin = "<atem:parameter name=\"";
     calls.key_end = "\">";
     calls.value_end = "</atem:parameter>";
@@ -480,11 +481,11 @@ bool known_format(std::string_view source, OutputFormat& format) {
     calls.payload = Payload::tagged;
     calls.section_begin = "<|open|>tools<|sep|>";
     calls.section_end = "<|close|>tools<|sep|>";
-    calls.heads = {{{Piece::Kind::literal, "<|open|>call tool=\""},
-                    {Piece::Kind::name},
-                    {Piece::Kind::literal, "\" index=\""},
-                    {Piece::Kind::any},
-                    {Piece::Kind::literal, "\"<|sep|>"}}};
+    calls.heads = {{{SyntaxPiece::Kind::literal, "<|open|>call tool=\""},
+                    {SyntaxPiece::Kind::name},
+                    {SyntaxPiece::Kind::literal, "\" index=\""},
+                    {SyntaxPiece::Kind::any},
+                    {SyntaxPiece::Kind::literal, "\"<|sep|>"}}};
     calls.argument_begin = "<|open|>argument key=\"";
     calls.key_end = "\" type=\"";
     calls.type_end = "\"<|sep|>";
@@ -510,7 +511,7 @@ bool known_format(std::string_view source, OutputFormat& format) {
     format.ignored = {">>>all\n"};
     calls.payload = Payload::arguments;
     calls.heads = {head(">>>")};
-    calls.heads.front().push_back({Piece::Kind::literal, "\n"});
+    calls.heads.front().push_back({SyntaxPiece::Kind::literal, "\n"});
     return true;
   }
   if (has("<|\"|>") && has("<|tool_call>")) {  // gemma 4
@@ -527,7 +528,7 @@ void named_format(std::string_view source, CallFormat& calls) {
   const auto has = [&](std::string_view text) { return source.find(text) != std::string_view::npos; };
   if (has("<|tool_list_start|>") || has("<|tool_call_start|>") || has("\"List of tools: [\"")) {  // LFM2
     calls.payload = Payload::python;
-    calls.heads = {{{Piece::Kind::literal, "<|tool_call_start|>"}}};
+    calls.heads = {{{SyntaxPiece::Kind::literal, "<|tool_call_start|>"}}};
     calls.tails = {"<|tool_call_end|>"};
     return;
   }
@@ -535,20 +536,20 @@ void named_format(std::string_view source, CallFormat& calls) {
     calls.payload = Payload::arguments;
     calls.section_begin = "<|tool_calls_section_begin|>";
     calls.section_end = "<|tool_calls_section_end|>";
-    calls.heads = {{{Piece::Kind::literal, "<|tool_call_begin|>"},
-                    {Piece::Kind::optional, "functions."},
-                    {Piece::Kind::name},
-                    {Piece::Kind::literal, ":"},
-                    {Piece::Kind::any},
-                    {Piece::Kind::literal, "<|tool_call_argument_begin|>"}}};
+    calls.heads = {{{SyntaxPiece::Kind::literal, "<|tool_call_begin|>"},
+                    {SyntaxPiece::Kind::optional, "functions."},
+                    {SyntaxPiece::Kind::name},
+                    {SyntaxPiece::Kind::literal, ":"},
+                    {SyntaxPiece::Kind::any},
+                    {SyntaxPiece::Kind::literal, "<|tool_call_argument_begin|>"}}};
     calls.tails = {"<|tool_call_end|>"};
     return;
   }
   calls.payload = Payload::json;
   if (has("<|tool_call|>")) {  // granite 3
-    calls.heads = {{{Piece::Kind::literal, "<|tool_call|>"}}};
+    calls.heads = {{{SyntaxPiece::Kind::literal, "<|tool_call|>"}}};
   } else {
-    calls.heads = {{{Piece::Kind::literal, "<tool_call>"}}};
+    calls.heads = {{{SyntaxPiece::Kind::literal, "<tool_call>"}}};
     calls.tails = {"</tool_call>"};
   }
 }
@@ -568,7 +569,7 @@ OutputFormat find_output_format(const ChatForm& form, std::string_view source) {
     named_format(source, format.calls);
   }
   // Llama 3 marks some calls, and not others.
-  if (format.calls.bare) format.calls.heads = {{{Piece::Kind::literal, "<|python_tag|>"}}};
+  if (format.calls.bare) format.calls.heads = {{{SyntaxPiece::Kind::literal, "<|python_tag|>"}}};
   // Solar opens another turn behind its thoughts.
   if (source.find("<|begin|>assistant") != std::string_view::npos) format.ignored.emplace_back("<|begin|>assistant");
   return format;

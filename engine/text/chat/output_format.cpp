@@ -21,13 +21,13 @@ namespace {
 
 std::string describe(const Pattern& pattern) {
   std::string out;
-  for (const Piece& piece : pattern) {
+  for (const SyntaxPiece& piece : pattern) {
     switch (piece.kind) {
-      case Piece::Kind::literal: out += piece.text; break;
-      case Piece::Kind::optional: out += "(" + piece.text + ")?"; break;
-      case Piece::Kind::name: out += "{name}"; break;
-      case Piece::Kind::id: out += "{id}"; break;
-      case Piece::Kind::any: out += "{..}"; break;
+      case SyntaxPiece::Kind::literal: out += piece.text; break;
+      case SyntaxPiece::Kind::optional: out += "(" + piece.text + ")?"; break;
+      case SyntaxPiece::Kind::name: out += "{name}"; break;
+      case SyntaxPiece::Kind::id: out += "{id}"; break;
+      case SyntaxPiece::Kind::any: out += "{..}"; break;
     }
   }
   return out;

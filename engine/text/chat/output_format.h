@@ -12,12 +12,12 @@
 namespace wisp::text {
 
 // A call is written as literals and fields. Blanks in literals match any run of blanks, none too.
-struct Piece {
+struct SyntaxPiece {
   enum class Kind : std::uint8_t { literal, optional, name, id, any };
   Kind kind = Kind::literal;
   std::string text = {};  // of literal and optional
 };
-using Pattern = std::vector<Piece>;
+using Pattern = std::vector<SyntaxPiece>;
 
 enum class Payload : std::uint8_t {
   none,       // the model has no calls

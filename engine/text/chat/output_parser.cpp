@@ -451,15 +451,15 @@ bool OutputParser::step_head() {
     enter_payload();
     return true;
   }
-  const Piece& piece = head[piece_];
-  if (piece.kind == Piece::Kind::literal || piece.kind == Piece::Kind::optional) {
+  const SyntaxPiece& piece = head[piece_];
+  if (piece.kind == SyntaxPiece::Kind::literal || piece.kind == SyntaxPiece::Kind::optional) {
     if (!skip_blanks()) return false;
     const Match match = match_literal(without_blanks(piece.text), rest());
     if (match.partial && !ending_) return false;
     if (match.yes) {
       head_text_ += rest().substr(0, match.length);
       hold(match.length);
-    } else if (piece.kind == Piece::Kind::literal) {
+    } else if (piece.kind == SyntaxPiece::Kind::literal) {
       if (!arguments_follow || name_.empty() || rest().empty() || rest()[0] != '{') return give_up();
       piece_ = head.size();
       return true;
@@ -471,8 +471,8 @@ bool OutputParser::step_head() {
   std::vector<std::string_view> ends;
   bool any_follows = false;
   for (std::size_t i = piece_ + 1; i < head.size() && ends.empty(); ++i) {
-    any_follows |= head[i].kind == Piece::Kind::any;
-    if (head[i].kind == Piece::Kind::literal) {
+    any_follows |= head[i].kind == SyntaxPiece::Kind::any;
+    if (head[i].kind == SyntaxPiece::Kind::literal) {
       if (const auto end = without_blanks(head[i].text); !end.empty()) ends.push_back(end);
     }
   }
@@ -486,7 +486,8 @@ bool OutputParser::step_head() {
   bool found = false;
   for (; at < text.size() && at <= kLongestField; ++at) {
     if (brace_ends && text[at] == '{') found = true;
-    if (piece.kind == Piece::Kind::name && any_follows && at > 0 && (is_text_blank(text[at]) || text[at] == '<')) {
+    if (piece.kind == SyntaxPiece::Kind::name && any_follows && at > 0 &&
+        (is_text_blank(text[at]) || text[at] == '<')) {
       found = true;
     }
     for (const std::string_view end : ends) {
@@ -499,15 +500,16 @@ bool OutputParser::step_head() {
   if (!found && (ending_ || at > kLongestField)) return give_up();
   if (!found) return false;
   const std::string_view field = without_blanks(text.substr(0, at));
-  if (piece.kind == Piece::Kind::name) {
+  if (piece.kind == SyntaxPiece::Kind::name) {
     if (!is_name(field)) return give_up();
     name_ = field;
-  } else if (piece.kind == Piece::Kind::id) {
+  } else if (piece.kind == SyntaxPiece::Kind::id) {
     id_ = field;
   }
   head_text_ += field;
   // "functions.get_weather:0" is an id as a whole.
-  if (piece.kind == Piece::Kind::any && piece_ > 1 && head[1].kind == Piece::Kind::optional) id_ = head_text_;
+  if (piece.kind == SyntaxPiece::Kind::any && piece_ > 1 && head[1].kind == SyntaxPiece::Kind::optional)
+    id_ = head_text_;
   hold(at);
   ++piece_;
   return true;

@@ -402,7 +402,7 @@ TEST(ToolCallsFuzz, MutatedOutputsGiveTheSameFromAnyPieces) {
 TEST(ToolCallsHostile, DeepAndLongOutputsAreBounded) {
   OutputFormat format;
   format.calls.payload = Payload::json;
-  format.calls.heads = {{{Piece::Kind::literal, "<tool_call>"}}};
+  format.calls.heads = {{{SyntaxPiece::Kind::literal, "<tool_call>"}}};
   format.calls.tails = {"</tool_call>"};
   const std::string deep = "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": " + std::string(100'000, '[');
   EXPECT_EQ(parse_output(format, {}, "", deep).errors.size(), 1u);
