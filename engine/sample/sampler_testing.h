@@ -49,6 +49,13 @@ struct Frequencies {
   int impossible = 0;  // draws of tokens that have no probability
 };
 
+// Differences that chance explains.
+inline void expect_chance(const Frequencies& found) {
+  EXPECT_EQ(found.impossible, 0);
+  ASSERT_GE(found.degrees, 1.0);
+  EXPECT_LT(found.chi_square, chi_square_bound(found.degrees)) << found.degrees << " degrees of freedom";
+}
+
 // 100,000 draws at positions 0, 1, 2, ... held against `expected`; cells that expect fewer than 5 are pooled.
 inline Frequencies measure(const Sampler& sampler, const std::vector<float>& logits,
                            const std::vector<TokenId>& history, const std::vector<Share>& expected) {

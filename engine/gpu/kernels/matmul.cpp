@@ -42,13 +42,14 @@ void define_shape(Defines& defines, const MatMulSpec& spec, const MatVecShape& s
 }
 
 void define_first_tile(Defines& defines, std::uint32_t p, const std::string& first) {
-  defines.set(fmt::format("FIRST_TILE_{}", p), first).set(fmt::format("TILE_{}", p), "group.x - " + first);
+  defines.set(fmt::format("FIRST_{}", p), first).set(fmt::format("TILE_{}", p), "group.x - " + first);
 }
 
 // Of either text.
 Result<Kernel> finish_matvec(KernelText text, const MatMulSpec& spec, const MatVecShape& shape, std::uint32_t chunk,
                              std::string label) {
   define_shape(text.defines(), spec, shape, chunk);
+  text.defines().set("UNIT", kTileRows);
   if (shape.subgroups) text.use_subgroups();
   label += fmt::format(" rows {} slices {}{}", shape.rows, shape.slices, shape.subgroups ? " subgroups" : "");
   return std::move(text).finish("matvec.wgsl", std::move(label), {8 * shape.slices, 1, 1},

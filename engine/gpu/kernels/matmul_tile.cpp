@@ -85,11 +85,16 @@ Result<Kernel> matmul_kernel(const MatMulSpec& spec, const TileShape& shape, con
   KernelText text(info);
   const std::uint32_t blocks = div_up(spec.columns, kBlockColumns);
   WISP_CHECK(define_matrices(text, spec, fmt::format("{}u", blocks)));
-  text.defines().set("K", spec.columns).set("KB", blocks).set("EDGE", shape.edge).set("SIDE", shape.edge / 8);
+  text.defines()
+      .set("K", spec.columns)
+      .set("KB", blocks)
+      .set("EDGE", shape.edge)
+      .set("UNIT", shape.edge)
+      .set("SIDE", shape.edge / 8);
   text.defines().set("ROUNDED", shape.rounded).set("HALVES", shape.halves).set("NUMBER", shape.halves ? "f16" : "f32");
   text.defines().set("X_WORDS", rounded_words(spec.columns, shape.halves));
   for (std::uint32_t p = 0; p < spec.matrices.size(); ++p) {
-    text.defines().set(fmt::format("FIRST_GROUP_{}", p), first_unit_of(spec, p, shape.edge));
+    text.defines().set(fmt::format("FIRST_{}", p), fmt::format("{}u", first_unit_of(spec, p, shape.edge)));
     text.defines().set(fmt::format("TILES_{}", p), div_up(spec.matrices[p].rows, kTileRows));
   }
   if (shape.halves) text.use_f16();

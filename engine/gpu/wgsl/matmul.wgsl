@@ -132,9 +132,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 #for i in 0..SIDE
   if (first_row + down + ${i}u < count) {
     let row = first_row + down + ${i}u;
+    let unit = unit_of(row);
     for (var n = 0u; n < 4u; n++) {
 #for g in 0..SIDE / 4
-      finish(group.x, row, across + ${4 * g}u + n, sum_0_${i}_${g}[n], sum_${GATED}_${i}_${g}[n]);
+      finish(group.x, row, across + ${4 * g}u + n, unit * sum_0_${i}_${g}[n], unit * sum_${GATED}_${i}_${g}[n]);
 #end
     }
   }

@@ -93,10 +93,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 #if m == ACCUMULATORS - 1
     let row = first_row + at / ${EDGE}u;
     if (row < count) {
+      let unit = unit_of(row);
 #if GATED
-      finish(group.x, row, at % ${EDGE}u, gates[i], sums[at]);
+      finish(group.x, row, at % ${EDGE}u, unit * gates[i], unit * sums[at]);
 #else
-      finish(group.x, row, at % ${EDGE}u, sums[at], 0.0);
+      finish(group.x, row, at % ${EDGE}u, unit * sums[at], 0.0);
 #endif
     }
 #else

@@ -5,7 +5,7 @@
 //#   MATRICES            matrices that share x; each has tiles of its own, or both are taken together (GATED:
 //#                       activation(first) * second). ACCUMULATORS is 2 for these, else 1
 //#   COLUMNS, BLOCKS     of a row; numbers, or words of `op` in the kernel that serves all shapes. WHOLE: no block is cut short
-//#   FIRST_TILE_p        workgroups from this number on belong to matrix p
+//#   FIRST_p             workgroups from this number on belong to matrix p
 //#   FLOAT_p             matrix p has a float type
 //#   NORM                x is x * rsqrt(mean(x^2) + eps) * weight
 //#   INT8                x is rounded to int8 by blocks of 32 (graph/int8_activations.h); products are integers
@@ -57,45 +57,7 @@ fn sum_lanes(lane: u32, value: f32) -> f32 {
 }
 #endif
 
-// What comes after the sums, for row r of the tile.
-#if GATED
-fn finish(group: u32, row: u32, r: u32, y_0: f32, y_1: f32) {
-  let at = group * 8u + r;
-  if (at >= op.rows[0]) { return; }
-  var gate = y_0;
-  var up = y_1;
-#if BIAS_0
-  gate += load(op.bias[0] + at);
-#endif
-#if BIAS_1
-  up += load(op.bias[1] + at);
-#endif
-  store(op.out[0] + row * op.width[0] + at, ${ACT}(gate) * up);
-}
-#else
-fn finish(group: u32, row: u32, r: u32, y_0: f32) {
-#for p in 0..MATRICES
-#if p == MATRICES - 1
-  if (group >= ${FIRST_TILE_${p}}) {
-#else
-  if (group >= ${FIRST_TILE_${p}} && group < ${FIRST_TILE_${p + 1}}) {
-#endif
-    let at = (group - ${FIRST_TILE_${p}}) * 8u + r;
-    if (at < op.rows[${p}]) {
-      var y = y_0;
-#if BIAS_${p}
-      y += load(op.bias[${p}] + at);
-#endif
-      y = ${ACT}(y);
-#if RESIDUAL
-      y += load(op.residual + row * op.width[${p}] + at);
-#endif
-      store(op.out[${p}] + row * op.width[${p}] + at, y);
-    }
-  }
-#end
-}
-#endif
+#include "matmul_finish.wgsl"
 
 @compute @workgroup_size(${8 * SLICES})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -134,11 +96,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 #if SLICES == 4
 #for row in 0..ROWS
   if ((lane & 3u) == 0u && first_row + ${row}u < count) {
-#if GATED
-    finish(group.x, first_row + ${row}u, r, quad_0_${row}, quad_1_${row});
-#else
-    finish(group.x, first_row + ${row}u, r, quad_0_${row});
-#endif
+    finish(group.x, first_row + ${row}u, r, quad_0_${row}, quad_${GATED}_${row});
   }
 #end
 #else
@@ -159,11 +117,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var s = 0u; s < ${SLICES / 4}u; s++) { y_${p} += partial[first + ${p * 2 * SLICES}u + s * 8u]; }
 #end
     if (first_row + row < count) {
-#if GATED
-      finish(group.x, first_row + row, i & 7u, y_0, y_1);
-#else
-      finish(group.x, first_row + row, i & 7u, y_0);
-#endif
+      finish(group.x, first_row + row, i & 7u, y_0, y_${GATED});
     }
   }
 #endif
@@ -180,11 +134,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
 #end
     if (lane < 8u && first_row + ${row}u < count) {
-#if GATED
-      finish(group.x, first_row + ${row}u, lane, y_0, y_1);
-#else
-      finish(group.x, first_row + ${row}u, lane, y_0);
-#endif
+      finish(group.x, first_row + ${row}u, lane, y_0, y_${GATED});
     }
   }
 #end

@@ -44,9 +44,9 @@
 #if GATED || MATRICES == 1
     {
 #elif p == MATRICES - 1
-    if (group.x >= ${FIRST_TILE_${p}}) {
+    if (group.x >= ${FIRST_${p}}) {
 #else
-    if (group.x >= ${FIRST_TILE_${p}} && group.x < ${FIRST_TILE_${p + 1}}) {
+    if (group.x >= ${FIRST_${p}} && group.x < ${FIRST_${p + 1}}) {
 #endif
       for (var b = slice; b < blocks; b += ${SLICES}u) {
 #if FLOAT_${p}

@@ -1,6 +1,7 @@
 // Literals of a format against a text that is still coming.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string_view>
 
@@ -33,6 +34,17 @@ inline Match match_literal(std::string_view literal, std::string_view text) {
     ++at;
   }
   return {.yes = true, .length = at};
+}
+
+// Names and ids of calls and their arguments are not longer.
+inline constexpr std::size_t kLongestField = 256;
+
+// Whether a function may be called so: nothing that formats use to mark things.
+inline bool is_name(std::string_view text) {
+  constexpr std::string_view kNever = "<>{}[]()\"'`|,;=";
+  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+    return static_cast<unsigned char>(c) > ' ' && kNever.find(c) == std::string_view::npos;
+  });
 }
 
 inline std::string_view without_blanks(std::string_view text) {

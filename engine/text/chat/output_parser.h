@@ -41,6 +41,8 @@ struct OutputOptions {
 
 // What becomes no call stays content, marks included: a call begins when its name is known. Once begun, it either ends
 // or fails with an error event, also at the end of the text. Blanks around reasoning and before calls are dropped.
+// Its parts are output_parser.cpp (the answer and the reasoning), output_calls.cpp (heads of calls) and
+// output_arguments.cpp.
 class OutputParser {
  public:
   // `tools` give the types of arguments; where a format does not mark its calls, only these names are calls.
