@@ -1,6 +1,5 @@
 // The arguments of calls, whatever they are written as, become JSON.
 #include <algorithm>
-#include <optional>
 
 #include "text/chat/argument_text.h"
 #include "text/chat/match.h"

@@ -1,9 +1,7 @@
 #include "text/chat/output_parser.h"
 
 #include <algorithm>
-#include <optional>
 
-#include "text/chat/argument_text.h"
 #include "text/chat/match.h"
 #include "text/utf8.h"
 
