@@ -146,7 +146,7 @@ Status run(const RunOptions& options) {
   WISP_TRY(OpenedModel opened, open_model(options.model, ids_only ? NeedsText::no : NeedsText::yes));
   runtime::Request request;
   if (options.load_state) {
-    WISP_TRY(request.state, load_state(*options.load_state));
+    WISP_TRY(request.state, load_state(*options.load_state, opened.file));
   }
   if (options.save_state) WISP_CHECK(refuse_model_as_output(opened.file, "--save-state", *options.save_state));
   request.keep_state = options.save_state.has_value();

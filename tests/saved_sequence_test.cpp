@@ -1,20 +1,16 @@
-// A sequence that was saved goes on as if it had never stopped, in every engine that can take it, and no file can do
-// harm.
+// A sequence that was saved goes on as if it had never stopped, in every engine that can take it.
 #include "runtime/saved_sequence.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <random>
 #include <string>
 
-#include "base/hash64.h"
 #include "cpu/executor.h"
 #include "graph/scalar_executor.h"
 #include "tests/engine_harness.h"
 #include "tests/executors.h"
 #include "tests/random_model.h"
-#include "tests/test_data.h"
 
 namespace wisp::runtime {
 namespace {
@@ -75,7 +71,7 @@ class SavedSequences : public testing::TestWithParam<Kind> {
       ADD_FAILURE() << "nothing was saved";
       return nullptr;
     }
-    Result<SavedSequence> read = read_saved(write_saved(*state));
+    Result<SavedSequence> read = read_saved(expect_value(write_saved(*state)));
     EXPECT_TRUE(read) << read.error().message;
     return std::make_shared<const SavedSequence>(std::move(*read));
   }
@@ -128,7 +124,7 @@ TEST_P(SavedSequences, RememberWhatMirostatLearnt) {
   ASSERT_TRUE(one->run());
   ASSERT_NE(state, nullptr);
   ASSERT_TRUE(state->sampler.mirostat_mu.has_value());
-  const auto read = std::make_shared<const SavedSequence>(expect_value(read_saved(write_saved(*state))));
+  const auto read = std::make_shared<const SavedSequence>(expect_value(read_saved(expect_value(write_saved(*state)))));
   EXPECT_EQ(read->sampler, state->sampler);
   Request rest = learning(sampled(read->tokens, 20));
   rest.state = read;
@@ -232,6 +228,122 @@ TEST_P(SavedSequences, AreComputedAgainWhereTheyDoNotFit) {
   EXPECT_EQ(run(*after, std::move(request)).tokens, rest.tokens);
 }
 
+// A prompt of which all is computed already: its last token is computed once more, for what comes behind it.
+TEST_P(SavedSequences, OfWholePromptsComputeTheLastTokenOnly) {
+  const std::unique_ptr<Engine> one = engine(cpu());
+  for (const std::size_t length : {33u, 64u, 77u}) {
+    const std::vector<TokenId> prompt(prompt_.begin(), prompt_.begin() + static_cast<std::ptrdiff_t>(length));
+    Heard nothing;
+    const auto state = saved_after(*one, prompt, 0, nothing);
+    ASSERT_EQ(state->n_positions, length);
+    const std::unique_ptr<Engine> after = engine(cpu(), {.row_budget = 9, .max_sequences = 1});
+    Request request = sampled(prompt, kNew);
+    request.state = state;
+    const Heard rest = run(*after, std::move(request));
+    EXPECT_EQ(rest.stats.cached_tokens, length - 1);
+    EXPECT_TRUE(same_bits(rest.logits, run(*engine(cpu()), sampled(prompt, kNew)).logits)) << length;
+  }
+}
+
+// Those whose logits are wanted are computed again, and what comes before them is not.
+TEST_P(SavedSequences, GiveWhatComesBeforeTheLogitsThatAreWanted) {
+  Heard first, scored, expected;
+  const std::unique_ptr<Engine> one = engine(cpu());
+  const auto state = saved_after(*one, prompt_, 4, first);
+  const auto scoring = [&](Heard& heard) {
+    Request request = test::listen_to_scores(sampled(state->tokens, 2), heard);
+    request.logits_from = 70;
+    return request;
+  };
+  Request request = scoring(scored);
+  request.state = state;
+  const std::unique_ptr<Engine> after = engine(cpu());
+  ASSERT_TRUE(after->submit(std::move(request)));
+  ASSERT_TRUE(after->run());
+  const std::unique_ptr<Engine> plain = engine(cpu());
+  ASSERT_TRUE(plain->submit(scoring(expected)));
+  ASSERT_TRUE(plain->run());
+  // Gemma's local layers have let go of what position 70 sees.
+  EXPECT_EQ(scored.stats.cached_tokens, GetParam().architecture == "gemma3" ? 0u : 70u);
+  EXPECT_TRUE(same_bits(scored.scores, expected.scores));
+  EXPECT_TRUE(same_bits(scored.logits, expected.logits));
+}
+
+// ---- requests that have not run ----
+
+// A fork of one that waits starts from the same state, and one of several that run beside each other does, too.
+TEST_P(SavedSequences, AreTheirForksToo) {
+  Heard first, busy, parent, early, late, copy;
+  const std::unique_ptr<Engine> before = engine(cpu());
+  const auto state = saved_after(*before, prompt_, 9, first);
+  const std::vector<TokenId> expected = run(*engine(cpu()), sampled(state->tokens, 20)).tokens;
+
+  const std::unique_ptr<Engine> after = engine(cpu(), {.max_sequences = 2});
+  ASSERT_TRUE(after->submit(test::listen(sampled({1, 2, 3}, 8), busy)));
+  Request request = test::listen(sampled(state->tokens, 20), parent);
+  request.state = state;
+  const RequestId id = expect_value(after->submit(std::move(request)));
+  ASSERT_TRUE(after->fork(id, test::listen(sampled({}, 20), early)));
+  Request preempted = test::listen(sampled({}, 20), copy);
+  const RequestId other = expect_value(after->fork(id, std::move(preempted)));
+  while (parent.tokens.size() < 5) ASSERT_TRUE(expect_value(after->step()));
+  ASSERT_TRUE(after->fork(id, test::listen(sampled({}, 15), late)));
+  while (copy.tokens.size() < 3) ASSERT_TRUE(expect_value(after->step()));
+  ASSERT_TRUE(after->preempt(other));
+  ASSERT_TRUE(after->run());
+  for (const Heard* heard : {&parent, &early, &copy}) {
+    EXPECT_EQ(heard->tokens, expected);
+    EXPECT_GE(heard->stats.cached_tokens, state->n_positions);
+  }
+  EXPECT_EQ(late.tokens, (std::vector<TokenId>{expected.begin() + 5, expected.end()}));
+}
+
+TEST_P(SavedSequences, AreKeptWhereNothingHasRun) {
+  Heard first, waiting, longer, stopped;
+  const std::unique_ptr<Engine> before = engine(cpu());
+  const auto state = saved_after(*before, prompt_, 9, first);
+  const auto from_state = [&](Heard& heard) {
+    Request request = test::listen(sampled(state->tokens, 12), heard);
+    request.state = state;
+    return request;
+  };
+  // Other settings make no difference: an engine that cannot use it hands it on.
+  for (EngineOptions options : {EngineOptions{}, EngineOptions{.context = {.context = 0, .window = 50}}}) {
+    const std::unique_ptr<Engine> after = options.context.window
+                                              ? expect_value(Engine::create(test::open_bytes(model_.bytes), options,
+                                                                            expect_value(cpu::make_cpu_executor({}))))
+                                              : engine(cpu(), {});
+    const RequestId id = expect_value(after->submit(from_state(waiting)));
+    EXPECT_EQ(expect_value(after->save(id)), *state);
+    Request more = from_state(longer);
+    more.prompt.push_back(7);
+    SavedSequence with_more = expect_value(after->save(expect_value(after->submit(std::move(more)))));
+    EXPECT_EQ(with_more.tokens.back(), 7);
+    with_more.tokens.pop_back();
+    EXPECT_EQ(with_more, *state);
+    // As it is cancelled, too.
+    Request request = from_state(stopped);
+    request.keep_state = true;
+    std::shared_ptr<const SavedSequence> kept;
+    request.on_finish = [&](const FinishEvent& event) { kept = event.state; };
+    ASSERT_TRUE(after->cancel(expect_value(after->submit(std::move(request)))));
+    ASSERT_NE(kept, nullptr);
+    EXPECT_EQ(*kept, *state);
+  }
+  // One that was preempted has its tokens, and what it came with.
+  const std::unique_ptr<Engine> after = engine(cpu());
+  const RequestId id = expect_value(after->submit(from_state(stopped)));
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(expect_value(after->step()));
+  ASSERT_TRUE(after->preempt(id));
+  const auto preempted = std::make_shared<const SavedSequence>(expect_value(after->save(id)));
+  EXPECT_EQ(preempted->tokens.size(), state->tokens.size() + 5);
+  EXPECT_EQ(preempted->groups, state->groups);
+  Request rest = sampled(preempted->tokens, 7);
+  rest.state = preempted;
+  const std::vector<TokenId> whole = run(*engine(cpu()), sampled(state->tokens, 12)).tokens;
+  EXPECT_EQ(run(*engine(cpu()), std::move(rest)).tokens, (std::vector<TokenId>{whole.begin() + 5, whole.end()}));
+}
+
 std::vector<Kind> kinds() {
   return {{"f32", graph::KvType::f32},
           {"f16", graph::KvType::f16},
@@ -242,112 +354,43 @@ std::vector<Kind> kinds() {
 INSTANTIATE_TEST_SUITE_P(Kinds, SavedSequences, testing::ValuesIn(kinds()),
                          [](const auto& param) { return param.param.name; });
 
-// ---- files ----
-
-SavedSequence small_one() {
-  SavedSequence saved{.model = 1, .settings = 2, .tokens = test::random_tokens(70, 1), .n_positions = 69};
-  SavedSequence::Group all{.block_bytes = 12, .indices = {0, 1, 2}};
-  SavedSequence::Group window{.block_bytes = 8, .indices = {1, 2}};
-  for (SavedSequence::Group* group : {&all, &window}) {
-    for (std::size_t i = 0; i < group->block_bytes * group->indices.size(); ++i) {
-      group->bytes.push_back(static_cast<std::byte>(i * 7));
-    }
-    saved.groups.push_back(*group);
-  }
-  return saved;
-}
-
-// With the checksum made right again, so that what is behind it is tested, too.
-void seal(std::vector<std::byte>& bytes) {
-  const std::uint64_t sum = hash64(std::span(bytes).first(bytes.size() - 8));
-  std::memcpy(bytes.data() + bytes.size() - 8, &sum, 8);
-}
-
-TEST(SavedSequenceFile, RoundTrip) {
-  const SavedSequence saved = small_one();
-  const SavedSequence read = expect_value(read_saved(write_saved(saved)));
-  EXPECT_EQ(read.model, saved.model);
-  EXPECT_EQ(read.settings, saved.settings);
-  EXPECT_EQ(read.tokens, saved.tokens);
-  EXPECT_EQ(read.n_positions, saved.n_positions);
-  EXPECT_EQ(read.hash(), saved.hash());
-  EXPECT_FALSE(read.sampler.mirostat_mu.has_value());
-  EXPECT_TRUE(std::ranges::equal(read.block(1, 2), saved.block(1, 2)));
-  EXPECT_EQ(read.block(1, 2).size(), 8u);
-  EXPECT_TRUE(read.block(1, 0).empty());
-}
-
-TEST(SavedSequenceFile, CutsAndFlipsAreRefused) {
-  const std::vector<std::byte> good = write_saved(small_one());
-  for (std::size_t n = 0; n < good.size(); ++n) {
-    const Result<SavedSequence> read = read_saved(std::span(good).first(n));
-    ASSERT_FALSE(read) << n;
-    EXPECT_EQ(read.error().code, Code::invalid_file);
-  }
-  for (std::size_t i = 0; i < good.size(); ++i) {
-    std::vector<std::byte> bad = good;
-    bad[i] ^= std::byte{0x10};
-    EXPECT_FALSE(read_saved(bad)) << i;
-  }
-}
-
-// Whatever a file says whose checksum is right: nothing is read past its end, and nothing large is asked for.
-TEST(SavedSequenceFile, HostileContentIsHarmless) {
-  std::mt19937 random(1);
-  const std::vector<std::byte> good = write_saved(small_one());
-  int accepted = 0;
-  for (int i = 0; i < (test::full_run() ? 20'000 : 2'000); ++i) {
-    std::vector<std::byte> bad = good;
-    for (int flips = static_cast<int>(random() % 4); flips >= 0; --flips) {
-      bad[random() % (bad.size() - 8)] = static_cast<std::byte>(random() % 3 == 0 ? 0xFF : random());
-    }
-    if (random() % 4 == 0) bad.resize(bad.size() - random() % 40);
-    seal(bad);
-    const Result<SavedSequence> read = read_saved(bad);
-    if (!read) continue;
-    ++accepted;
-    for (std::size_t g = 0; g < read->groups.size(); ++g) {
-      for (std::uint32_t b = 0; b < 4; ++b) static_cast<void>(hash64(read->block(g, b)));
-    }
-  }
-  EXPECT_GT(accepted, 0);
-}
-
-// What only an engine can judge.
-TEST(SavedSequenceFile, AnEngineChecksTheRest) {
+// A window that has let go of what the last token of the prompt sees: all is computed again.
+TEST(SavedWindow, ThatIsTooShortByATokenCostsTimeOnly) {
   const test::RandomModel model = test::random_model({});
-  const test::RandomModel other = test::random_model({.seed = 2});
-  const auto make = [](const test::RandomModel& of) {
-    return expect_value(Engine::create(test::open_bytes(of.bytes), {}, expect_value(cpu::make_cpu_executor({}))));
+  const auto make = [&] {
+    EngineOptions options;
+    options.context = {.context = 0, .window = 40, .sinks = 4};
+    return expect_value(
+        Engine::create(test::open_bytes(model.bytes), options, expect_value(cpu::make_cpu_executor({}))));
   };
-  const std::unique_ptr<Engine> engine = make(model);
-  Heard heard;
-  const RequestId id = expect_value(engine->submit(
-      test::listen({.prompt = test::random_tokens(50, 1, 40), .max_new_tokens = 5, .ignore_end = true}, heard)));
-  for (int i = 0; i < 3; ++i) ASSERT_TRUE(expect_value(engine->step()));
-  const SavedSequence good = expect_value(engine->save(id));
-  const auto refused = [&](Engine& by, const SavedSequence& saved, Code code, std::string_view said) {
-    Request request{.prompt = good.tokens, .max_new_tokens = 1};
-    request.state = std::make_shared<const SavedSequence>(saved);
-    const Result<RequestId> answer = by.submit(std::move(request));
-    ASSERT_FALSE(answer);
-    EXPECT_EQ(answer.error().code, code);
-    EXPECT_NE(answer.error().message.find(said), std::string::npos) << answer.error().message;
-  };
-  refused(*make(other), good, Code::invalid_argument, "another model");
-  SavedSequence bad = good;
-  bad.tokens[3] ^= 1;
-  refused(*engine, bad, Code::invalid_argument, "does not begin");
-  bad = good;
-  bad.groups.clear();
-  refused(*engine, bad, Code::invalid_file, "0 groups");
-  bad = good;
-  bad.groups[0].block_bytes /= 2;
-  refused(*engine, bad, Code::invalid_file, "bytes for group 0");
-  bad = good;
-  bad.groups[0].indices.erase(bad.groups[0].indices.begin());
-  bad.groups[0].bytes.resize(bad.groups[0].bytes.size() - bad.groups[0].block_bytes);
-  refused(*engine, bad, Code::invalid_file, "lacks block 0");
+  // 103 positions: the next token sees from 64 on, a new block; the last of these from 63.
+  const std::vector<TokenId> prompt = test::random_tokens(103, 3, 40);
+  std::shared_ptr<SavedSequence> state;
+  Request first{.prompt = prompt, .max_new_tokens = 0, .keep_state = true};
+  first.on_finish = [&](const FinishEvent& event) { state = std::make_shared<SavedSequence>(*event.state); };
+  const std::unique_ptr<Engine> before = make();
+  ASSERT_TRUE(before->submit(std::move(first)));
+  ASSERT_TRUE(before->run());
+  SavedSequence::Group& group = state->groups.at(0);
+  ASSERT_EQ(group.indices, (std::vector<std::uint32_t>{0, 1, 2, 3}));
+  const auto at = static_cast<std::ptrdiff_t>(group.block_bytes);
+  group.indices.erase(group.indices.begin() + 1);
+  group.bytes.erase(group.bytes.begin() + at, group.bytes.begin() + 2 * at);
+  for (const std::size_t more : {0u, 1u}) {
+    Heard whole, rest;
+    Request request{.prompt = prompt, .max_new_tokens = 5, .ignore_end = true};
+    request.sampling = test::greedy();
+    if (more == 1) request.prompt.push_back(1);
+    Request restored = request;
+    restored.state = state;
+    const std::unique_ptr<Engine> plain = make(), after = make();
+    ASSERT_TRUE(plain->submit(test::listen(std::move(request), whole)));
+    ASSERT_TRUE(after->submit(test::listen(std::move(restored), rest)));
+    ASSERT_TRUE(plain->run());
+    ASSERT_TRUE(after->run());
+    EXPECT_EQ(rest.stats.cached_tokens, more == 0 ? 0u : 103u);
+    EXPECT_TRUE(same_bits(rest.logits, whole.logits));
+  }
 }
 
 }  // namespace

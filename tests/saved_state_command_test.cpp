@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/command.h"
+#include "tests/examples.h"
 #include "tests/test_data.h"
 
 namespace wisp {
@@ -55,6 +56,27 @@ TEST_F(SavedState, TwoRunsTellWhatOneTells) {
   EXPECT_EQ(files, 1u) << "something was left behind";
 }
 
+TEST_F(SavedState, TheExamplesOfItsPageRun) { EXPECT_EQ(test::run_examples("saved-sequences.md", folder_), 3); }
+
+// All its weights but the last few are those of the model: a fine-tune, say.
+TEST_F(SavedState, OfAnotherModelIsRefused) {
+  run({"--prompt", "Once", "-n", "5", "--save-state", file_});
+  const std::string tuned = folder_ / "tuned.gguf";
+  std::filesystem::copy_file(shipped(), tuned);
+  std::filesystem::permissions(tuned, std::filesystem::perms::owner_all);
+  std::fstream model(tuned, std::ios::in | std::ios::out | std::ios::binary);
+  model.seekp(-16, std::ios::end);
+  model << std::string(16, 'x');
+  model.close();
+  const CommandOutcome outcome = run_wisp({"run", tuned, "--load-state", file_, "-n", "5"});
+  EXPECT_EQ(outcome.exit_code, 2) << outcome.err;
+  EXPECT_NE(outcome.err.find(file_ + ": the saved sequence belongs to another model"), std::string::npos)
+      << outcome.err;
+  EXPECT_NE(outcome.err.find("only with the model that it was saved with"), std::string::npos) << outcome.err;
+  EXPECT_EQ(outcome.out, "");
+  run({"--load-state", file_, "-n", "1"});
+}
+
 TEST_F(SavedState, FilesThatAreNoUseAreToldApart) {
   run({"--prompt", "Once", "-n", "5", "--save-state", file_});
   const auto fails = [&](std::vector<std::string> arguments, int code, std::string_view said) {
@@ -64,10 +86,26 @@ TEST_F(SavedState, FilesThatAreNoUseAreToldApart) {
     EXPECT_NE(outcome.err.find(said), std::string::npos) << outcome.err;
     EXPECT_EQ(outcome.out, "");
   };
-  std::fstream(file_, std::ios::in | std::ios::out | std::ios::binary).seekp(60).put('x');
-  fails({"--load-state", file_}, 1, "damaged");
+  const auto copy_of = [&](const char* name, const std::string& from) {
+    const std::string path = folder_ / name;
+    std::filesystem::copy_file(from, path);
+    return path;
+  };
+  const std::string cut = copy_of("cut.state", file_);
+  std::filesystem::resize_file(cut, std::filesystem::file_size(cut) - 1);
+  fails({"--load-state", cut}, 1, "damaged or cut short");
+  fails({"--load-state", cut}, 1, "make it again with --save-state");
+  std::filesystem::resize_file(cut, 3);
+  fails({"--load-state", cut}, 1, "not a saved sequence");
+  const std::string changed = copy_of("changed.state", file_);
+  std::fstream(changed, std::ios::in | std::ios::out | std::ios::binary).seekp(60).put('x');
+  fails({"--load-state", changed}, 1, "damaged");
   fails({"--load-state", folder_ / "none"}, 1, "none");
-  fails({"--load-state", shipped()}, 1, "not a saved sequence");
+  fails({"--load-state", shipped()}, 1, "not a saved sequence; --save-state writes one");
+  // Larger than any memory, and sparse.
+  const std::string huge = copy_of("huge.state", file_);
+  std::filesystem::resize_file(huge, std::uintmax_t{1} << 42);
+  fails({"--load-state", huge}, 3, "do not fit the available memory");
   fails({"--prompt", "a", "-n", "1", "--save-state", shipped()}, 2, "is the model itself");
   EXPECT_GT(std::filesystem::file_size(shipped()), 1000u);
 }

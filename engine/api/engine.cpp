@@ -228,7 +228,8 @@ wisp_status wisp_engine_save(wisp_engine* engine, uint64_t request, wisp_buffer*
     return with_turn(engine, [&]() -> Status {
       WISP_CHECK(check(out, "the buffer"));
       WISP_TRY(const wisp::runtime::SavedSequence saved, engine->engine->save(id_of(request)));
-      return fill(out, wisp::runtime::write_saved(saved));
+      WISP_TRY(const std::vector<std::byte> bytes, wisp::runtime::write_saved(saved));
+      return fill(out, bytes);
     });
   });
 }

@@ -78,7 +78,8 @@ wisp_status wisp_event_state(const wisp_event* event, wisp_buffer* out, wisp_err
     if (event->event.state == nullptr) {
       return wisp::fail(wisp::Code::not_found, "this event has no state; the end of a request with keep_state has one");
     }
-    return wisp::api::fill(out, wisp::runtime::write_saved(*event->event.state));
+    WISP_TRY(const std::vector<std::byte> bytes, wisp::runtime::write_saved(*event->event.state));
+    return wisp::api::fill(out, bytes);
   });
 }
 

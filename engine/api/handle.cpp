@@ -1,8 +1,6 @@
 // Versions, statuses, errors and the checks of arguments.
 #include "api/handle.h"
 
-#include <cstdlib>
-
 #include "text/tokenizer.h"
 
 using wisp::Code;
@@ -57,15 +55,6 @@ Result<std::span<const std::int32_t>> ids_argument(std::string_view what, const 
 Status check_flags(std::uint32_t flags, std::uint32_t known) {
   if ((flags & ~known) == 0) return {};
   return fail(Code::invalid_argument, "flags {:#x} hold some that this function does not take ({:#x})", flags, known);
-}
-
-Status check_room(std::uint64_t bytes, std::string_view what) {
-  constexpr std::uint64_t kSmall = std::uint64_t{1} << 20;
-  if (bytes <= kSmall) return {};
-  void* const probe = bytes < SIZE_MAX ? std::malloc(static_cast<std::size_t>(bytes)) : nullptr;
-  if (probe == nullptr) return fail(Code::out_of_memory, "no memory for {} of {}", format_bytes(bytes), what);
-  std::free(probe);
-  return {};
 }
 
 wisp_status report(wisp_error* error, const Status& status) {

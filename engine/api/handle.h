@@ -19,6 +19,7 @@
 
 #include "api/wisp.h"
 #include "base/result.h"
+#include "base/room.h"
 
 namespace wisp::api {
 
@@ -79,9 +80,6 @@ Result<std::span<const std::byte>> bytes_argument(std::string_view what, const v
 Result<std::span<const std::int32_t>> ids_argument(std::string_view what, const std::int32_t* ids, std::size_t count);
 // Code::invalid_argument for a flag that is not among `known`.
 Status check_flags(std::uint32_t flags, std::uint32_t known);
-// Memory that an argument decides the size of is asked for before a container takes it, which could not report a
-// refusal.
-Status check_room(std::uint64_t bytes, std::string_view what);
 
 // ---- results ----
 

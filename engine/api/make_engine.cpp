@@ -78,6 +78,7 @@ Result<std::unique_ptr<wisp_engine>> make_engine(const wisp_model* model, const 
   // Before the vocabulary: of a model that is foreign in both ways, the architecture says more.
   WISP_CHECK(model::check_architecture(made->model->file().metadata));
   WISP_TRY(choice->engine.tokenizer, made->model->tokenizer());
+  choice->engine.file_stays = !made->model->may_forget();
   WISP_TRY(std::unique_ptr<graph::Executor> executor, make_executor(*choice, pool, *made));
   WISP_TRY(made->engine, runtime::Engine::create(made->model->share_file(), std::move(choice->engine),
                                                  std::move(executor), progress));

@@ -1,5 +1,6 @@
 #include "api/opened_model.h"
 
+#include <algorithm>
 #include <ctime>
 #include <utility>
 
@@ -96,6 +97,10 @@ gguf::File OpenedModel::share_file() const {
   file.header_bytes = file_.header_bytes;
   for (const std::shared_ptr<SharedBytes>& bytes : bytes_) file.sources.push_back(share(bytes));
   return file;
+}
+
+bool OpenedModel::may_forget() const {
+  return std::ranges::any_of(bytes_, [](const std::shared_ptr<SharedBytes>& bytes) { return bytes->may_forget; });
 }
 
 Result<const text::Tokenizer*> OpenedModel::tokenizer() const {

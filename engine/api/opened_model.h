@@ -20,6 +20,9 @@ class OpenedModel {
   // One more file that reads the same bytes.
   [[nodiscard]] gguf::File share_file() const;
 
+  // What it reads may be gone later.
+  [[nodiscard]] bool may_forget() const;
+
   // nullptr where the file holds none; the error where it holds one that cannot be used.
   [[nodiscard]] Result<const text::Tokenizer*> tokenizer() const;
   // The same where text is needed: then there has to be one.

@@ -266,10 +266,18 @@ wisp_status wisp_request_set_state(wisp_request* request, const void* state, siz
       request->choice.request.state = nullptr;
       return {};
     }
-    WISP_CHECK(check_room(bytes.size(), "the state"));
     WISP_TRY(wisp::runtime::SavedSequence saved, wisp::runtime::read_saved(bytes));
     request->choice.request.state = std::make_shared<const wisp::runtime::SavedSequence>(std::move(saved));
     return {};
+  });
+}
+
+wisp_status wisp_state_tokens(const void* state, size_t size, wisp_buffer* out, wisp_error* error) {
+  return answer(error, [&]() -> Status {
+    WISP_CHECK(check(out, "the buffer"));
+    WISP_TRY(const auto bytes, bytes_argument("the state", state, size));
+    WISP_TRY(const wisp::runtime::SavedSequence saved, wisp::runtime::read_saved(bytes));
+    return fill(out, std::span<const TokenId>(saved.tokens));
   });
 }
 

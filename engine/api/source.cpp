@@ -125,6 +125,7 @@ wisp_source* wisp_source_from_pieces(uint64_t size, wisp_error* error) {
     wisp::gguf::StreamSource* const fed = pieces.get();
     auto made = source_of(std::move(pieces), true);
     made->pieces = fed;
+    made->bytes->may_forget = true;
     return made;
   });
 }
@@ -136,7 +137,7 @@ wisp_status wisp_source_feed(wisp_source* source, uint64_t offset, const void* b
     if (!wisp::range_fits(offset, count, source->pieces->size())) return source->pieces->feed(offset, piece);
     // It may be joined to its neighbour, which takes the room of both for a moment.
     constexpr std::uint64_t kJoinRoom = std::uint64_t{4} << 20;
-    WISP_CHECK(check_room(std::uint64_t{count} + kJoinRoom, "the model"));
+    WISP_CHECK(wisp::check_room(std::uint64_t{count} + kJoinRoom, "the model"));
     const Turn turn(source->bytes->lock);
     return source->pieces->feed(offset, piece);
   });

@@ -16,6 +16,7 @@ namespace wisp::api {
 struct SharedBytes {
   std::shared_ptr<gguf::ByteSource> source;
   bool takes_turns = false;
+  bool may_forget = false;  // it is fed, and what was read once may be gone later
   TurnLock lock;
 };
 

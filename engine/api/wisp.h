@@ -273,15 +273,17 @@ WISP_API uint32_t wisp_engine_max_positions(const wisp_engine *engine); /* token
  * Exactly one WISP_EVENT_FINISH will tell its end. */
 WISP_API uint64_t wisp_engine_submit(wisp_engine *engine, const wisp_request *request, wisp_error *error);
 /* A new request that goes on from all tokens that a live one has by now, sharing their memory; the new one's prompt, which
- * may be empty, comes behind them. */
+ * may be empty, comes behind them. Its salt is the parent's, and so, where it brings none, are its state and what its text
+ * has to obey. */
 WISP_API uint64_t wisp_engine_fork(wisp_engine *engine, uint64_t parent, const wisp_request *request,
                                    wisp_error *error);
 /* Ends a request at once; its last event has the reason WISP_FINISH_CANCELLED. WISP_ERROR_NOT_FOUND for a number that is
  * unknown or finished. */
 WISP_API wisp_status wisp_engine_cancel(wisp_engine *engine, uint64_t request, wisp_error *error);
 
-/* A live request as bytes: its tokens, and keys and values of what is computed, where the device gives them. A request with
- * this state (wisp_request_set_state()) goes on from there, in this process or another. */
+/* A live request as bytes: its tokens, and keys and values of what is computed, where the device gives them; else those of
+ * its own state, where it has one. A request with this state (wisp_request_set_state()) goes on from there, in this
+ * process or another. */
 WISP_API wisp_status wisp_engine_save(wisp_engine *engine, uint64_t request, wisp_buffer *out, wisp_error *error);
 /* Requests may ask `draft`, an engine of a smaller model over the same vocabulary, to guess tokens ahead ("speculate" is
  * "model"). It is taken, also by a failure: do not use or destroy it any more. */
@@ -336,9 +338,14 @@ WISP_API void wisp_request_destroy(wisp_request *request);
 /* Token ids as the prompt, in place of any prompt before. */
 WISP_API wisp_status wisp_request_set_prompt(wisp_request *request, const int32_t *ids, size_t count,
                                              wisp_error *error);
-/* Where the prompt begins with the tokens of a saved sequence (wisp_engine_save(), wisp_event_state()), these are not computed
- * again. The prompt still has to hold them. Nothing in it is believed; another model's is refused by submit. 0 bytes: none. */
+/* Where the prompt begins with the tokens of a saved sequence (wisp_engine_save(), wisp_event_state()), these are not
+ * computed again. The prompt still has to hold them; wisp_state_tokens() gives them. 0 bytes: none. Nothing in a state is
+ * believed: WISP_ERROR_INVALID_FILE for bytes that are none or contradict each other, here, and for those that contradict
+ * the model, by submit; which refuses another model's, and a prompt that begins otherwise, with
+ * WISP_ERROR_INVALID_ARGUMENT. */
 WISP_API wisp_status wisp_request_set_state(wisp_request *request, const void *state, size_t size, wisp_error *error);
+/* The tokens of a saved sequence, as ids; any text goes on behind them. */
+WISP_API wisp_status wisp_state_tokens(const void *state, size_t size, wisp_buffer *out, wisp_error *error);
 /* By name, with [default]. Flags are 0 or 1.
  *
  *   max_tokens           that are made at most; 0: compute the prompt only [until the context is full]

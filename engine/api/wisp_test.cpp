@@ -217,36 +217,6 @@ TEST_F(CInterfaceEngine, AForkGoesOnFromItsParent) {
   EXPECT_TRUE(std::ranges::equal(rest.first(common), std::span(answers[child].ids).first(common)));
 }
 
-// Saved in the middle and at the end, by one engine, and gone on with by another; guessing ahead changes nothing.
-TEST_F(CInterfaceEngine, ASavedSequenceGoesOnElsewhere) {
-  const ModelHandle model = open();
-  const EngineHandle engine = engine_of(model), other = engine_of(model);
-  const std::string base = R"("temperature": 0, "ignore_end": true, )";
-  const std::uint64_t whole = submit(engine, R"({"prompt": "Once upon a time", )" + base + R"("max_tokens": 16})");
-  const std::vector<std::int32_t> expected = finish(engine)[whole].ids;
-  const std::uint64_t id =
-      submit(engine, R"({"prompt": "Once upon a time", )" + base + R"("max_tokens": 6, "keep_state": true})");
-  for (int told = 0; wisp_event_kind(event.get()) != WISP_EVENT_FINISH; ++told) {
-    if (told == 3) ASSERT_OK(wisp_engine_save(engine.get(), id, buffer.get(), error.get()));
-    ASSERT_OK(wisp_engine_wait_event(engine.get(), event.get(), error.get()));
-  }
-  EXPECT_GT(wisp_buffer_size(buffer.get()), 1000u);
-  ASSERT_OK(wisp_event_state(event.get(), buffer.get(), error.get()));
-  const RequestHandle request = request_of("{" + base + R"("max_tokens": 10, "speculate": "ngram", "most_drafts": 4})");
-  ASSERT_OK(wisp_request_set_state(request.get(), wisp_buffer_data(buffer.get()), wisp_buffer_size(buffer.get()),
-                                   error.get()));
-  std::vector<std::int32_t> prompt = tokens_of(model, "Once upon a time", WISP_ADD_SPECIAL);
-  prompt.insert(prompt.end(), expected.begin(), expected.begin() + 6);
-  ASSERT_OK(wisp_request_set_prompt(request.get(), prompt.data(), prompt.size(), error.get()));
-  const std::uint64_t rest = wisp_engine_submit(other.get(), request.get(), error.get());
-  ASSERT_NE(rest, 0u) << wisp_error_message(error.get());
-  const Answer answer = finish(other)[rest];
-  EXPECT_TRUE(std::ranges::equal(answer.ids, std::span(expected).subspan(6)));
-  EXPECT_GE(answer.cached_tokens, 5u);
-  EXPECT_EQ(wisp_request_set_state(request.get(), "nonsense", 8, error.get()), WISP_ERROR_INVALID_FILE);
-  EXPECT_EQ(wisp_event_state(event.get(), buffer.get(), error.get()), WISP_ERROR_NOT_FOUND);
-}
-
 TEST_F(CInterfaceEngine, ADraftModelGuesses) {
   const ModelHandle model = open();
   const EngineHandle engine = engine_of(model);

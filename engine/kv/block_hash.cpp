@@ -29,7 +29,7 @@ BlockHash finish(BlockHash state) {
 
 }  // namespace
 
-BlockHash root_hash(std::uint64_t salt) { return finish(absorb({kRoot5, kRoot7}, salt)); }
+BlockHash root_hash(Salt salt) { return finish(absorb(absorb({kRoot5, kRoot7}, salt.settings), salt.origin)); }
 
 BlockHash chain_hash(BlockHash parent, std::span<const TokenId, kBlockPositions> tokens) {
   BlockHash state = parent;

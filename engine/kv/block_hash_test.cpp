@@ -20,6 +20,9 @@ TEST(BlockHash, DependsOnSaltParentAndEveryToken) {
   EXPECT_EQ(chain_hash(root, tokens), base);
   EXPECT_NE(root_hash(1), root);
   EXPECT_NE(chain_hash(root_hash(1), tokens), base);
+  EXPECT_NE(root_hash({0, 1}), root);
+  EXPECT_NE(root_hash({0, 1}), root_hash(1));
+  EXPECT_NE(root_hash({0, 1}), root_hash({0, 2}));
   EXPECT_NE(chain_hash(base, tokens), base);
   for (TokenId& token : tokens) {
     token = 1;

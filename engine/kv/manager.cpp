@@ -46,7 +46,7 @@ Result<KvManager> KvManager::create(KvConfig config) {
   return KvManager(std::move(config), std::move(pools), std::move(sequences));
 }
 
-Result<SequenceId> KvManager::open(std::uint64_t salt) { return sequences_.open(salt); }
+Result<SequenceId> KvManager::open(Salt salt) { return sequences_.open(salt); }
 
 Result<SequenceId> KvManager::fork(SequenceId parent) {
   const SequenceTable::Sequence* source = sequences_.find(parent);
@@ -99,8 +99,7 @@ Status KvManager::can_ever_fit(std::uint32_t n_positions, std::uint32_t max_rows
   return {};
 }
 
-std::uint32_t KvManager::match_blocks(std::span<const TokenId> tokens, std::uint64_t salt,
-                                      std::span<BlockHash> hashes) const {
+std::uint32_t KvManager::match_blocks(std::span<const TokenId> tokens, Salt salt, std::span<BlockHash> hashes) const {
   if (tokens.empty()) return 0;
   const std::size_t n =
       std::min<std::size_t>((tokens.size() - 1) / kBlockPositions, sequences_.max_positions() / kBlockPositions);
@@ -125,7 +124,7 @@ std::uint32_t KvManager::match_blocks(std::span<const TokenId> tokens, std::uint
   return longest;
 }
 
-std::uint32_t KvManager::match_prefix(std::span<const TokenId> tokens, std::uint64_t salt) const {
+std::uint32_t KvManager::match_prefix(std::span<const TokenId> tokens, Salt salt) const {
   return match_blocks(tokens, salt, {}) * kBlockPositions;
 }
 

@@ -50,7 +50,7 @@ class KvManager {
   static Result<KvManager> create(KvConfig config);
 
   // A sequence of no positions. Only sequences with the same salt share prefixes (see root_hash).
-  Result<SequenceId> open(std::uint64_t salt);
+  Result<SequenceId> open(Salt salt);
   // A sequence that holds all that `parent` holds; whichever writes first into a shared block gets a copy. Positions
   // that extend() has promised but no step that runs before the child's has written cannot be shared.
   Result<SequenceId> fork(SequenceId parent);
@@ -62,7 +62,7 @@ class KvManager {
 
   // How many of the first tokens need not be computed: the longest prefix of full blocks of which every group still
   // holds all that a query right after it can see. Never all of `tokens`: the last one is always left to compute.
-  [[nodiscard]] std::uint32_t match_prefix(std::span<const TokenId> tokens, std::uint64_t salt) const;
+  [[nodiscard]] std::uint32_t match_prefix(std::span<const TokenId> tokens, Salt salt) const;
   // The same for a sequence of no positions, which then holds that prefix.
   Result<std::uint32_t> adopt_prefix(SequenceId id, std::span<const TokenId> tokens);
 
@@ -105,7 +105,7 @@ class KvManager {
   // Releases blocks [first, end) of every group's table, last first: the end of a prefix is worth less than its start.
   void release_blocks(SequenceId id, std::uint32_t first, std::uint32_t end);
   // match_prefix in blocks; stores the hash of each block looked at when `hashes` has room.
-  std::uint32_t match_blocks(std::span<const TokenId> tokens, std::uint64_t salt, std::span<BlockHash> hashes) const;
+  std::uint32_t match_blocks(std::span<const TokenId> tokens, Salt salt, std::span<BlockHash> hashes) const;
 
   KvConfig config_;
   std::vector<BlockPool> pools_;  // [groups]

@@ -36,7 +36,7 @@ Result<SequenceTable> SequenceTable::create(std::uint32_t n_slots, std::uint32_t
   return table;
 }
 
-Result<SequenceId> SequenceTable::open(std::uint64_t salt) {
+Result<SequenceId> SequenceTable::open(Salt salt) {
   if (free_slots_.empty()) return fail(Code::limit, "all {} sequences are in use; release one first", n_slots());
   const std::uint32_t slot = free_slots_.back();
   free_slots_.pop_back();

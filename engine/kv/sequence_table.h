@@ -25,7 +25,7 @@ class SequenceTable {
   static Result<SequenceTable> create(std::uint32_t n_slots, std::uint32_t n_groups, std::uint32_t max_positions);
 
   struct Sequence {
-    std::uint64_t salt = 0;
+    Salt salt = {};
     std::uint32_t generation = 0;
     bool live = false;
     std::uint32_t n_positions = 0;  // every group's table has blocks_for(n_positions) entries
@@ -33,7 +33,7 @@ class SequenceTable {
   };
 
   // Code::limit when all slots are taken.
-  Result<SequenceId> open(std::uint64_t salt);
+  Result<SequenceId> open(Salt salt);
   void close(SequenceId id);
   // nullptr for an id that was closed or never opened.
   [[nodiscard]] Sequence* find(SequenceId id);

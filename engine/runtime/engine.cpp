@@ -138,6 +138,7 @@ Status Engine::State::check_queue(std::size_t prompt_tokens) const {
 }
 
 Result<std::unique_ptr<Sequence>> Engine::State::make_sequence(Request request, std::vector<TokenId> tokens) {
+  if (request.state != nullptr) WISP_CHECK(check_saved(*request.state, tokens));
   WISP_CHECK(check_prompt(tokens));
   if (graph->output != graph::Output::logits && request.max_new_tokens != 0) {
     return fail(Code::invalid_argument, "this engine gives embeddings and makes no tokens: ask for 0 of them");
@@ -146,7 +147,6 @@ Result<std::unique_ptr<Sequence>> Engine::State::make_sequence(Request request, 
     return fail(Code::invalid_argument, "stop strings need a tokenizer, and this engine has none");
   }
   WISP_CHECK(check_speculation(request));
-  if (request.state != nullptr) WISP_CHECK(check_saved(*request.state, tokens));
   if (request.constraint && request.constraint->grammar().trie().n_vocab() > graph->vocabulary) {
     return fail(Code::invalid_argument, "the constraint was made for a vocabulary of {} tokens; this model has {}",
                 request.constraint->grammar().trie().n_vocab(), graph->vocabulary);
@@ -167,11 +167,11 @@ Result<std::unique_ptr<Sequence>> Engine::State::make_sequence(Request request, 
   auto sequence = std::make_unique<Sequence>(RequestId{next_id_++}, std::move(request), std::move(tokens), longest,
                                              std::move(sampler), std::move(text));
   if (const Request& asked = sequence->request; asked.speculation != Speculation::off) {
-    sequence->speculator = std::make_unique<Speculator>(
-        asked.speculation == Speculation::ngram, asked.most_drafts, std::min(longest, n + kReservedTokens));
+    sequence->speculator = std::make_unique<Speculator>(asked.speculation == Speculation::ngram, asked.most_drafts,
+                                                        std::min(longest, n + kReservedTokens));
   }
   if (sequence->request.state != nullptr) {
-    sequence->saved_hash = sequence->request.state->hash();
+    sequence->state_origin = origin_of(sequence->request.state);
     sequence->sampler_state = sequence->request.state->sampler;
   }
   sequence->stats.submitted_ns = sequence->phase_begin_ns = options.clock();
@@ -225,6 +225,7 @@ Result<RequestId> Engine::State::fork(RequestId parent_id, Request request) {
   tokens.insert(tokens.end(), request.prompt.begin(), request.prompt.end());
   request.prompt.clear();
   request.salt = parent->request.salt;
+  if (request.state == nullptr) request.state = parent->request.state;
   // What is in flight counts as computed: the child's steps come after it.
   const std::uint32_t shared = parent->certain();
   const bool skips_scores = request.on_logits && request.logits_from < shared;

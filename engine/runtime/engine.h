@@ -72,6 +72,10 @@ struct EngineOptions {
   std::uint32_t max_waiting_requests = 1024;
   std::uint64_t max_waiting_tokens = 1u << 22;  // prompt tokens of all waiting requests
 
+  // False: the file's bytes may be gone once the engine is made, so what tells its model from others, for saved
+  // sequences, is read at once.
+  bool file_stays = true;
+
   const text::Tokenizer* tokenizer =
       nullptr;                        // nullptr: ids only, no text, no stop strings, no end tokens. Outlives the engine
   std::uint64_t (*clock)() = now_ns;  // ns, monotonic
@@ -102,10 +106,12 @@ class Engine {
   Status cancel(RequestId id);
   // A new request that continues from all tokens of a live one, sharing its blocks until either writes. Its prompt is
   // the parent's tokens so far followed by `request.prompt`, which may be empty; the salt is the parent's, and so,
-  // where it brings none, is the constraint, which has to accept that prompt. Refused where cancel() would wait.
+  // where it brings none, are the saved state and the constraint, which has to accept that prompt. Refused where
+  // cancel() would wait.
   Result<RequestId> fork(RequestId parent, Request request);
   // What a live request is: its tokens, and keys and values of those that are computed, where the backend gives them;
-  // else tokens alone. Refused where cancel() would wait. Request::keep_state saves one as it ends.
+  // else those that it brought along (Request::state), or tokens alone. Refused where cancel() would wait.
+  // Request::keep_state saves one as it ends.
   Result<SavedSequence> save(RequestId id);
   // Takes the KV of a running request away; it is recomputed when it is scheduled again. Refused where cancel() would
   // wait.

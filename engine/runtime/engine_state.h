@@ -67,13 +67,17 @@ struct Engine::State : private JobMemory {
 
  private:
   // ---- saved sequences (saving.cpp) ----
-  Result<std::uint64_t> model_hash();
+  Result<std::uint64_t> fingerprint();  // of the model
   Result<SavedSequence> save(const Sequence& sequence);
+  Status read_computed(const Sequence& sequence, SavedSequence& saved);
   std::shared_ptr<const SavedSequence> save_at_end(const Sequence& sequence);
   Status check_saved(const SavedSequence& saved, std::span<const TokenId> prompt);
-  [[nodiscard]] bool takes_saved(const Sequence& sequence) const;
-  [[nodiscard]] std::uint64_t salt_of(const Sequence& sequence) const;
-  bool restore(Sequence& sequence, std::uint32_t cached);
+  // Positions whose keys and values come from Request::state.
+  [[nodiscard]] std::uint32_t restorable(const Sequence& sequence) const;
+  // The number of a state: the same for the same object, and never given again.
+  std::uint64_t origin_of(const std::shared_ptr<const SavedSequence>& state);
+  [[nodiscard]] kv::Salt salt_of(const Sequence& sequence) const;
+  bool restore(Sequence& sequence, std::uint32_t cached, std::uint32_t n);
 
   // ---- speculation (speculate.cpp) ----
   [[nodiscard]] Status check_speculation(const Request& request) const;
@@ -168,7 +172,14 @@ struct Engine::State : private JobMemory {
   // and its requests end first.
   bool drains_ = false;
 
-  std::optional<std::uint64_t> model_hash_;  // once it was asked for
+  // Saved sequences.
+  struct KnownState {
+    std::weak_ptr<const SavedSequence> state;
+    std::uint64_t origin;
+  };
+  std::optional<std::uint64_t> fingerprint_;  // once it was asked for
+  std::vector<KnownState> known_states_;      // of live requests, and some that are gone
+  std::uint64_t last_origin_ = 0;
 
   bool set_up_ = false;
   bool blocks_given_;  // EngineOptions::kv_blocks by the caller

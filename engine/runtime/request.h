@@ -90,15 +90,16 @@ struct Request {
   // What the new text has to obey. Tokens that must follow are taken without asking the model, and the request ends
   // (FinishReason::end_token) when nothing more can follow.
   std::optional<text::grammar::Constraint> constraint = {};
-  bool ignore_end = false;                  // end tokens are tokens like any other; not under a constraint that holds
-  bool show_special = false;                // control tokens appear in `text`
-  int priority = 0;                         // higher is served first
+  bool ignore_end = false;    // end tokens are tokens like any other; not under a constraint that holds
+  bool show_special = false;  // control tokens appear in `text`
+  int priority = 0;           // higher is served first
   Speculation speculation = Speculation::off;
   std::uint32_t most_drafts = 8;  // guesses at once, [1, kMostDrafts]
   std::uint64_t salt = 0;         // only requests of equal salt share prefixes
   // The prompt begins with the tokens of this sequence, whose keys and values need not be computed where they fit this
-  // engine; its blocks are not shared with other requests but those of the same state. Checked by submit(): another
-  // model's is Code::invalid_argument, a wrong one Code::invalid_file.
+  // engine. Nothing in it is believed: what comes of it is found by no other request but those of the same object,
+  // which must not change any more. Checked by submit(): another model's is Code::invalid_argument, one that
+  // contradicts itself or its model Code::invalid_file.
   std::shared_ptr<const SavedSequence> state = nullptr;
   bool keep_state = false;  // FinishEvent::state is to hold the sequence
   // Scoring: called for every prompt position from `logits_from` on, in order, once each; `logits` [vocabulary] predict

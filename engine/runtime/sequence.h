@@ -93,12 +93,12 @@ struct Sequence : Job {
   std::uint32_t computed = 0, submitted = 0, unread = 0;
   std::uint32_t evictions = 0;        // steps in flight from before one say nothing about this sequence
   std::uint32_t next_scored;          // the next position for on_logits
-  std::uint64_t saved_hash = 0;       // of request.state
+  std::uint64_t state_origin = 0;     // of request.state
   std::optional<kv::SequenceId> kv;   // while running
   std::optional<std::uint32_t> slot;  // of the device, for its sampled tokens; while running
   sample::Sampler sampler;
   std::unique_ptr<Speculator> speculator;  // nullptr: it does not guess
-  sample::SamplerState sampler_state;  // behind the last of `tokens`
+  sample::SamplerState sampler_state;      // behind the last of `tokens`
   TextStream text;
   RequestStats stats;
   bool cancelled = false;  // during a step; ends with it

@@ -38,6 +38,8 @@ Status Engine::State::load(const graph::LoadProgress& progress) {
   }
   WISP_CHECK(check_limit(least));
   WISP_CHECK(executor->load_weights(*graph, file, progress));
+  // Where what the graph does not use was never there, the engine lives without, and whoever saves is told.
+  if (!options.file_stays) static_cast<void>(fingerprint());
   WISP_TRY(const bool done, set_up());
   if (!done && device == nullptr) return fail(Code::internal, "{} does not tell its memory", executor->describe());
   return {};

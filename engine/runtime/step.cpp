@@ -25,8 +25,8 @@ bool Engine::State::admit(Job& job, bool others_running) {
   auto& sequence = static_cast<Sequence&>(job);
   if (others_running && !has_blocks_for(sequence)) return false;
   // Copies that are still to be done may read blocks that restoring would write.
-  const bool restores = takes_saved(sequence);
-  if (restores && !kv.pending_copies().empty()) return false;
+  const std::uint32_t saved = restorable(sequence);
+  if (saved > 0 && !kv.pending_copies().empty()) return false;
   const Result<kv::SequenceId> opened = kv.open(salt_of(sequence));
   if (!opened) return false;
   sequence.kv = *opened;
@@ -34,7 +34,7 @@ bool Engine::State::admit(Job& job, bool others_running) {
     const Result<std::uint32_t> cached = kv.adopt_prefix(*opened, sequence.adoptable());
     if (cached) sequence.start_at(*cached);
   }
-  if (restores && sequence.computed < sequence.request.state->n_positions && !restore(sequence, sequence.computed)) {
+  if (sequence.computed < saved && !restore(sequence, sequence.computed, saved)) {
     static_cast<void>(kv.release(*std::exchange(sequence.kv, std::nullopt)));
     sequence.start_at(0);
     if (others_running) return false;
