@@ -125,7 +125,7 @@ class Story {
 };
 
 TEST(SavedSequencesAtRandom, GoOnAsIfTheyHadNeverStopped) {
-  for (std::uint32_t seed = 1; seed <= (test::full_run() ? 300u : 24u); ++seed) {
+  for (std::uint32_t seed = 1; seed <= (test::full_run() ? 300u : 15u); ++seed) {
     SCOPED_TRACE(seed);
     Story(seed).check();
     if (HasFatalFailure()) return;
