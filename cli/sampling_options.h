@@ -18,7 +18,7 @@ struct SamplingOptions {
   bool greedy = false;
   std::optional<std::uint64_t> seed;  // none: another one each time
   std::vector<std::string> stop;
-  std::vector<std::string> dry_breakers = {"\n", ":", "\"", "*"};
+  std::vector<std::string> dry_breakers = {sample::kUsualBreakers.begin(), sample::kUsualBreakers.end()};
 
   // The breakers of DRY are texts, which a vocabulary has to spell.
   [[nodiscard]] bool needs_text() const { return params.uses_dry() && !dry_breakers.empty(); }

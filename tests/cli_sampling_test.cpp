@@ -77,6 +77,23 @@ TEST(CliSampling, DryHeedsItsBreakers) {
             0);
 }
 
+TEST(CliSampling, DryInAChatHeedsItsBreakers) {
+  const auto answer = [](std::vector<std::string> options) {
+    options.insert(options.begin(), {"chat", shipped(), "-q", "--greedy", "-n", "40"});
+    options.insert(options.end(), {"--prompt", "Tell me a story about a dog."});
+    const CommandOutcome outcome = run_wisp(options);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return outcome.out;
+  };
+  const std::vector<std::string> dry = {"--dry-multiplier", "50", "--dry-allowed-length", "1"};
+  std::vector<std::string> by_sentence = dry;
+  by_sentence.insert(by_sentence.end(), {"--dry-sequence-breaker", "."});
+  const std::string plain = answer({}), held = answer(dry), freer = answer(by_sentence);
+  EXPECT_NE(held, plain);
+  EXPECT_NE(freer, plain);
+  EXPECT_NE(freer, held);
+}
+
 TEST(CliSampling, LogprobsAreTold) {
   const json result = run_json({"-n", "6", "--seed", "4", "--logprobs", "3"});
   const json& tokens = result.at("logprobs");

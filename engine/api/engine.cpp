@@ -1,11 +1,10 @@
-// The functions of wisp.h on a wisp_engine that make it work; those that tell about it are in engine_report.cpp.
-#include <algorithm>
+// The functions of wisp.h on a wisp_engine that make it work; how a request becomes one of the engine's is in
+// submit.cpp, what tells about it in engine_report.cpp.
 #include <optional>
 #include <utility>
 
 #include "api/buffer.h"
 #include "api/engine_handle.h"
-#include "api/request.h"
 
 using wisp::Code;
 using wisp::fail;
@@ -29,122 +28,7 @@ wisp::api::Event wisp_engine::take() {
 namespace wisp::api {
 namespace {
 
-// An engine's ids begin with 1: 0 is none.
-constexpr std::uint64_t number_of(RequestId id) { return static_cast<std::uint64_t>(id); }
 constexpr RequestId id_of(std::uint64_t number) { return RequestId{number}; }
-
-// What a request's callbacks share.
-struct Teller {
-  wisp_engine* engine;
-  bool wants_logprobs = false;
-  Error failure;  // with a message: why it had to be cancelled
-
-  // Without memory for them the request ends: a caller who asked for logits would miss them in silence.
-  Buffer copy(RequestId id, std::span<const float> logits) {
-    auto kept = Buffer::allocate(logits.size_bytes(), "the logits that were asked for");
-    if (kept) {
-      std::ranges::copy(logits, kept->as<float>().begin());
-      return std::move(*kept);
-    }
-    failure = std::move(kept).error();
-    static_cast<void>(engine->engine->cancel(id));  // it is running
-    return {};
-  }
-
-  void tell(const runtime::TokenEvent& token) {
-    Event event{.kind = WISP_EVENT_TOKEN,
-                .request = number_of(token.request),
-                .token = token.token,
-                .position = token.position,
-                .text = std::string(token.text),
-                .logits = copy(token.request, token.logits),
-                .top_logprobs = {},
-                .message = {},
-                .stats = {},
-                .state = nullptr};
-    if (wants_logprobs) {
-      event.has_logprobs = true;
-      event.logprob = token.logprobs.chosen;
-      event.top_logprobs.assign(token.logprobs.top.begin(), token.logprobs.top.end());
-    }
-    engine->push(std::move(event));
-  }
-
-  void tell(RequestId id, std::uint32_t position, std::span<const float> logits) {
-    Event event{.kind = WISP_EVENT_LOGITS,
-                .request = number_of(id),
-                .position = position,
-                .text = {},
-                .logits = copy(id, logits),
-                .top_logprobs = {},
-                .message = {},
-                .stats = {},
-                .state = nullptr};
-    engine->push(std::move(event));
-  }
-
-  void tell(const runtime::FinishEvent& end) {
-    const bool gave_up = !failure.message.empty();
-    const bool failed = gave_up || end.reason == runtime::FinishReason::error;
-    const Error& why = gave_up ? failure : end.error;
-    Event event{.kind = WISP_EVENT_FINISH,
-                .request = number_of(end.request),
-                .text = std::string(end.text),
-                .logits = {},
-                .top_logprobs = {},
-                .reason = failed ? WISP_FINISH_ERROR : static_cast<wisp_finish_reason>(end.reason),
-                .status = failed ? status_of(why.code) : WISP_OK,
-                .message = failed ? why.message : std::string(),
-                .stats = end.stats,
-                .state = end.state};
-    engine->push(std::move(event));
-  }
-};
-
-// Compiling may take as long as many tokens do, so the latest grammars are kept.
-Result<std::shared_ptr<text::grammar::CompiledGrammar>> grammar_of(wisp_engine& engine, const RequestChoice& choice) {
-  constexpr std::size_t kMostGrammars = 16;
-  std::list<KnownGrammar>& known = engine.grammars;
-  const auto found = std::ranges::find_if(known, [&](const KnownGrammar& grammar) {
-    return grammar.notation == *choice.notation && grammar.source == choice.grammar;
-  });
-  if (found != known.end()) {
-    known.splice(known.begin(), known, found);
-    return found->compiled;
-  }
-  WISP_TRY(const text::Tokenizer* const tokenizer, engine.model->needed_tokenizer());
-  WISP_TRY(auto compiled, text::grammar::compile_grammar(*choice.notation, choice.grammar, *tokenizer));
-  known.push_front({*choice.notation, choice.grammar, std::move(compiled)});
-  if (known.size() > kMostGrammars) known.pop_back();
-  return known.front().compiled;
-}
-
-Result<std::uint64_t> submit(wisp_engine* engine, const wisp_request* asked, std::optional<std::uint64_t> parent) {
-  WISP_CHECK(check(asked, "the request"));
-  WISP_TRY(runtime::Request request, make_request(asked->choice, *engine->model, parent.has_value()));
-  if (asked->choice.notation) {
-    WISP_TRY(auto grammar, grammar_of(*engine, asked->choice));
-    WISP_TRY(request.constraint, text::grammar::Constraint::create(std::move(grammar)));
-  }
-  auto teller =
-      std::make_shared<Teller>(Teller{.engine = engine, .wants_logprobs = request.logprobs.has_value(), .failure = {}});
-  request.on_token = [teller](const runtime::TokenEvent& token) { teller->tell(token); };
-  request.on_finish = [teller](const runtime::FinishEvent& end) { teller->tell(end); };
-  if (asked->choice.logits_from >= 0) {
-    request.logits_from = static_cast<std::uint32_t>(asked->choice.logits_from);
-    // Callbacks come from steps, when the number is known.
-    auto id = std::make_shared<RequestId>();
-    request.on_logits = [teller, id](std::uint32_t position, std::span<const float> logits) {
-      teller->tell(*id, position, logits);
-    };
-    WISP_TRY(*id, parent ? engine->engine->fork(id_of(*parent), std::move(request))
-                         : engine->engine->submit(std::move(request)));
-    return number_of(*id);
-  }
-  WISP_TRY(const RequestId id, parent ? engine->engine->fork(id_of(*parent), std::move(request))
-                                      : engine->engine->submit(std::move(request)));
-  return number_of(id);
-}
 
 bool is_idle(const wisp_engine& handle) {
   const runtime::Counters counters = handle.engine->counters();
@@ -209,13 +93,18 @@ uint32_t wisp_engine_vocabulary(const wisp_engine* engine) {
 uint32_t wisp_engine_max_positions(const wisp_engine* engine) {
   return is_valid(engine) ? engine->engine->max_positions() : 0;
 }
+uint32_t wisp_engine_embedding_width(const wisp_engine* engine) {
+  if (!is_valid(engine) || engine->engine->options().output != wisp::graph::Output::hidden) return 0;
+  return wisp::graph::output_width(engine->engine->graph());
+}
 
 uint64_t wisp_engine_submit(wisp_engine* engine, const wisp_request* request, wisp_error* error) {
-  return answer_number(error, [&] { return with_turn(engine, [&] { return submit(engine, request, std::nullopt); }); });
+  return answer_number(error,
+                       [&] { return with_turn(engine, [&] { return submit(*engine, request, std::nullopt); }); });
 }
 
 uint64_t wisp_engine_fork(wisp_engine* engine, uint64_t parent, const wisp_request* request, wisp_error* error) {
-  return answer_number(error, [&] { return with_turn(engine, [&] { return submit(engine, request, parent); }); });
+  return answer_number(error, [&] { return with_turn(engine, [&] { return submit(*engine, request, parent); }); });
 }
 
 wisp_status wisp_engine_cancel(wisp_engine* engine, uint64_t request, wisp_error* error) {

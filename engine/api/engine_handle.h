@@ -3,8 +3,11 @@
 
 #include <deque>
 #include <list>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "api/event.h"
 #include "api/handle.h"
@@ -26,6 +29,9 @@ struct KnownGrammar {
   std::shared_ptr<text::grammar::CompiledGrammar> compiled;
 };
 
+// Texts at which DRY's repetitions end, as the engine's vocabulary spells them.
+using KnownBreakers = std::map<std::string, std::vector<std::vector<TokenId>>, std::less<>>;
+
 // The next device of an engine, on its way from a page.
 struct DeviceSlot {
   std::unique_ptr<gpu::Device> device;
@@ -44,8 +50,9 @@ struct wisp_engine : wisp::api::Tagged<wisp::api::Tag::engine> {
   std::deque<wisp::api::Event> events;
   std::size_t event_bytes = 0;
   std::size_t most_event_bytes = 0;
-  bool runs_by_itself = false;                        // on a device
-  std::list<wisp::api::KnownGrammar> grammars;        // latest first
+  bool runs_by_itself = false;                  // on a device
+  std::list<wisp::api::KnownGrammar> grammars;  // latest first
+  wisp::api::KnownBreakers breakers;
   std::shared_ptr<wisp::api::DeviceSlot> slot;        // of a page's device
   std::shared_ptr<wisp::gpu::MemoryStorage> storage;  // of a device
   std::unique_ptr<wisp::runtime::Engine> engine;
@@ -59,6 +66,9 @@ namespace wisp::api {
 
 // Loads the model.
 Result<std::unique_ptr<wisp_engine>> make_engine(const wisp_model* model, const wisp_options* options);
+
+// Queues a request, or forks `parent` by it, and gives its number. The caller has its turn.
+Result<std::uint64_t> submit(wisp_engine& engine, const wisp_request* asked, std::optional<std::uint64_t> parent);
 
 // Calls body(), which gives a Result or a Status, once it is the caller's turn with the engine.
 template <class Body>

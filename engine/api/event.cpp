@@ -42,6 +42,7 @@ text::jinja::Value logprobs_of(const Event& event) {
 }  // namespace
 }  // namespace wisp::api
 
+using wisp::api::Event;
 using wisp::api::event_of;
 
 extern "C" {
@@ -57,6 +58,11 @@ const char* wisp_event_text(const wisp_event* event) { return event_of(event).te
 size_t wisp_event_text_size(const wisp_event* event) { return event_of(event).text.size(); }
 const float* wisp_event_logits(const wisp_event* event) { return event_of(event).logits.as<float>().data(); }
 size_t wisp_event_logit_count(const wisp_event* event) { return event_of(event).logits.as<float>().size(); }
+const float* wisp_event_embedding(const wisp_event* event) {
+  const Event& told = event_of(event);
+  return told.embedding.empty() ? nullptr : told.embedding.data();
+}
+size_t wisp_event_embedding_count(const wisp_event* event) { return event_of(event).embedding.size(); }
 wisp_finish_reason wisp_event_finish_reason(const wisp_event* event) { return event_of(event).reason; }
 wisp_status wisp_event_status(const wisp_event* event) { return event_of(event).status; }
 const char* wisp_event_message(const wisp_event* event) { return event_of(event).message.c_str(); }

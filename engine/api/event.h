@@ -24,6 +24,7 @@ struct Event {
   bool has_logprobs = false;
   float logprob = 0;
   std::vector<sample::TokenLogprob> top_logprobs;
+  std::vector<float> embedding;  // [width], or [prompt, width]
   wisp_finish_reason reason = WISP_FINISH_LENGTH;
   wisp_status status = WISP_OK;
   std::string message;
@@ -32,7 +33,7 @@ struct Event {
 
   [[nodiscard]] std::size_t bytes() const {
     std::size_t total = sizeof(Event) + text.size() + logits.size() + message.size() +
-                        top_logprobs.size() * sizeof(sample::TokenLogprob);
+                        top_logprobs.size() * sizeof(sample::TokenLogprob) + embedding.size() * sizeof(float);
     if (state == nullptr) return total;
     for (const runtime::SavedSequence::Group& group : state->groups) total += group.bytes.size();
     return total;

@@ -5,6 +5,7 @@
 
 #include "cpu/cpu_info.h"
 #include "cpu/memory_needs.h"
+#include "graph/hidden_output.h"
 #include "graph/passes.h"
 #include "graph/plan.h"
 #include "runtime/kv_setup.h"
@@ -44,6 +45,7 @@ Result<MemoryEstimate> estimate_memory(const gguf::File& file, const runtime::En
                                        bool repack) {
   WISP_TRY(const model::Model model, model::Model::from_file(file, options.context));
   graph::Graph fused = model.graph();
+  if (options.output == graph::Output::hidden) WISP_CHECK(graph::cut_to_hidden(fused));
   WISP_CHECK(graph::fuse(fused, options.passes_off));
   const std::uint32_t longest = options.context.window ? runtime::kEndlessPositions : model.context();
   WISP_TRY(const kv::KvConfig kv, runtime::make_kv_config(fused.kv, longest, options));

@@ -97,6 +97,13 @@ Status set_kv(EngineChoice& choice, std::string_view value) {
 }
 static_assert(static_cast<int>(graph::KvType::f32) == 0 && static_cast<int>(graph::KvType::q8_0) == 2);
 
+Status set_output(EngineChoice& choice, std::string_view value) {
+  constexpr std::array<std::string_view, 2> kNames = {"logits", "embeddings"};
+  WISP_TRY(const std::size_t index, choose("output", value, kNames));
+  choice.engine.output = index == 0 ? graph::Output::logits : graph::Output::hidden;
+  return {};
+}
+
 Status set_tune(EngineChoice& choice, std::string_view value) {
   constexpr std::array<std::string_view, 3> kNames = {"off", "fast", "full"};
   constexpr std::array kModes = {gpu::TuneMode::off, gpu::TuneMode::fast, gpu::TuneMode::full};
@@ -114,7 +121,8 @@ Status add_no_fuse(EngineChoice& choice, std::string_view value) {
 }
 
 using Text = TextSetting<EngineChoice>;
-constexpr Text kTexts[] = {{"device", set_device}, {"kv", set_kv}, {"tune", set_tune}, {"no_fuse", add_no_fuse}};
+constexpr Text kTexts[] = {
+    {"device", set_device}, {"kv", set_kv}, {"output", set_output}, {"tune", set_tune}, {"no_fuse", add_no_fuse}};
 
 Status set_from_json(EngineChoice& choice, std::string_view name, const Value& value) {
   if (value.is(Kind::string)) {
@@ -138,6 +146,8 @@ Result<std::unique_ptr<EngineChoice>> choice_of(const wisp_options* options) {
   auto choice = options == nullptr ? std::make_unique<EngineChoice>() : std::make_unique<EngineChoice>(options->choice);
   runtime::EngineOptions& engine = choice->engine;
   engine.row_budget = std::max(engine.row_budget, engine.max_sequences);
+  // An embedding may need the state of each row, which is small.
+  if (engine.output == graph::Output::hidden) engine.max_logit_rows = engine.row_budget;
   engine.max_logit_rows = std::clamp(engine.max_logit_rows, engine.max_sequences, engine.row_budget);
   engine.kv_may_narrow = choice->device == DeviceKind::gpu && !choice->kv_named;
   if (engine.context.sinks != 0 && !engine.context.window) {

@@ -1,10 +1,13 @@
 #include "api/request.h"
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <limits>
 #include <utility>
 
 #include "api/buffer.h"
+#include "api/request_lists.h"
 #include "api/settings.h"
 #include "text/jinja/value.h"
 
@@ -24,7 +27,6 @@ constexpr std::int64_t kLeast64 = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t kMost64 = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kMost31 = std::numeric_limits<std::int32_t>::max();
 constexpr std::int64_t kMost32 = std::numeric_limits<std::uint32_t>::max();
-constexpr std::size_t kMostStops = 256;
 constexpr std::size_t kMostBiases = std::size_t{1} << 20;
 
 using Integer = IntegerSetting<RequestChoice>;
@@ -57,9 +59,11 @@ constexpr Integer kIntegers[] = {
      [](RequestChoice& choice, std::int64_t value) { choice.request.sampling.mirostat = value != 0; }},
     {"logprobs", -1, kMost31,
      [](RequestChoice& choice, std::int64_t value) {
-       choice.request.logprobs.reset();
-       if (value >= 0) choice.request.logprobs = sample::LogprobOptions{.top = static_cast<std::uint32_t>(value)};
+       choice.wants_logprobs = value >= 0;
+       choice.logprobs.top = value < 0 ? 0 : static_cast<std::uint32_t>(value);
      }},
+    {"logprobs_after", 0, 1,
+     [](RequestChoice& choice, std::int64_t value) { choice.logprobs.after_sampling = value != 0; }},
     {"priority", -kMost31, kMost31,
      [](RequestChoice& choice, std::int64_t value) { choice.request.priority = static_cast<int>(value); }},
     {"salt", kLeast64, kMost64,
@@ -70,6 +74,9 @@ constexpr Integer kIntegers[] = {
     {"most_drafts", 1, runtime::kMostDrafts,
      [](RequestChoice& choice, std::int64_t value) { choice.request.most_drafts = static_cast<std::uint32_t>(value); }},
     {"token_logits", 0, 1, [](RequestChoice& choice, std::int64_t value) { choice.request.token_logits = value != 0; }},
+    {"triggers_in_grammar", 0, 1,
+     [](RequestChoice& choice, std::int64_t value) { choice.triggers.in_grammar = value != 0; }},
+    {"normalize", 0, 1, [](RequestChoice& choice, std::int64_t value) { choice.normalize = value != 0; }},
     {"logits_from", -1, kMost32, [](RequestChoice& choice, std::int64_t value) { choice.logits_from = value; }},
 };
 
@@ -105,21 +112,13 @@ constexpr Number kNumbers[] = {
      [](RequestChoice& choice, double value) { choice.request.sampling.mirostat_tau = static_cast<float>(value); }},
     {"mirostat_eta",
      [](RequestChoice& choice, double value) { choice.request.sampling.mirostat_eta = static_cast<float>(value); }},
+    {"logprobs_mass", [](RequestChoice& choice, double value) { choice.logprobs.mass = static_cast<float>(value); }},
 };
 
 Status set_prompt(RequestChoice& choice, RequestChoice::Prompt kind, std::string_view text) {
   choice.prompt = kind;
   choice.text = text;
   choice.request.prompt.clear();
-  return {};
-}
-
-Status add_stop(RequestChoice& choice, std::string_view value) {
-  if (value.empty()) return fail(Code::invalid_argument, "a stop text is empty");
-  if (choice.request.stop.size() == kMostStops) {
-    return fail(Code::limit, "a request has at most {} stop texts", kMostStops);
-  }
-  choice.request.stop.emplace_back(value);
   return {};
 }
 
@@ -145,6 +144,21 @@ Status set_grammar(RequestChoice& choice, std::string_view value) {
   return {};
 }
 
+Status set_pooling(RequestChoice& choice, std::string_view value) {
+  if (value != "model") {
+    auto pooling = runtime::parse_pooling(value);
+    if (!pooling) {
+      return fail(Code::invalid_argument, "pooling is '{}', expected one of last, mean, cls, none, model",
+                  printable(value));
+    }
+    choice.pooling = *pooling;
+  } else {
+    choice.pooling.reset();
+  }
+  choice.wants_embedding = true;
+  return {};
+}
+
 using Text = TextSetting<RequestChoice>;
 constexpr Text kTexts[] = {
     {"prompt", [](RequestChoice& choice,
@@ -156,6 +170,10 @@ constexpr Text kTexts[] = {
     {"grammar", set_grammar<text::grammar::Notation::gbnf>},
     {"json_schema", set_grammar<text::grammar::Notation::json_schema>},
     {"regex", set_grammar<text::grammar::Notation::regex>},
+    {"triggers", set_triggers},
+    {"samplers", set_samplers},
+    {"dry_breakers", set_breakers},
+    {"pooling", set_pooling},
 };
 
 Status add_bias(RequestChoice& choice, TokenId token, float bias) {
@@ -179,47 +197,47 @@ Status add_biases(RequestChoice& choice, const Value& value) {
   return {};
 }
 
-Status set_ids(RequestChoice& choice, const Value& list) {
-  WISP_CHECK(set_prompt(choice, RequestChoice::Prompt::ids, {}));
-  for (const Value& item : list.items()) {
-    if (!item.is(Kind::integer) || item.as_integer() < 0 || item.as_integer() > kMost31) {
-      return fail(Code::invalid_argument, "the prompt is a list, and its item {} is not a token id",
-                  choice.request.prompt.size());
-    }
-    choice.request.prompt.push_back(static_cast<TokenId>(item.as_integer()));
-  }
-  return {};
+// Those of them that may be a list.
+struct ListSetting {
+  std::string_view name;
+  Status (*set)(RequestChoice& choice, const Value& list);
+};
+constexpr ListSetting kLists[] = {{"prompt", set_prompt_ids},
+                                  {"stop", add_stops},
+                                  {"samplers", set_sampler_list},
+                                  {"dry_breakers", set_breaker_list},
+                                  {"triggers", set_trigger_list}};
+
+template <class Setting, std::size_t n>
+const Setting* find_named(const Setting (&settings)[n], std::string_view name) {
+  const auto* const found = std::ranges::find(settings, name, &Setting::name);
+  return found == std::end(settings) ? nullptr : found;
 }
 
-bool is_number_setting(std::string_view name) {
-  for (const Number& setting : kNumbers) {
-    if (setting.name == name) return true;
-  }
-  return false;
+std::string names_of_all() {
+  return fmt::format("{}, {}, {}, logit_bias", names_of(std::span<const Integer>(kIntegers)),
+                     names_of(std::span<const Number>(kNumbers)), names_of(std::span<const Text>(kTexts)));
 }
 
 // `name` is neither "messages" nor a schema, whose JSON is kept as text.
 Status set_from_json(RequestChoice& choice, std::string_view name, const Value& value) {
   if (name == "logit_bias") return add_biases(choice, value);
-  if (name == "prompt" && value.is(Kind::list)) return set_ids(choice, value);
-  if (value.is(Kind::string)) {
-    WISP_TRY(const Text* const setting, find_setting(std::span<const Text>(kTexts), name, "text setting of a request"));
-    return setting->set(choice, value.as_text());
+  const ListSetting* const list = find_named(kLists, name);
+  if (list != nullptr && value.is(Kind::list)) return list->set(choice, value);
+  if (const Text* const setting = find_named(kTexts, name); setting != nullptr) {
+    if (value.is(Kind::string)) return setting->set(choice, value.as_text());
+    return fail(Code::invalid_argument, "{} is not a text{}", name, list == nullptr ? "" : " or a list");
   }
-  if (name == "stop" && value.is(Kind::list)) {
-    for (const Value& item : value.items()) {
-      if (!item.is(Kind::string)) return fail(Code::invalid_argument, "stop holds what is not a text");
-      WISP_CHECK(add_stop(choice, item.as_text()));
-    }
-    return {};
-  }
-  if (is_number_setting(name)) {
+  if (const Number* const setting = find_named(kNumbers, name); setting != nullptr) {
     if (!value.is_number()) return fail(Code::invalid_argument, "{} is not a number", name);
-    WISP_TRY(const Number* const setting, find_setting(std::span<const Number>(kNumbers), name, "number of a request"));
     setting->set(choice, value.as_real());
     return {};
   }
-  return set_integer(std::span<const Integer>(kIntegers), choice, name, value);
+  if (find_named(kIntegers, name) != nullptr) {
+    return set_integer(std::span<const Integer>(kIntegers), choice, name, value);
+  }
+  return fail(Code::not_found, "no setting of a request is called '{}'; there are: {}", printable(name),
+              names_of_all());
 }
 
 }  // namespace
@@ -232,6 +250,11 @@ Result<runtime::Request> make_request(const RequestChoice& choice, const OpenedM
   } else if (choice.prompt == RequestChoice::Prompt::messages) {
     if (is_fork) return fail(Code::invalid_argument, "messages are a whole prompt, and a fork goes on from one");
     WISP_TRY(request.prompt, model.chat_ids(choice.text, true));
+  }
+  if (choice.wants_logprobs) {
+    request.logprobs = choice.logprobs;
+  } else if (choice.logprobs.mass != 1.0f || choice.logprobs.after_sampling) {
+    return fail(Code::invalid_argument, "logprobs_mass and logprobs_after say which logprobs; set logprobs too");
   }
   return request;
 }

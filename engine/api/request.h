@@ -4,11 +4,16 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "api/handle.h"
 #include "api/opened_model.h"
+#include "runtime/pooling.h"
 #include "runtime/request.h"
+#include "sample/logprobs.h"
+#include "sample/params.h"
 #include "text/grammar/compile.h"
+#include "text/grammar/constraint.h"
 
 namespace wisp::api {
 
@@ -22,6 +27,15 @@ struct RequestChoice {
   // What the new text has to obey: a grammar's text, where there is a notation.
   std::optional<text::grammar::Notation> notation;
   std::string grammar;
+  text::grammar::Triggers triggers;  // none: it holds from the start
+  // Texts, which need the vocabulary of an engine to become tokens.
+  std::vector<std::string> dry_breakers = {sample::kUsualBreakers.begin(), sample::kUsualBreakers.end()};
+  bool names_breakers = false;  // somebody asked for these
+  bool wants_logprobs = false;
+  sample::LogprobOptions logprobs;
+  bool wants_embedding = false;
+  std::optional<runtime::Pooling> pooling;  // none: what the model's file says
+  std::optional<bool> normalize;            // none: where a text has one vector
 };
 
 // The request with its prompt as ids, ready for callbacks. A fork's prompt stands in the middle of a text.

@@ -217,7 +217,7 @@ WISP_API void wisp_options_destroy(wisp_options *options);
  *   threads              of the CPU, 0: all processors [0]
  *   max_sequences        requests that run at once [8]
  *   rows                 tokens of a step, all requests together [512]
- *   logit_rows           of them so many may want logits [64]
+ *   logit_rows           of them so many may want logits; embeddings may be of all [64]
  *   prompt_chunk         tokens of one prompt in a step, 0: as many as keep others near `inter_token_target_us` [0]
  *   inter_token_target_us  microseconds between two tokens of a request while prompts come in [50000]
  *   steps_ahead          steps that a device may have in flight [4]
@@ -236,6 +236,8 @@ WISP_API wisp_status wisp_options_set_integer(wisp_options *options, const char 
  *                        ["cpu"]
  *   kv                   keys and values as "f32", "f16" or "q8_0" ["f16"; on a GPU without the memory q8_0]
  *   tune                 how much a GPU's kernels are measured: "off", "fast", "full" ["fast"]
+ *   output               "logits", for requests that make tokens, or "embeddings", for those with "pooling": then the output
+ *                        matrix is not loaded, and no token can be made ["logits"]
  *   no_fuse              a fusion pass that is switched off, or "all"; may be set repeatedly [none]
  */
 WISP_API wisp_status wisp_options_set_text(wisp_options *options, const char *name, const char *value, size_t length,
@@ -267,6 +269,7 @@ WISP_API wisp_engine *wisp_engine_create(const wisp_model *model, const wisp_opt
 WISP_API void wisp_engine_destroy(wisp_engine *engine);
 WISP_API uint32_t wisp_engine_vocabulary(const wisp_engine *engine);    /* logits of a position */
 WISP_API uint32_t wisp_engine_max_positions(const wisp_engine *engine); /* tokens of a sequence, prompt included */
+WISP_API uint32_t wisp_engine_embedding_width(const wisp_engine *engine); /* floats of a vector; 0: it gives logits */
 
 /* Queues a request, which is copied. Returns its number, counted from 1 for each engine; 0 is an error: WISP_ERROR_LIMIT
  * when the queue is full (try later) or the prompt can never fit, WISP_ERROR_INVALID_ARGUMENT when it makes no sense.
@@ -346,15 +349,18 @@ WISP_API wisp_status wisp_request_set_prompt(wisp_request *request, const int32_
 WISP_API wisp_status wisp_request_set_state(wisp_request *request, const void *state, size_t size, wisp_error *error);
 /* The tokens of a saved sequence, as ids; any text goes on behind them. */
 WISP_API wisp_status wisp_state_tokens(const void *state, size_t size, wisp_buffer *out, wisp_error *error);
-/* By name, with [default]. Flags are 0 or 1.
+/* By name, with [default]. Flags are 0 or 1. WISP_ERROR_NOT_FOUND lists the names that there are.
  *
  *   max_tokens           that are made at most; 0: compute the prompt only [until the context is full]
  *   seed                 all 64 bits; with the position it decides each draw, so the same seed gives the same text [0]
  *   top_k                only the k most likely tokens; 0: all [40]
  *   penalty_last_n       how many last tokens penalties look at; -1: all [64]
- *   dry_allowed_length, dry_penalty_last_n  of DRY: repetitions shorter than this are free; how far back it looks, -1: all [2, -1]
+ *   dry_allowed_length   of DRY: repetitions shorter than this are free [2]
+ *   dry_penalty_last_n   of DRY: how far back it looks; -1: all [-1]
  *   mirostat             Mirostat 2 in place of the samplers that drop tokens [0]
- *   logprobs             each token's probability, and those of so many of the most likely, for wisp_event_logprobs(); -1: none [-1]
+ *   logprobs             each token's probability, and those of so many of the most likely, for wisp_event_logprobs();
+ *                        -1: none [-1]
+ *   logprobs_after       those of the distribution that the token was drawn from, in place of the model's own [0]
  *   priority             higher is served first [0]
  *   salt                 only requests of equal salt share what equal starts of prompts have computed [0]
  *   ignore_end           end tokens are tokens like any other [0]
@@ -363,6 +369,8 @@ WISP_API wisp_status wisp_state_tokens(const void *state, size_t size, wisp_buff
  *   keep_state           the last event has the whole sequence, for wisp_event_state() [0]
  *   most_drafts          tokens that are guessed at once, where "speculate" asks for it [8]
  *   logits_from          WISP_EVENT_LOGITS for each position of the prompt from this one on; -1: none [-1]
+ *   triggers_in_grammar  the grammar describes the text of "triggers" too; 0: only what comes behind [1]
+ *   normalize            scale vectors of an embedding to a length of 1 [1; with "pooling" none: 0]
  */
 WISP_API wisp_status wisp_request_set_integer(wisp_request *request, const char *name, int64_t value,
                                               wisp_error *error);
@@ -370,26 +378,44 @@ WISP_API wisp_status wisp_request_set_integer(wisp_request *request, const char 
  *   top_p                only the most likely tokens that hold this share of probability [0.95]
  *   min_p                only tokens at least this likely against the most likely one [0.05]
  *   repeat_penalty       divides the logits of tokens that are there already; 1: off [1]
- *   typical_p, top_n_sigma, xtc_probability, xtc_threshold, dynatemp_range, dynatemp_exponent, dry_multiplier, dry_base,
- *   mirostat_tau, mirostat_eta  as docs/sampling.md has them [1, 0, 0, 0.1, 0, 1, 0, 1.75, 5, 0.1]
- *   frequency_penalty, presence_penalty  subtracted for each time, and once [0, 0]
+ *   frequency_penalty    subtracted for each time that a token is there already [0]
+ *   presence_penalty     subtracted once from tokens that are there already [0]
+ *   typical_p            only tokens of the most typical surprise that hold this share of probability [1]
+ *   top_n_sigma          only logits within so many standard deviations of the highest; 0: all [0]
+ *   xtc_probability      how often all top choices but the least likely are left out [0]
+ *   xtc_threshold        from which probability on a token is a top choice [0.1]
+ *   dynatemp_range       temperature moves so far either way with the entropy [0]
+ *   dynatemp_exponent    how it follows that [1]
+ *   dry_multiplier       DRY's penalty for going on with a repetition; 0: off [0]
+ *   dry_base             grows by this factor with each token that was repeated [1.75]
+ *   mirostat_tau         bits of surprise that Mirostat aims at [5]
+ *   mirostat_eta         how fast it learns [0.1]
+ *   logprobs_mass        no more of the most likely tokens than hold this share of probability [1]
  */
 WISP_API wisp_status wisp_request_set_number(wisp_request *request, const char *name, double value, wisp_error *error);
 /*   prompt               text, tokenized with the vocabulary's own special tokens, in place of any prompt before
  *   messages             a conversation as of wisp_model_chat_prompt(), in place of any prompt before
- *   stop                 ends before this text; may be set repeatedly
- *   grammar, json_schema, regex  what the new text has to obey (docs/constraints.md), the last of them that was set. Compiled by
- *                        submit, which keeps the latest; tokens without a choice have no logits [none]
+ *   stop                 ends before this text; may be set repeatedly []
+ *   samplers             which samplers run, in this order
+ *                        ["penalties;dry;top_n_sigma;top_k;typ_p;top_p;min_p;xtc;temperature"]
+ *   dry_breakers         a JSON list of the texts that DRY sees no repetition across ["\n", ":", "\"", "*"]
+ *   grammar, json_schema, regex  what the new text has to obey (docs/constraints.md), the last of them that was set.
+ *                        Compiled by submit, which keeps the latest; tokens without a choice have no logits [none]
+ *   triggers             a JSON list of texts and token ids: the grammar holds from the first of them on; without any from
+ *                        the start []
  *   speculate            who guesses tokens ahead, to be checked in one step: "off", "ngram" (the text itself), "model" (the
  *                        one of wisp_engine_set_draft()). Changes when tokens come, never which ["off"]
+ *   pooling              asks for an embedding of the prompt in place of new text, wisp_event_embedding(): the state of its
+ *                        "last" token, their "mean", that of the first ("cls"), of each ("none"), or what the "model"'s
+ *                        file says, else last [no embedding]
  */
 WISP_API wisp_status wisp_request_set_text(wisp_request *request, const char *name, const char *value, size_t length,
                                            wisp_error *error);
 /* Added to the logit of a token; -INFINITY bans it. */
 WISP_API wisp_status wisp_request_add_logit_bias(wisp_request *request, int32_t token, float bias, wisp_error *error);
 /* All of the above at once, as a JSON object: {"prompt": [1, 15], "temperature": 0, "stop": ["\n"], "logit_bias":
- * {"13": -100}}. "json_schema" may be the schema itself, "prompt" is a text or a list of ids, "messages" a list, "stop" a text or a list. After a failure nothing
- * has changed. */
+ * {"13": -100}}. "prompt" is a text or a list of ids, "messages" a list, "stop" and "samplers" a text or a list,
+ * "dry_breakers" and "triggers" lists; "json_schema" may be the schema itself. After a failure nothing has changed. */
 WISP_API wisp_status wisp_request_set_json(wisp_request *request, const char *json, size_t length, wisp_error *error);
 
 /* ---- events ---- */
@@ -398,11 +424,11 @@ typedef enum wisp_kind {
   WISP_EVENT_NONE = 0,
   WISP_EVENT_TOKEN = 1,  /* a token was chosen: token, position, text, logits where they were asked for */
   WISP_EVENT_LOGITS = 2, /* of a position of the prompt: position, logits */
-  WISP_EVENT_FINISH = 3  /* the end of a request: reason, text that was held back, status and message, figures */
+  WISP_EVENT_FINISH = 3  /* the end of a request: reason, text that was held back, embedding, status and message, figures */
 } wisp_kind;
 
 typedef enum wisp_finish_reason {
-  WISP_FINISH_LENGTH = 0,      /* max_tokens were made */
+  WISP_FINISH_LENGTH = 0,      /* max_tokens were made, or the embedding */
   WISP_FINISH_END_TOKEN = 1,   /* the model chose an end token, which has no event of its own */
   WISP_FINISH_STOP_STRING = 2, /* a stop text appeared */
   WISP_FINISH_CONTEXT = 3,     /* the next position would pass the context */
@@ -439,6 +465,11 @@ WISP_API size_t wisp_event_text_size(const wisp_event *event);
 /* wisp_event_logit_count() floats, wisp_engine_vocabulary() or none; NULL where the event has none. */
 WISP_API const float *wisp_event_logits(const wisp_event *event);
 WISP_API size_t wisp_event_logit_count(const wisp_event *event);
+/* Of a WISP_EVENT_FINISH whose request had "pooling" and whose reason is WISP_FINISH_LENGTH: wisp_event_embedding_count()
+ * floats, wisp_engine_embedding_width() or, with the pooling "none", so many for each token of the prompt, in order. NULL
+ * where the event has none. */
+WISP_API const float *wisp_event_embedding(const wisp_event *event);
+WISP_API size_t wisp_event_embedding_count(const wisp_event *event);
 WISP_API wisp_finish_reason wisp_event_finish_reason(const wisp_event *event);
 /* WISP_OK and "" unless the reason is WISP_FINISH_ERROR. */
 WISP_API wisp_status wisp_event_status(const wisp_event *event);

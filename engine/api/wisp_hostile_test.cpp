@@ -74,6 +74,9 @@ TEST_F(CInterfaceHostile, NullIsRefused) {
   EXPECT_EQ(wisp_event_kind(nullptr), WISP_EVENT_NONE);
   EXPECT_STREQ(wisp_event_text(nullptr), "");
   EXPECT_EQ(wisp_event_logits(nullptr), nullptr);
+  EXPECT_EQ(wisp_event_embedding(nullptr), nullptr);
+  EXPECT_EQ(wisp_event_embedding_count(nullptr), 0u);
+  EXPECT_EQ(wisp_engine_embedding_width(nullptr), 0u);
   EXPECT_EQ(wisp_event_figure(nullptr, WISP_FIGURE_PROMPT_TOKENS), 0u);
   EXPECT_EQ(wisp_engine_vocabulary(nullptr), 0u);
   EXPECT_EQ(wisp_model_has_chat_template(nullptr), 0);
@@ -158,13 +161,50 @@ TEST_F(CInterfaceHostile, SettingsThatMakeNoSense) {
            {R"({"prompt": [1, -5]})", WISP_ERROR_INVALID_ARGUMENT},
            {R"({"prompt": [1, "a"]})", WISP_ERROR_INVALID_ARGUMENT},
            {R"({"stop": [""]})", WISP_ERROR_INVALID_ARGUMENT},
-           {R"({"stop": 5})", WISP_ERROR_NOT_FOUND},
+           {R"({"stop": 5})", WISP_ERROR_INVALID_ARGUMENT},
            {R"({"logit_bias": {"x": 1}})", WISP_ERROR_INVALID_ARGUMENT},
            {R"({"logit_bias": [1]})", WISP_ERROR_INVALID_ARGUMENT},
-           {R"({"temperature": "hot"})", WISP_ERROR_NOT_FOUND},
+           {R"({"temperature": "hot"})", WISP_ERROR_INVALID_ARGUMENT},
            {R"({"temperature": null})", WISP_ERROR_INVALID_ARGUMENT}}) {
     EXPECT_EQ(wisp_request_set_json(request.get(), json, WISP_TO_NUL, error.get()), status) << json;
   }
+}
+
+TEST_F(CInterfaceHostile, ListsThatMakeNoSense) {
+  const RequestHandle request(wisp_request_create());
+  std::string many = "[\"x\"";
+  for (int i = 0; i < 256; ++i) many += ", \"x\"";
+  many += "]";
+  for (const auto& [json, status] : std::initializer_list<std::pair<std::string, wisp_status>>{
+           {R"({"samplers": ["top_k", "no_such"]})", WISP_ERROR_INVALID_ARGUMENT},
+           {R"({"samplers": ["top_k", "top_k"]})", WISP_ERROR_INVALID_ARGUMENT},
+           {R"({"samplers": ["top_k;top_p"]})", WISP_ERROR_INVALID_ARGUMENT},
+           {R"({"samplers": [""]})", WISP_ERROR_INVALID_ARGUMENT},
+           {R"({"samplers": [5]})", WISP_ERROR_INVALID_ARGUMENT},
+           {R"({"samplers": 5})", WISP_ERROR_INVALID_ARGUMENT},
+           {R"({"dry_breakers": [""]})", WISP_ERROR_INVALID_ARGUMENT},
+           {R"({"dry_breakers": [5]})", WISP_ERROR_INVALID_ARGUMENT},
+           {R"({"dry_breakers": "\n"})", WISP_ERROR_INVALID_ARGUMENT},
+           {R"({"dry_breakers": "{}"})", WISP_ERROR_INVALID_ARGUMENT},
+           {R"({"dry_breakers": )" + many + "}", WISP_ERROR_LIMIT},
+           {R"({"triggers": [-1]})", WISP_ERROR_INVALID_ARGUMENT},
+           {R"({"triggers": [1.5]})", WISP_ERROR_INVALID_ARGUMENT},
+           {R"({"triggers": [[]]})", WISP_ERROR_INVALID_ARGUMENT},
+           {R"({"triggers": [""]})", WISP_ERROR_INVALID_ARGUMENT},
+           {R"({"triggers": )" + many + "}", WISP_ERROR_LIMIT},
+           {R"({"stop": )" + many + "}", WISP_ERROR_LIMIT},
+           {R"({"pooling": "max"})", WISP_ERROR_INVALID_ARGUMENT},
+           {R"({"normalize": 2})", WISP_ERROR_INVALID_ARGUMENT}}) {
+    EXPECT_EQ(wisp_request_set_json(request.get(), json.data(), json.size(), error.get()), status) << json;
+    EXPECT_GT(std::strlen(wisp_error_message(error.get())), 20u);
+  }
+  const std::string deep = std::string(100'000, '[');
+  EXPECT_EQ(wisp_request_set_text(request.get(), "triggers", deep.data(), deep.size(), error.get()), WISP_ERROR_LIMIT);
+  const ModelHandle model = open();
+  const EngineHandle engine = engine_of(model);
+  const Json too_much = {{"prompt", "x"}, {"regex", "a"}, {"triggers", {std::string(1025, 'a')}}};
+  EXPECT_EQ(wisp_engine_submit(engine.get(), request_of(too_much.dump()).get(), error.get()), 0u);
+  EXPECT_EQ(wisp_error_status(error.get()), WISP_ERROR_LIMIT);
 }
 
 // A request that makes no sense is refused when it is submitted, with a reason; the engine goes on.

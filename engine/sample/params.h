@@ -1,8 +1,10 @@
 // What a request may ask of the sampler. The defaults are the ones most GGUF programs use.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,6 +17,9 @@ namespace wisp::sample {
 // Tokens of one of SamplingParams::dry_breakers, and of all of them together.
 inline constexpr std::size_t kMostBreakerTokens = 64;
 inline constexpr std::size_t kMostBreakersTokens = 1u << 20;
+
+// The texts that DRY's repetitions do not reach across where nobody names others.
+inline constexpr std::array<std::string_view, 4> kUsualBreakers = {"\n", ":", "\"", "*"};
 
 struct SamplingParams {
   float temperature = 0.8f;          // zero or less: greedy, the most likely token of those that are left

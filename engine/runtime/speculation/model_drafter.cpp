@@ -30,6 +30,9 @@ Result<std::unique_ptr<ModelDrafter>> ModelDrafter::create(std::unique_ptr<Engin
                 "the draft model knows {} tokens and the model {}: they need the same vocabulary", draft->vocabulary(),
                 target.vocabulary());
   }
+  if (draft->options().output != graph::Output::logits) {
+    return fail(Code::invalid_argument, "the draft engine gives embeddings and cannot guess tokens");
+  }
   const text::Tokenizer* own = draft->options().tokenizer;
   const text::Tokenizer* other = target.options().tokenizer;
   if (own != nullptr && other != nullptr) WISP_CHECK(compare(*own, *other, target.vocabulary()));

@@ -1,0 +1,133 @@
+// The settings of a request, as wisp.h tells of them: each name that is documented is taken, each [default] is true,
+// and no other name is taken.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <string>
+
+#include "tests/c_interface.h"
+
+namespace wisp::test {
+namespace {
+
+using CInterfaceSettings = CInterface;
+
+struct Documented {
+  std::string name;
+  Json fallback;  // null where the header describes it in words
+};
+
+// What stands in brackets at the end of a description. A list is the default itself, else it holds the default.
+Json default_of(const std::string& name, const std::string& description) {
+  const std::size_t begin = description.rfind(" [");
+  if (begin == std::string::npos || !description.ends_with(']')) return nullptr;
+  const Json list = Json::parse(description.substr(begin + 1), nullptr, false);
+  const bool is_list = name == "stop" || name == "dry_breakers" || name == "triggers";
+  if (list.is_discarded() || is_list) return list.is_discarded() ? Json(nullptr) : list;
+  return list.size() == 1 ? list[0] : Json(nullptr);
+}
+
+// The tables in the comments of the functions that set one value.
+std::vector<Documented> documented_settings() {
+  std::ifstream file(source_dir() / "engine/api/wisp.h");
+  const std::string header{std::istreambuf_iterator<char>(file), {}};
+  const std::size_t begin = header.find("wisp_request_set_state("), end = header.find("wisp_request_add_logit_bias(");
+  std::istringstream lines(header.substr(begin, end - begin));
+  const std::regex entry(R"((?: \*|/\*)   ([a-z_]+(?:, [a-z_]+)*)  +(.*))"), more(R"( \*    +(.*))");
+  std::vector<std::pair<std::string, std::string>> found;  // names, description
+  std::smatch match;
+  for (std::string line; std::getline(lines, line);) {
+    if (std::regex_match(line, match, entry)) {
+      found.emplace_back(match[1], match[2]);
+    } else if (std::regex_match(line, match, more)) {
+      found.back().second += " " + match[1].str();
+    }
+  }
+  std::vector<Documented> settings;
+  for (const auto& [names, description] : found) {
+    std::istringstream list(names);
+    for (std::string name; std::getline(list >> std::ws, name, ',');) {
+      settings.push_back({name, default_of(name, description)});
+    }
+  }
+  return settings;
+}
+
+// What is known where `name` is not, as the error lists it.
+std::set<std::string> names_in(const std::string& message) {
+  std::istringstream list(message.substr(message.find("there are: ") + 11));
+  std::set<std::string> names;
+  for (std::string name; std::getline(list >> std::ws, name, ',');) names.insert(name);
+  return names;
+}
+
+TEST_F(CInterfaceSettings, EachDocumentedNameIsTaken) {
+  const std::map<std::string, Json> samples = {{"max_tokens", 3},
+                                               {"prompt", "x"},
+                                               {"messages", Json::array({{{"role", "user"}, {"content", "Hi"}}})},
+                                               {"grammar", "root ::= \"a\""},
+                                               {"json_schema", Json::object()},
+                                               {"regex", "a"},
+                                               {"normalize", true},
+                                               {"pooling", "mean"}};
+  std::set<std::string> documented = {"logit_bias"};
+  std::size_t with_default = 0;
+  for (const auto& [name, fallback] : documented_settings()) {
+    EXPECT_TRUE(documented.insert(name).second) << name << " is there twice";
+    ASSERT_TRUE(!fallback.is_null() || samples.contains(name)) << name << " has neither a default nor a sample here";
+    with_default += fallback.is_null() ? 0 : 1;
+    request_of(Json{{name, fallback.is_null() ? samples.at(name) : fallback}}.dump());
+  }
+  EXPECT_GT(with_default, 35u);
+  const RequestHandle request(wisp_request_create());
+  EXPECT_EQ(wisp_request_set_json(request.get(), R"({"tempature": 1})", WISP_TO_NUL, error.get()),
+            WISP_ERROR_NOT_FOUND);
+  EXPECT_EQ(names_in(wisp_error_message(error.get())), documented);
+}
+
+TEST_F(CInterfaceSettings, AnUnknownNameIsRefusedWhateverItsValue) {
+  const RequestHandle request(wisp_request_create());
+  for (const char* const value : {"0.5", "\"x\"", "[1]", "{}", "true", "null"}) {
+    const std::string json = std::string(R"({"tempature": )") + value + "}";
+    EXPECT_EQ(wisp_request_set_json(request.get(), json.data(), json.size(), error.get()), WISP_ERROR_NOT_FOUND);
+    const std::set<std::string> names = names_in(wisp_error_message(error.get()));
+    for (const char* const known : {"temperature", "top_k", "stop", "logit_bias"}) EXPECT_TRUE(names.contains(known));
+  }
+  EXPECT_EQ(wisp_request_set_integer(request.get(), "tempature", 1, error.get()), WISP_ERROR_NOT_FOUND);
+  EXPECT_TRUE(names_in(wisp_error_message(error.get())).contains("top_k"));
+  EXPECT_EQ(wisp_request_set_number(request.get(), "tempature", 1, error.get()), WISP_ERROR_NOT_FOUND);
+  EXPECT_TRUE(names_in(wisp_error_message(error.get())).contains("temperature"));
+  EXPECT_EQ(wisp_request_set_text(request.get(), "tempature", "1", 1, error.get()), WISP_ERROR_NOT_FOUND);
+  EXPECT_TRUE(names_in(wisp_error_message(error.get())).contains("samplers"));
+}
+
+// Naming a default changes no token, with samplers at work that it may matter to.
+TEST_F(CInterfaceSettings, TheDefaultsAreTheDocumentedOnes) {
+  const ModelHandle model = open();
+  const EngineHandle engine = engine_of(model, R"({"threads": 1, "context": 128, "max_sequences": 16})");
+  const std::string prompt = "The cat: a dog. The dog: a cat. The cat: a dog. The dog:";
+  for (const char* const at_work : {R"({"temperature": 1.5})", R"({"temperature": 1.5, "mirostat": true})",
+                                    R"({"temperature": 1.5, "dynatemp_range": 1, "xtc_probability": 0.7})",
+                                    R"({"temperature": 0.3, "dry_multiplier": 3, "repeat_penalty": 1.3})"}) {
+    Json base = Json::parse(at_work);
+    base.update({{"prompt", prompt}, {"max_tokens", 12}, {"ignore_end", true}, {"seed", 5}});
+    const std::uint64_t plain = submit(engine, base.dump());
+    std::map<std::uint64_t, std::string> named;
+    for (const auto& [name, fallback] : documented_settings()) {
+      if (fallback.is_null() || base.contains(name)) continue;
+      Json changed = base;
+      changed[name] = fallback;
+      named[submit(engine, changed.dump())] = name;
+    }
+    auto answers = finish(engine);
+    for (const auto& [id, name] : named) EXPECT_EQ(answers[id].ids, answers[plain].ids) << name << " in " << at_work;
+  }
+}
+
+}  // namespace
+}  // namespace wisp::test
