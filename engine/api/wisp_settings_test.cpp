@@ -129,5 +129,27 @@ TEST_F(CInterfaceSettings, TheDefaultsAreTheDocumentedOnes) {
   }
 }
 
+// The requests that the documentation shows are taken, and end.
+TEST_F(CInterfaceSettings, TheExamplesOfTheDocumentationRun) {
+  const ModelHandle model = open();
+  const EngineHandle of_logits = engine_of(model);
+  const EngineHandle of_embeddings = engine_of(model, R"({"threads": 1, "context": 256, "output": "embeddings"})");
+  std::size_t examples = 0;
+  for (const char* const page : {"c-api.md", "constraints.md"}) {
+    std::ifstream file(source_dir() / "docs" / page);
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    const std::string fence = "\n```json\n";
+    for (std::size_t at = text.find(fence); at != std::string::npos; at = text.find(fence, at + 1), ++examples) {
+      const std::size_t begin = at + fence.size();
+      const std::string example = text.substr(begin, text.find("\n```\n", begin) - begin);
+      const bool embeds = Json::parse(example).contains("pooling");
+      const EngineHandle& engine = embeds ? of_embeddings : of_logits;
+      const std::uint64_t id = submit(engine, example);
+      EXPECT_NE(finish(engine)[id].reason, WISP_FINISH_ERROR) << example;
+    }
+  }
+  EXPECT_EQ(examples, 3u);
+}
+
 }  // namespace
 }  // namespace wisp::test
