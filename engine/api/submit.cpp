@@ -4,6 +4,7 @@
 
 #include "api/engine_handle.h"
 #include "api/request.h"
+#include "base/room.h"
 #include "runtime/pooling.h"
 #include "text/spellings.h"
 

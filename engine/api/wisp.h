@@ -236,8 +236,8 @@ WISP_API wisp_status wisp_options_set_integer(wisp_options *options, const char 
  *                        ["cpu"]
  *   kv                   keys and values as "f32", "f16" or "q8_0" ["f16"; on a GPU without the memory q8_0]
  *   tune                 how much a GPU's kernels are measured: "off", "fast", "full" ["fast"]
- *   output               "logits", for requests that make tokens, or "embeddings", for those with "pooling": then the output
- *                        matrix is not loaded, and no token can be made ["logits"]
+ *   output               "logits", for requests that make tokens, or "embeddings", for those with "pooling": then the
+ *                        output matrix is not loaded, and no token can be made ["logits"]
  *   no_fuse              a fusion pass that is switched off, or "all"; may be set repeatedly [none]
  */
 WISP_API wisp_status wisp_options_set_text(wisp_options *options, const char *name, const char *value, size_t length,
@@ -401,13 +401,13 @@ WISP_API wisp_status wisp_request_set_number(wisp_request *request, const char *
  *   dry_breakers         a JSON list of the texts that DRY sees no repetition across ["\n", ":", "\"", "*"]
  *   grammar, json_schema, regex  what the new text has to obey (docs/constraints.md), the last of them that was set.
  *                        Compiled by submit, which keeps the latest; tokens without a choice have no logits [none]
- *   triggers             a JSON list of texts and token ids: the grammar holds from the first of them on; without any from
- *                        the start []
- *   speculate            who guesses tokens ahead, to be checked in one step: "off", "ngram" (the text itself), "model" (the
- *                        one of wisp_engine_set_draft()). Changes when tokens come, never which ["off"]
- *   pooling              asks for an embedding of the prompt in place of new text, wisp_event_embedding(): the state of its
- *                        "last" token, their "mean", that of the first ("cls"), of each ("none"), or what the "model"'s
- *                        file says, else last [no embedding]
+ *   triggers             a JSON list of texts and token ids: the grammar holds from the first of them on; without any
+ *                        from the start []
+ *   speculate            who guesses tokens ahead, to be checked in one step: "off", "ngram" (the text itself), "model"
+ *                        (the one of wisp_engine_set_draft()). Changes when tokens come, never which ["off"]
+ *   pooling              asks for an embedding of the prompt in place of new text, wisp_event_embedding(): the state of
+ *                        its "last" token, their "mean", that of the first ("cls"), of each ("none"), or what the
+ *                        "model"'s file says, else last [no embedding]
  */
 WISP_API wisp_status wisp_request_set_text(wisp_request *request, const char *name, const char *value, size_t length,
                                            wisp_error *error);
@@ -424,7 +424,7 @@ typedef enum wisp_kind {
   WISP_EVENT_NONE = 0,
   WISP_EVENT_TOKEN = 1,  /* a token was chosen: token, position, text, logits where they were asked for */
   WISP_EVENT_LOGITS = 2, /* of a position of the prompt: position, logits */
-  WISP_EVENT_FINISH = 3  /* the end of a request: reason, text that was held back, embedding, status and message, figures */
+  WISP_EVENT_FINISH = 3  /* the end of a request: reason, last text, embedding, status and message, figures */
 } wisp_kind;
 
 typedef enum wisp_finish_reason {
@@ -465,9 +465,9 @@ WISP_API size_t wisp_event_text_size(const wisp_event *event);
 /* wisp_event_logit_count() floats, wisp_engine_vocabulary() or none; NULL where the event has none. */
 WISP_API const float *wisp_event_logits(const wisp_event *event);
 WISP_API size_t wisp_event_logit_count(const wisp_event *event);
-/* Of a WISP_EVENT_FINISH whose request had "pooling" and whose reason is WISP_FINISH_LENGTH: wisp_event_embedding_count()
- * floats, wisp_engine_embedding_width() or, with the pooling "none", so many for each token of the prompt, in order. NULL
- * where the event has none. */
+/* Of a WISP_EVENT_FINISH whose request had "pooling" and whose reason is WISP_FINISH_LENGTH:
+ * wisp_event_embedding_count() floats, wisp_engine_embedding_width() or, with the pooling "none", so many for each token
+ * of the prompt, in order. NULL where the event has none. */
 WISP_API const float *wisp_event_embedding(const wisp_event *event);
 WISP_API size_t wisp_event_embedding_count(const wisp_event *event);
 WISP_API wisp_finish_reason wisp_event_finish_reason(const wisp_event *event);

@@ -113,9 +113,10 @@ TEST_F(CInterfaceSettings, TheDefaultsAreTheDocumentedOnes) {
   const std::string prompt = "The cat: a dog. The dog: a cat. The cat: a dog. The dog:";
   for (const char* const at_work : {R"({"temperature": 1.5})", R"({"temperature": 1.5, "mirostat": true})",
                                     R"({"temperature": 1.5, "dynatemp_range": 1, "xtc_probability": 0.7})",
-                                    R"({"temperature": 1, "dry_multiplier": 0.3, "repeat_penalty": 1.1})"}) {
+                                    R"({"temperature": 1, "dry_multiplier": 0.3, "repeat_penalty": 1.1})",
+                                    R"({"temperature": 1, "dry_multiplier": 0.3, "dry_breakers": []})"}) {
     Json base = Json::parse(at_work);
-    base.update({{"prompt", prompt}, {"max_tokens", 12}, {"ignore_end", true}, {"seed", 5}});
+    base.update({{"prompt", prompt}, {"max_tokens", 10}, {"ignore_end", true}, {"seed", 5}});
     const std::uint64_t plain = submit(engine, base.dump());
     std::map<std::uint64_t, std::string> named;
     for (const auto& [name, fallback] : documented_settings()) {
