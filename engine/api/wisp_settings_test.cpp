@@ -114,7 +114,7 @@ TEST_F(CInterfaceSettings, TheDefaultsAreTheDocumentedOnes) {
   for (const char* const at_work : {R"({"temperature": 1.5})", R"({"temperature": 1.5, "mirostat": true})",
                                     R"({"temperature": 1.5, "dynatemp_range": 1, "xtc_probability": 0.7})",
                                     R"({"temperature": 1, "dry_multiplier": 0.3, "repeat_penalty": 1.1})",
-                                    R"({"temperature": 1, "dry_multiplier": 0.3, "dry_breakers": []})"}) {
+                                    R"({"temperature": 1, "dry_multiplier": 0.02, "dry_breakers": []})"}) {
     Json base = Json::parse(at_work);
     base.update({{"prompt", prompt}, {"max_tokens", 10}, {"ignore_end", true}, {"seed", 5}});
     const std::uint64_t plain = submit(engine, base.dump());
