@@ -1,0 +1,120 @@
+// Bytes of the user: files that were picked, or arrays. They are read where they are, and never kept.
+import { isCount, MOST_FILE_BYTES, printable } from './bytes.js';
+import { ModelError, cancelled, throwIfAborted } from './error.js';
+import { parsePart, typeInName } from './listing.js';
+import { checkRange, type Completed, type ModelFile, type OpenedModel } from './opened.js';
+import type { ProgressMeter } from './progress.js';
+
+export type LocalFile = Blob | FileSystemFileHandle;
+
+interface Bytes {
+  readonly name: string;
+  readonly size: number;
+  slice(start: number, end: number): Promise<ArrayBuffer>;
+}
+
+const withoutEnding = (name: string): string => name.replace(/\.gguf$/i, '');
+
+async function bytesOfFile(file: LocalFile): Promise<Bytes> {
+  const blob = file instanceof Blob ? file : await file.getFile();
+  const name = 'name' in blob && typeof blob.name === 'string' ? blob.name : 'model.gguf';
+  return { name, size: blob.size, slice: (start, end) => blob.slice(start, end).arrayBuffer() };
+}
+
+/** All parts of one model in their order, whichever order they were picked in. */
+function inOrder(files: readonly Bytes[]): readonly Bytes[] {
+  if (files.length === 0) throw new ModelError('invalid_argument', 'no file was given');
+  const parts = files.map(file => ({ file, part: parsePart(withoutEnding(file.name)) }));
+  const first = parts[0]!.part;
+  if (files.length === 1 && first === undefined) return files;
+  if (first === undefined || parts.some(({ part }) => part?.stem !== first.stem || part.count !== first.count)) {
+    throw new ModelError('invalid_argument', `these files are not the parts of one model: ${
+      printable(files.map(({ name }) => name).join(', '), 300)}`);
+  }
+  const numbers = new Set(parts.map(({ part }) => part!.number));
+  if (files.length !== first.count || numbers.size !== first.count) {
+    throw new ModelError('invalid_argument', `the model ${printable(first.stem)} has ${first.count} parts, and ${
+      numbers.size} were given; pick all of them`);
+  }
+  return parts.sort((a, b) => a.part!.number - b.part!.number).map(({ file }) => file);
+}
+
+export async function openLocal(source: ArrayBuffer | Uint8Array | LocalFile | readonly LocalFile[],
+  progress: ProgressMeter): Promise<OpenedModel> {
+  if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) {
+    const view = source instanceof ArrayBuffer ? new Uint8Array(source) : source;
+    const bytes: Bytes = {
+      name: 'model.gguf',
+      size: view.byteLength,
+      slice: async (start, end) => view.slice(start, end).buffer as ArrayBuffer,
+    };
+    return new LocalModel([bytes], progress);
+  }
+  const files = Array.isArray(source) ? source as readonly LocalFile[] : [source as LocalFile];
+  return new LocalModel(inOrder(await Promise.all(files.map(bytesOfFile))), progress);
+}
+
+class LocalModel implements OpenedModel {
+  readonly id = '';
+  readonly why = '';
+  readonly kept = false;
+  readonly name: string;
+  readonly type: string;
+  readonly size: number;
+  readonly files: readonly ModelFile[];
+  private closed = false;
+  private readBytes = 0;
+
+  constructor(files: readonly Bytes[], private readonly progress: ProgressMeter) {
+    this.name = files[0]!.name;
+    this.type = typeInName(this.name);
+    this.size = files.reduce((sum, { size }) => sum + size, 0);
+    if (files.some(({ size }) => !isCount(size, MOST_FILE_BYTES))) {
+      throw new ModelError('invalid_argument', `${printable(this.name)} is too large`);
+    }
+    this.files = files.map(file => this.open(file));
+  }
+
+  want(): void {}
+
+  complete(): Promise<Completed> {
+    return Promise.resolve({ verified: false, received: 0, resumed: this.size });
+  }
+
+  close(): Promise<void> {
+    this.closed = true;
+    return Promise.resolve();
+  }
+
+  private open(file: Bytes): ModelFile {
+    let end = 0; // a loader reads onwards; what it reads twice counts once
+    return {
+      name: file.name,
+      size: file.size,
+      etag: '',
+      sha256: '',
+      has: (offset, count) => {
+        checkRange(file.name, file.size, offset, count);
+        return true;
+      },
+      read: async (offset, count, signal) => {
+        checkRange(file.name, file.size, offset, count);
+        throwIfAborted(signal);
+        if (this.closed) throw cancelled();
+        let bytes: ArrayBuffer;
+        try {
+          bytes = await file.slice(offset, offset + count);
+        } catch (error) {
+          // Browsers look at the date of a file that was picked.
+          throw new ModelError('io', `${printable(file.name)} cannot be read: it was changed, moved or removed since it was picked`,
+            { cause: error });
+        }
+        if (bytes.byteLength !== count) throw new ModelError('io', `${printable(file.name)} has become shorter`);
+        this.readBytes += Math.max(0, offset + count - Math.max(end, offset));
+        end = Math.max(end, offset + count);
+        this.progress.tell('reading', this.readBytes, this.size, this.readBytes);
+        return new Uint8Array(bytes);
+      },
+    };
+  }
+}

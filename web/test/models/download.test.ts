@@ -1,0 +1,436 @@
+// Downloads from a server that misbehaves: nothing wrong is kept, and nothing comes twice.
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import { ModelError, openModels, type Models, type ModelsOptions, type OpenOptions } from '../../src/models/index.js';
+import { MemoryStore } from '../../src/models/store_memory.js';
+import { hashOf, modelBytes, startServer, type Server } from './server.js';
+
+const KIB = 1024;
+const PIECE = 4 * KIB;
+const SIZE = 150 * KIB + 123;
+const bytes = modelBytes(SIZE);
+
+let server: Server;
+let store: MemoryStore;
+let opened: Models[];
+
+beforeEach(async () => {
+  server = await startServer();
+  server.files.set('/m.gguf', bytes);
+  store = new MemoryStore(Infinity);
+  opened = [];
+});
+afterEach(async () => {
+  for (const models of opened) await models.close();
+  await server.close();
+});
+
+// A page: the store outlives it.
+async function page(options: ModelsOptions = {}): Promise<Models> {
+  const models = await openModels({ store, pieceBytes: PIECE, requestBytes: 8 * PIECE, endpoint: server.url,
+    patience: { stall: 200, pause: 2, retries: 3, mostWait: 1000 }, ...options });
+  opened.push(models);
+  return models;
+}
+
+const url = () => `${server.url}/m.gguf`;
+
+async function load(models: Models, options: OpenOptions = {}, name = url()) {
+  const remarks: string[] = [];
+  const model = await models.open(name, { onRemark: remark => remarks.push(remark), ...options });
+  const completed = await model.complete();
+  const read = await model.files[0]!.read(0, model.size);
+  return { model, completed, read, remarks };
+}
+
+async function failure(promise: Promise<unknown>): Promise<ModelError> {
+  const error = await promise.then(() => undefined, (reason: unknown) => reason);
+  assert.ok(error instanceof ModelError, `expected a ModelError, got ${String(error)}`);
+  return error;
+}
+
+async function failedLoad(models: Models, options: OpenOptions = {}): Promise<ModelError> {
+  return failure((async () => {
+    const model = await models.open(url(), options);
+    await model.complete();
+  })());
+}
+
+const keptBytes = async (models: Models) => (await models.list()).reduce((sum, { here }) => sum + here, 0);
+
+test('all of a file comes once, and a second page asks nobody', async () => {
+  const first = await load(await page());
+  assert.deepEqual(first.read, bytes);
+  assert.equal(server.sent, SIZE);
+  assert.ok(server.requests.length > 4, 'several ranges');
+  assert.equal(first.completed.received, SIZE);
+  const requests = server.requests.length;
+  const second = await load(await page());
+  assert.deepEqual(second.read, bytes);
+  assert.equal(server.requests.length, requests);
+  assert.equal(second.completed.resumed, SIZE);
+});
+
+test('bytes are given before everything is here, those that are wanted first', async () => {
+  server.behaviour.slow = 3;
+  const model = await (await page({ connections: 1, requestBytes: PIECE })).open(url());
+  const offset = 100 * KIB;
+  model.want([{ file: 0, offset, count: 10 * KIB }]);
+  assert.deepEqual(await model.files[0]!.read(offset, 10 * KIB), bytes.slice(offset, offset + 10 * KIB));
+  assert.ok(server.sent < 60 * KIB, `${server.sent} bytes came before those that were wanted`);
+  assert.equal(model.files[0]!.has(0, SIZE), false);
+  await model.complete();
+  assert.equal(model.files[0]!.has(0, SIZE), true);
+  assert.equal(server.sent, SIZE);
+});
+
+test('ranges past the end and numbers that are none are refused', async () => {
+  const { model } = await load(await page());
+  const file = model.files[0]!;
+  for (const [offset, count] of [[SIZE, 1], [0, SIZE + 1], [-1, 1], [0.5, 1], [0, NaN], [2 ** 53, 1], [1, 2 ** 53 - 1]] as const) {
+    assert.equal((await failure(file.read(offset, count))).code, 'invalid_argument');
+  }
+  assert.equal((await file.read(SIZE, 0)).length, 0);
+});
+
+test('connections that are cut go on where they were', async () => {
+  server.behaviour.cutAfter = turn => (turn % 3 === 0 ? 5000 : undefined);
+  const { read, remarks } = await load(await page());
+  assert.deepEqual(read, bytes);
+  assert.ok(server.sent <= SIZE + 16 * KIB, `${server.sent} bytes for ${SIZE}`);
+  assert.ok(remarks.some(remark => remark.includes('trying again')));
+});
+
+for (const point of [1, 3000, PIECE, 40_000, SIZE - 1]) {
+  test(`a page that ends after ${point} bytes leaves what it had to the next`, async () => {
+    let stopped: (() => void) | undefined;
+    const reached = new Promise<void>(resolve => {
+      stopped = resolve;
+    });
+    server.behaviour.slow = 1;
+    const models = await page({ connections: 2 });
+    const model = await models.open(url(), { onProgress: ({ loaded }) => { if (loaded >= point) stopped!(); } }).catch(() => undefined);
+    await Promise.race([reached, model?.complete()]);
+    await models.close();
+    const first = server.sent;
+    delete server.behaviour.slow;
+    const { read, completed } = await load(await page());
+    assert.deepEqual(read, bytes);
+    // What was under way in both connections is lost.
+    assert.ok(server.sent <= SIZE + 2 * (PIECE + 32 * KIB), `${first} and then ${server.sent} bytes`);
+    assert.equal(completed.received + completed.resumed, SIZE);
+  });
+}
+
+test('a server that says nothing for too long is asked again', async () => {
+  server.behaviour.intercept = (_request, _response, turn) => turn === 2; // never answers
+  const { read, remarks } = await load(await page());
+  assert.deepEqual(read, bytes);
+  assert.ok(remarks.some(remark => remark.includes('nothing came for 0.2 s')));
+});
+
+test('errors that pass are waited for, as long as the server asks', async () => {
+  const began = Date.now();
+  server.behaviour.intercept = (_request, response, turn) => {
+    if (turn === 1) response.writeHead(503).end();
+    if (turn === 2) response.writeHead(429, { 'Retry-After': '1' }).end();
+    return turn === 1 || turn === 2;
+  };
+  const { read } = await load(await page());
+  assert.deepEqual(read, bytes);
+  assert.ok(Date.now() - began >= 1000);
+});
+
+test('a wait that is too long is told instead', async () => {
+  server.behaviour.intercept = (_request, response) => {
+    response.writeHead(429, { 'Retry-After': '3600' }).end();
+    return true;
+  };
+  const error = await failedLoad(await page());
+  assert.equal(error.code, 'io');
+  assert.equal(error.status, 429);
+  assert.match(error.message, /asks to wait 3600 s/);
+});
+
+for (const [status, code] of [[401, 'not_found'], [403, 'not_found'], [404, 'not_found'], [500, 'io'], [501, 'io']] as const) {
+  test(`status ${status} is ${code}, and leaves nothing`, async () => {
+    server.behaviour.intercept = (_request, response) => {
+      response.writeHead(status).end();
+      return true;
+    };
+    const models = await page();
+    const error = await failedLoad(models);
+    assert.equal(error.code, code);
+    assert.equal(error.status, status);
+    assert.deepEqual(await models.list(), []);
+  });
+}
+
+test('a server that fails in the middle leaves what came to the next try', async () => {
+  server.behaviour.intercept = (_request, response, turn) => {
+    if (turn >= 3) response.writeHead(500).end();
+    return turn >= 3;
+  };
+  const models = await page({ connections: 1 });
+  const error = await failedLoad(models);
+  assert.match(error.message, /given up after 4 tries, and the same call goes on where this ended/);
+  const here = await keptBytes(models);
+  assert.ok(here > 0);
+  delete server.behaviour.intercept;
+  const { read, completed } = await load(models);
+  assert.deepEqual(read, bytes);
+  assert.equal(completed.resumed, here);
+  assert.equal(server.sent, SIZE);
+});
+
+test('a server without ranges gives one stream, which starts over after a break and is kept all the same', async () => {
+  server.behaviour.ranges = false;
+  server.behaviour.cutAfter = turn => (turn === 0 ? 60_000 : undefined);
+  const { read, remarks } = await load(await page());
+  assert.deepEqual(read, bytes);
+  assert.ok(remarks.some(remark => remark.includes('no ranges')));
+  assert.equal(server.requests.length, 2);
+  await load(await page());
+  assert.equal(server.requests.length, 2);
+});
+
+test('a stream that starts over with other bytes is noticed', async () => {
+  server.behaviour.ranges = false;
+  server.behaviour.etag = undefined;
+  server.behaviour.cutAfter = turn => (turn === 0 ? 60_000 : undefined);
+  server.behaviour.intercept = (_request, _response, turn) => {
+    if (turn === 1) server.files.set('/m.gguf', modelBytes(SIZE, 9));
+    return false;
+  };
+  const { read, remarks } = await load(await page()).catch((error: unknown) => ({ read: error, remarks: [] }));
+  if (read instanceof Uint8Array) assert.deepEqual(read, modelBytes(SIZE, 9));
+  else assert.equal((read as ModelError).code, 'io');
+  assert.ok(read instanceof ModelError || remarks.some(remark => remark.includes('changed')));
+});
+
+test('a file that changes between two pages starts over', async () => {
+  server.behaviour.cutAfter = () => undefined;
+  server.behaviour.intercept = (_request, response, turn) => {
+    if (turn >= 3) response.writeHead(404).end();
+    return turn >= 3;
+  };
+  await failedLoad(await page());
+  delete server.behaviour.intercept;
+  const changed = modelBytes(SIZE, 2);
+  server.files.set('/m.gguf', changed);
+  const { read, remarks } = await load(await page());
+  assert.deepEqual(read, changed);
+  assert.ok(remarks.some(remark => remark.includes('has changed')), remarks.join('; '));
+});
+
+test('a file that changes while it is loaded is never mixed', async () => {
+  server.behaviour.slow = 1;
+  const models = await page({ connections: 1, requestBytes: PIECE });
+  const model = await models.open(url());
+  await model.files[0]!.read(0, PIECE);
+  server.files.set('/m.gguf', modelBytes(SIZE, 3));
+  const error = await failure(model.complete());
+  assert.match(error.message, /changed .* load it again/);
+  assert.equal((await failure(model.files[0]!.read(0, 10))).code, error.code);
+  delete server.behaviour.slow;
+  const { read } = await load(models);
+  assert.deepEqual(read, modelBytes(SIZE, 3));
+});
+
+test('an answer that is not what was asked for is not taken', async () => {
+  server.behaviour.intercept = (_request, response, turn) => {
+    if (turn !== 1) return false;
+    response.writeHead(206, { 'Content-Range': `bytes 7-${PIECE + 6}/${SIZE}`, 'Content-Length': PIECE });
+    response.end(bytes.subarray(7, PIECE + 7));
+    return true;
+  };
+  const { read, remarks } = await load(await page());
+  assert.deepEqual(read, bytes);
+  assert.ok(remarks.some(remark => remark.includes('answers with')));
+});
+
+test('a server that tells another size in the middle is taken for another file', async () => {
+  server.behaviour.intercept = (request, response, turn) => {
+    const asked = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '');
+    if (turn !== 2 || asked === null) return false;
+    response.writeHead(206, { 'Content-Range': `bytes ${asked[1]}-${asked[2]}/${SIZE + 1}` }).end(bytes);
+    return true;
+  };
+  const result = await load(await page()).catch((error: unknown) => error as ModelError);
+  if (result instanceof ModelError) assert.equal(result.code, 'io');
+  else assert.deepEqual(result.read, bytes);
+});
+
+test('a server that sends fewer bytes than it was asked for is asked for the others', async () => {
+  server.behaviour.intercept = (request, response) => {
+    const asked = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '')!;
+    const first = Number(asked[1]);
+    const last = Math.min(Number(asked[2]), first + 9999);
+    response.writeHead(206, { 'Content-Range': `bytes ${first}-${last}/${SIZE}` }).end(bytes.subarray(first, last + 1));
+    return true;
+  };
+  const { read } = await load(await page());
+  assert.deepEqual(read, bytes);
+});
+
+test('a body that is too long is cut', async () => {
+  server.behaviour.intercept = (request, response, turn) => {
+    const asked = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '')!;
+    if (turn === 0) return false;
+    const first = Number(asked[1]);
+    response.writeHead(206, { 'Content-Range': `bytes ${first}-${asked[2]}/${SIZE}` });
+    response.end(Buffer.concat([bytes.subarray(first, Number(asked[2]) + 1), Buffer.alloc(9000, 7)]));
+    return true;
+  };
+  const { read } = await load(await page());
+  assert.deepEqual(read, bytes);
+});
+
+test('416 in the middle: the file has become shorter', async () => {
+  const models = await page({ connections: 1 });
+  server.behaviour.intercept = (_request, response, turn) => {
+    if (turn === 1) response.writeHead(404).end();
+    return turn === 1;
+  };
+  await failedLoad(models);
+  delete server.behaviour.intercept;
+  const shorter = modelBytes(3 * PIECE, 4);
+  server.files.set('/m.gguf', shorter);
+  const { read } = await load(models);
+  assert.deepEqual(read, shorter);
+});
+
+test('compressed answers are refused', async () => {
+  server.behaviour.gzip = true;
+  const error = await failedLoad(await page());
+  assert.equal(error.code, 'unsupported');
+  assert.match(error.message, /compressed \(gzip\)/);
+});
+
+test('a web page is no model, and leaves nothing', async () => {
+  server.files.set('/m.gguf', new TextEncoder().encode('<!doctype html><p>not found'));
+  const models = await page();
+  const error = await failedLoad(models);
+  assert.equal(error.code, 'invalid_file');
+  assert.match(error.message, /web page/);
+  assert.deepEqual(await models.list(), []);
+});
+
+test('redirects are followed', async () => {
+  server.behaviour.intercept = (request, response) => {
+    if (request.url !== '/r.gguf') return false;
+    response.writeHead(302, { Location: '/m.gguf' }).end();
+    return true;
+  };
+  const { read } = await load(await page(), {}, `${server.url}/r.gguf`);
+  assert.deepEqual(read, bytes);
+});
+
+test('a hash that is known has to agree; what does not is removed', async () => {
+  const models = await page();
+  const good = await load(models, { sha256: hashOf(bytes) });
+  assert.equal(good.completed.verified, true);
+  await good.model.close();
+  await models.remove(good.model.id);
+  const error = await failedLoad(models, { sha256: hashOf(modelBytes(3)) });
+  assert.equal(error.code, 'invalid_file');
+  assert.match(error.message, /SHA-256/);
+  assert.deepEqual(await models.list(), []);
+});
+
+test('a hash goes on where an earlier page ended', async () => {
+  server.behaviour.intercept = (_request, response, turn) => {
+    if (turn >= 3) response.writeHead(404).end();
+    return turn >= 3;
+  };
+  const sha256 = hashOf(bytes);
+  await failedLoad(await page({ connections: 1 }), { sha256 });
+  const [entry] = await store.list();
+  assert.ok((entry!.header.hashed?.bytes ?? 0) > 0, 'the state of the hash is kept');
+  delete server.behaviour.intercept;
+  const { completed } = await load(await page(), { sha256 });
+  assert.equal(completed.verified, true);
+});
+
+test('abort ends everything at once, and what came stays', async () => {
+  server.behaviour.slow = 2;
+  const models = await page();
+  const controller = new AbortController();
+  const model = await models.open(url(), { signal: controller.signal });
+  await model.files[0]!.read(0, 3 * PIECE);
+  const waiting = failure(model.files[0]!.read(SIZE - 1, 1));
+  controller.abort();
+  assert.equal((await waiting).code, 'cancelled');
+  assert.equal((await failure(model.complete())).code, 'cancelled');
+  const sent = server.sent;
+  await new Promise(resolve => setTimeout(resolve, 50));
+  assert.ok(server.sent - sent <= 5 * 16 * KIB, 'nothing more is asked for');
+  assert.ok(await keptBytes(models) >= 3 * PIECE);
+  assert.equal((await failure(models.open(url(), { signal: AbortSignal.abort() }))).code, 'cancelled');
+});
+
+test('progress tells the same of network and cache', async () => {
+  const models = await page();
+  const seen: string[] = [];
+  const sums: [number, number, number][] = [];
+  const onProgress = ({ phase, loaded, total, fromCache }: { phase: string; loaded: number; total: number; fromCache: number }) => {
+    if (seen.at(-1) !== phase) seen.push(phase);
+    sums.push([loaded, total, fromCache]);
+  };
+  await (await load(models, { onProgress })).model.close();
+  assert.deepEqual(seen, ['fetching', 'reading']);
+  assert.ok(sums.every(([loaded, total]) => loaded <= total && total === SIZE));
+  sums.length = 0;
+  await load(models, { onProgress });
+  assert.deepEqual(sums.at(-1), [SIZE, SIZE, SIZE]);
+});
+
+test('what is not kept passes by in a bounded window, and only what is read comes', async () => {
+  const models = await page({ windowBytes: 8 * PIECE });
+  const model = await models.open(url(), { keep: false });
+  assert.equal(model.kept, false);
+  model.want([{ file: 0, offset: 0, count: 100 * KIB }]);
+  await new Promise(resolve => setTimeout(resolve, 60));
+  assert.ok(server.sent <= 9 * PIECE, `${server.sent} bytes wait to be read`);
+  for (let at = 0; at < 100 * KIB; at += 10 * KIB) {
+    assert.deepEqual(await model.files[0]!.read(at, 10 * KIB), bytes.slice(at, at + 10 * KIB));
+  }
+  assert.ok(server.sent <= 100 * KIB + PIECE, `${server.sent} bytes: ${server.requests.map(({ range }) => range).join(' ')}`);
+  assert.deepEqual(await models.list(), []);
+});
+
+test('bytes that pass by in their order are hashed', async () => {
+  const models = await page({ windowBytes: 8 * PIECE });
+  const readAll = async (sha256: string) => {
+    const model = await models.open(url(), { keep: false, sha256 });
+    model.want([{ file: 0, offset: 0, count: SIZE }]);
+    for (let at = 0; at < SIZE; at += 10 * KIB) await model.files[0]!.read(at, Math.min(10 * KIB, SIZE - at));
+    return model.complete();
+  };
+  assert.equal((await readAll(hashOf(bytes))).verified, true);
+  assert.equal((await failure(readAll(hashOf(modelBytes(5))))).code, 'invalid_file');
+});
+
+test('two that open the same model at once fetch it once', async () => {
+  const models = await page();
+  const other = await page();
+  const both = await Promise.all([load(models), load(other)]);
+  for (const { read } of both) assert.deepEqual(read, bytes);
+  assert.equal(server.sent, SIZE);
+});
+
+test('refresh asks whether an address has changed', async () => {
+  const models = await page();
+  await (await load(models)).model.close();
+  await (await load(models, { refresh: true })).model.close();
+  assert.equal(server.sent, SIZE);
+  const changed = modelBytes(SIZE + 5, 6);
+  server.files.set('/m.gguf', changed);
+  const { read } = await load(models, { refresh: true });
+  assert.deepEqual(read, changed);
+  await server.close();
+  const offline = await load(models, { refresh: true });
+  assert.deepEqual(offline.read, changed);
+  assert.ok(offline.remarks.some(remark => remark.includes('taking what is kept')));
+  server = await startServer();
+});
