@@ -125,18 +125,20 @@ constexpr Text kTexts[] = {
     {"device", set_device}, {"kv", set_kv}, {"output", set_output}, {"tune", set_tune}, {"no_fuse", add_no_fuse}};
 
 Status set_from_json(EngineChoice& choice, std::string_view name, const Value& value) {
-  if (value.is(Kind::string)) {
-    WISP_TRY(const Text* const setting, find_setting(std::span<const Text>(kTexts), name, "text option of an engine"));
-    return setting->set(choice, value.as_text());
-  }
-  if (value.is(Kind::list)) {
+  if (const Text* const setting = find_named(std::span<const Text>(kTexts), name); setting != nullptr) {
+    if (value.is(Kind::string)) return setting->set(choice, value.as_text());
+    if (!value.is(Kind::list)) return fail(Code::invalid_argument, "{} is not a text", name);
     for (const Value& item : value.items()) {
-      if (!item.is(Kind::string)) return fail(Code::invalid_argument, "{} holds what is not a text", printable(name));
-      WISP_CHECK(set_from_json(choice, name, item));
+      if (!item.is(Kind::string)) return fail(Code::invalid_argument, "{} holds what is not a text", name);
+      WISP_CHECK(setting->set(choice, item.as_text()));
     }
     return {};
   }
-  return set_integer(std::span<const Integer>(kIntegers), choice, name, value);
+  if (find_named(std::span<const Integer>(kIntegers), name) != nullptr) {
+    return set_integer(std::span<const Integer>(kIntegers), choice, name, value);
+  }
+  return fail(Code::not_found, "no option of an engine is called '{}'; there are: {}, {}", printable(name),
+              names_of(std::span<const Integer>(kIntegers)), names_of(std::span<const Text>(kTexts)));
 }
 
 }  // namespace

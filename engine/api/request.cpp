@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -208,12 +207,6 @@ constexpr ListSetting kLists[] = {{"prompt", set_prompt_ids},
                                   {"dry_breakers", set_breaker_list},
                                   {"triggers", set_trigger_list}};
 
-template <class Setting, std::size_t n>
-const Setting* find_named(const Setting (&settings)[n], std::string_view name) {
-  const auto* const found = std::ranges::find(settings, name, &Setting::name);
-  return found == std::end(settings) ? nullptr : found;
-}
-
 std::string names_of_all() {
   return fmt::format("{}, {}, {}, logit_bias", names_of(std::span<const Integer>(kIntegers)),
                      names_of(std::span<const Number>(kNumbers)), names_of(std::span<const Text>(kTexts)));
@@ -222,18 +215,18 @@ std::string names_of_all() {
 // `name` is neither "messages" nor a schema, whose JSON is kept as text.
 Status set_from_json(RequestChoice& choice, std::string_view name, const Value& value) {
   if (name == "logit_bias") return add_biases(choice, value);
-  const ListSetting* const list = find_named(kLists, name);
+  const ListSetting* const list = find_named(std::span<const ListSetting>(kLists), name);
   if (list != nullptr && value.is(Kind::list)) return list->set(choice, value);
-  if (const Text* const setting = find_named(kTexts, name); setting != nullptr) {
+  if (const Text* const setting = find_named(std::span<const Text>(kTexts), name); setting != nullptr) {
     if (value.is(Kind::string)) return setting->set(choice, value.as_text());
     return fail(Code::invalid_argument, "{} is not a text{}", name, list == nullptr ? "" : " or a list");
   }
-  if (const Number* const setting = find_named(kNumbers, name); setting != nullptr) {
+  if (const Number* const setting = find_named(std::span<const Number>(kNumbers), name); setting != nullptr) {
     if (!value.is_number()) return fail(Code::invalid_argument, "{} is not a number", name);
     setting->set(choice, value.as_real());
     return {};
   }
-  if (find_named(kIntegers, name) != nullptr) {
+  if (find_named(std::span<const Integer>(kIntegers), name) != nullptr) {
     return set_integer(std::span<const Integer>(kIntegers), choice, name, value);
   }
   return fail(Code::not_found, "no setting of a request is called '{}'; there are: {}", printable(name),

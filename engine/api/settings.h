@@ -1,6 +1,7 @@
 // Values by name, for options and requests: C functions set them one by one, JSON all at once.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <span>
@@ -36,11 +37,16 @@ std::string names_of(std::span<const Setting> settings) {
   return names;
 }
 
+// nullptr where there is none of that name.
+template <class Setting>
+const Setting* find_named(std::span<const Setting> settings, std::string_view name) {
+  const auto found = std::ranges::find(settings, name, &Setting::name);
+  return found == settings.end() ? nullptr : &*found;
+}
+
 template <class Setting>
 Result<const Setting*> find_setting(std::span<const Setting> settings, std::string_view name, std::string_view kind) {
-  for (const Setting& setting : settings) {
-    if (setting.name == name) return &setting;
-  }
+  if (const Setting* const setting = find_named(settings, name); setting != nullptr) return setting;
   return fail(Code::not_found, "no {} is called '{}'; there are: {}", kind, printable(name), names_of(settings));
 }
 

@@ -238,7 +238,7 @@ WISP_API wisp_status wisp_options_set_integer(wisp_options *options, const char 
  *   tune                 how much a GPU's kernels are measured: "off", "fast", "full" ["fast"]
  *   output               "logits", for requests that make tokens, or "embeddings", for those with "pooling": then the
  *                        output matrix is not loaded, and no token can be made ["logits"]
- *   no_fuse              a fusion pass that is switched off, or "all"; may be set repeatedly [none]
+ *   no_fuse              a fusion pass that is switched off, or "all"; may be set repeatedly []
  */
 WISP_API wisp_status wisp_options_set_text(wisp_options *options, const char *name, const char *value, size_t length,
                                            wisp_error *error);

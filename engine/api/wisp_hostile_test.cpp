@@ -143,7 +143,7 @@ TEST_F(CInterfaceHostile, SettingsThatMakeNoSense) {
            {R"({"context": 1e300})", WISP_ERROR_INVALID_ARGUMENT},
            {R"({"context": 1.5})", WISP_ERROR_INVALID_ARGUMENT},
            {R"({"context": null})", WISP_ERROR_INVALID_ARGUMENT},
-           {R"({"context": "5"})", WISP_ERROR_NOT_FOUND},
+           {R"({"context": "5"})", WISP_ERROR_INVALID_ARGUMENT},
            {R"({"threads": 9, "device": "tpu"})", WISP_ERROR_INVALID_ARGUMENT},
            {R"({"kv": ["f16", 3]})", WISP_ERROR_INVALID_ARGUMENT},
            {R"([])", WISP_ERROR_INVALID_ARGUMENT},

@@ -1,5 +1,5 @@
-// The settings of a request, as wisp.h tells of them: each name that is documented is taken, each [default] is true,
-// and no other name is taken.
+// The settings of requests and options of engines, as wisp.h tells of them: each name that is documented is taken, each
+// [default] is true, and no other name is taken.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -22,21 +22,23 @@ struct Documented {
   Json fallback;  // null where the header describes it in words
 };
 
-// What stands in brackets at the end of a description. A list is the default itself, else it holds the default.
-Json default_of(const std::string& name, const std::string& description) {
+// What stands in brackets at the end of a description: of a list the default itself, else those of all names of the
+// line.
+Json default_of(const std::string& name, std::size_t index, const std::string& description) {
   const std::size_t begin = description.rfind(" [");
   if (begin == std::string::npos || !description.ends_with(']')) return nullptr;
   const Json list = Json::parse(description.substr(begin + 1), nullptr, false);
-  const bool is_list = name == "stop" || name == "dry_breakers" || name == "triggers";
-  if (list.is_discarded() || is_list) return list.is_discarded() ? Json(nullptr) : list;
-  return list.size() == 1 ? list[0] : Json(nullptr);
+  if (list.is_discarded()) return nullptr;
+  const std::set<std::string> lists = {"stop", "dry_breakers", "triggers", "no_fuse"};
+  if (lists.contains(name)) return list;
+  return index < list.size() ? list[index] : Json(nullptr);
 }
 
-// The tables in the comments of the functions that set one value.
-std::vector<Documented> documented_settings() {
+// The tables in the comments between two functions.
+std::vector<Documented> documented_between(const std::string& first, const std::string& last) {
   std::ifstream file(source_dir() / "engine/api/wisp.h");
   const std::string header{std::istreambuf_iterator<char>(file), {}};
-  const std::size_t begin = header.find("wisp_request_set_state("), end = header.find("wisp_request_add_logit_bias(");
+  const std::size_t begin = header.find(" " + first + "("), end = header.find(" " + last + "(");
   std::istringstream lines(header.substr(begin, end - begin));
   const std::regex entry(R"((?: \*|/\*)   ([a-z_]+(?:, [a-z_]+)*)  +(.*))"), more(R"( \*    +(.*))");
   std::vector<std::pair<std::string, std::string>> found;  // names, description
@@ -51,11 +53,18 @@ std::vector<Documented> documented_settings() {
   std::vector<Documented> settings;
   for (const auto& [names, description] : found) {
     std::istringstream list(names);
-    for (std::string name; std::getline(list >> std::ws, name, ',');) {
-      settings.push_back({name, default_of(name, description)});
+    std::size_t index = 0;
+    for (std::string name; std::getline(list >> std::ws, name, ','); ++index) {
+      settings.push_back({name, default_of(name, index, description)});
     }
   }
   return settings;
+}
+std::vector<Documented> documented_settings() {
+  return documented_between("wisp_request_set_state", "wisp_request_add_logit_bias");
+}
+std::vector<Documented> documented_options() {
+  return documented_between("wisp_options_destroy", "wisp_options_set_json");
 }
 
 // What is known where `name` is not, as the error lists it.
@@ -88,6 +97,28 @@ TEST_F(CInterfaceSettings, EachDocumentedNameIsTaken) {
   EXPECT_EQ(wisp_request_set_json(request.get(), R"({"tempature": 1})", WISP_TO_NUL, error.get()),
             WISP_ERROR_NOT_FOUND);
   EXPECT_EQ(names_in(wisp_error_message(error.get())), documented);
+}
+
+TEST_F(CInterfaceSettings, EachDocumentedOptionIsTakenAndItsDefaultTrue) {
+  const ModelHandle model = open();
+  ASSERT_OK(wisp_model_memory(model.get(), nullptr, buffer.get(), error.get()));
+  const Json needs = json();
+  std::set<std::string> documented;
+  for (const auto& [name, fallback] : documented_options()) {
+    EXPECT_TRUE(documented.insert(name).second) << name << " is there twice";
+    ASSERT_TRUE(!fallback.is_null() || name == "kv") << name << " has no default";
+    const OptionsHandle options(wisp_options_create());
+    const std::string set = Json{{name, name == "kv" ? Json("f16") : fallback}}.dump();
+    ASSERT_OK(wisp_options_set_json(options.get(), set.data(), set.size(), error.get()));
+    ASSERT_OK(wisp_model_memory(model.get(), options.get(), buffer.get(), error.get()));
+    EXPECT_EQ(json(), needs) << set;
+  }
+  EXPECT_GT(documented.size(), 20u);
+  for (const char* const unknown : {R"({"contxt": 1})", R"({"contxt": "1"})", R"({"contxt": []})"}) {
+    const OptionsHandle options(wisp_options_create());
+    EXPECT_EQ(wisp_options_set_json(options.get(), unknown, WISP_TO_NUL, error.get()), WISP_ERROR_NOT_FOUND);
+    EXPECT_EQ(names_in(wisp_error_message(error.get())), documented);
+  }
 }
 
 TEST_F(CInterfaceSettings, AnUnknownNameIsRefusedWhateverItsValue) {

@@ -3,7 +3,7 @@
 import { expect } from './expect.mjs';
 import { checkGoldenCase, GOLDEN_CASES } from './golden_checks.mjs';
 import {
-  checkChunksKeepBits, checkGreedyText, checkKvTypes, checkLoading, checkThreadsKeepBits, checkTokenizer, measureSpeed,
+  checkChunksKeepBits, checkEmbeddings, checkGreedyText, checkKvTypes, checkLoading, checkThreadsKeepBits, checkTokenizer, measureSpeed,
 } from './model_checks.mjs';
 import { STATUSES } from './model.mjs';
 import { hasRelaxedSimd, hasSharedMemory, openModule } from './module.mjs';
@@ -83,6 +83,7 @@ const CHECKS = [
   { name: 'Loading', variants: ALL, run: checkLoading },
   { name: 'Tokenizer', variants: ALL, run: checkTokenizer },
   { name: 'GreedyText', variants: ALL, run: checkGreedyText },
+  { name: 'Embeddings', variants: ALL, run: checkEmbeddings },
   ...GOLDEN_CASES.map(name => ({
     name: `GoldenLogits/${name}`,
     variants: ALL,

@@ -15,7 +15,7 @@ const REASON_ERROR = 5; // wisp_finish_reason
 export class Model {
   // `bytes` of a GGUF file. `reversed` feeds its pieces last first, which must make no difference. `gpu`: on host.gpu;
   // `texts`: what an earlier visit kept.
-  static async open(host, variant, bytes, { threads = 1, context = 0, kv = 'f16', chunk = 0, reversed = false, gpu = false, texts = new Map() } = {}) {
+  static async open(host, variant, bytes, { threads = 1, context = 0, kv = 'f16', chunk = 0, reversed = false, gpu = false, texts = new Map(), output = 'logits' } = {}) {
     const model = new Model();
     model.host = host;
     model.module = await openModule(host, 'wisp', variant);
@@ -36,7 +36,7 @@ export class Model {
       exports.wisp_options_set_pool(model.options, model.pool);
       // Plans of more rows than any step has would only take memory, and kernels to compile.
       model.set(model.options, 'wisp_options_set_json', {
-        context, kv, max_sequences: 1, prefix_cache: false, device: gpu ? 'gpu' : 'cpu', ...(chunk && { prompt_chunk: chunk, rows: chunk }),
+        context, kv, max_sequences: 1, prefix_cache: false, device: gpu ? 'gpu' : 'cpu', output, ...(chunk && { prompt_chunk: chunk, rows: chunk }),
       });
       for (const [name, text] of texts) model.putText(name, text);
       if (gpu) exports.wisp_options_set_device(model.options, await model.openDevice());
@@ -144,17 +144,11 @@ export class Model {
   // [positions, vocabulary]. `onstep` hears how many tokens there are.
   async generate(ids, count, { logitsFrom = NO_LOGITS, ignoreEnd = false, settings = {}, onstep = () => {} } = {}) {
     const begun = performance.now();
-    const request = this.exports.wisp_request_create();
     const made = { ids: [], text: '', pieces: [], positions: 0 };
-    try {
-      this.set(request, 'wisp_request_set_json', {
-        prompt: [...ids], temperature: 0, max_tokens: count, ignore_end: ignoreEnd, logits_from: logitsFrom,
-        token_logits: logitsFrom !== NO_LOGITS, ...settings,
-      });
-      if (this.exports.wisp_engine_submit(this.engine, request, this.error) === 0n) throw this.failure();
-    } finally {
-      this.exports.wisp_request_destroy(request);
-    }
+    this.submit({
+      prompt: [...ids], temperature: 0, max_tokens: count, ignore_end: ignoreEnd, logits_from: logitsFrom,
+      token_logits: logitsFrom !== NO_LOGITS, ...settings,
+    });
     let first = 0;
     for (let state = MORE; state !== FINISHED;) {
       this.call('wisp_engine_step', this.engine, this.scratch);
@@ -168,6 +162,25 @@ export class Model {
     const logits = new Float32Array(made.positions * this.vocabulary);
     made.pieces.forEach((piece, index) => logits.set(piece, index * this.vocabulary));
     return { ids: made.ids, text: made.text, logits, promptMilliseconds: first - begun, decodeMilliseconds: ended - first };
+  }
+
+  // The vectors that stand for a text, of a model with the output "embeddings"; on a CPU.
+  embed(ids, pooling) {
+    const { exports, event } = this;
+    this.submit({ prompt: [...ids], pooling });
+    this.call('wisp_engine_wait_event', this.engine, event);
+    if (exports.wisp_event_kind(event) !== FINISH) throw new Error(`an event of kind ${exports.wisp_event_kind(event)}, not the end`);
+    return new Float32Array(this.bytesAt(exports.wisp_event_embedding(event), 4 * exports.wisp_event_embedding_count(event)).buffer);
+  }
+
+  submit(settings) {
+    const request = this.exports.wisp_request_create();
+    try {
+      this.set(request, 'wisp_request_set_json', settings);
+      if (this.exports.wisp_engine_submit(this.engine, request, this.error) === 0n) throw this.failure();
+    } finally {
+      this.exports.wisp_request_destroy(request);
+    }
   }
 
   takeEvents(made, promptTokens) {

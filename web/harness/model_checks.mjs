@@ -116,6 +116,31 @@ export async function checkLoading(where) {
   }
 }
 
+// A vector of length 1, which is the mean of the tokens' own; and a sentence where an engine gives the other thing.
+export async function checkEmbeddings(where) {
+  await withModel(where, { output: 'embeddings' }, model => {
+    const ids = model.tokenize(STORY, { special: true });
+    const [each, mean] = [model.embed(ids, 'none'), model.embed(ids, 'mean')];
+    const width = model.exports.wisp_engine_embedding_width(model.engine);
+    expect(mean.length === width && each.length === ids.length * width, `${mean.length} and ${each.length} floats, of ${width} a vector`);
+    const byHand = mean.map((_, i) => ids.reduce((sum, _, token) => sum + each[token * width + i], 0));
+    const length = Math.hypot(...byHand);
+    expect(length > 0 && mean.every((x, i) => Math.abs(x - byHand[i] / length) < 1e-5), 'the mean is not that of the tokens');
+    expectRefusal(() => model.submit({ prompt: [...ids] }), 'set pooling');
+  });
+  await withModel(where, {}, model => expectRefusal(() => model.submit({ prompt: [1], pooling: 'last' }), 'embeddings'));
+}
+
+function expectRefusal(use, because) {
+  let refusal = null;
+  try {
+    use();
+  } catch (error) {
+    refusal = error;
+  }
+  expect(refusal?.code === 'invalid_argument' && refusal.message.includes(because), `${refusal ?? 'accepted'}`);
+}
+
 // Tokens per second, told and not judged.
 export async function measureSpeed(where) {
   const threads = where.variant === 'single' ? 1 : 2;
