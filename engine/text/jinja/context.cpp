@@ -5,6 +5,7 @@ namespace wisp::text::jinja {
 Context::~Context() {
   for (Value& value : tracked_) {
     if (Dict* dict = value.as_dict()) dict->clear();
+    if (const Value::Change list = value.change(); list.items != nullptr) list.items->clear();
     if (value.is(Kind::function)) static_cast<Function*>(value.as_object())->break_cycles();
   }
 }

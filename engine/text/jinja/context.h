@@ -46,7 +46,7 @@ class Context {
     Context& context_;
   };
 
-  // A value that a template can make reach itself (a namespace, a macro): it is emptied when the rendering ends, which
+  // A value that a template can make reach itself (a namespace, a macro, a list): it is emptied when the rendering ends, which
   // counting references alone would not do.
   void track(Value value) { tracked_.push_back(std::move(value)); }
 
@@ -95,6 +95,7 @@ using Builtin = Result<Value> (*)(Context&, Value& input, Arguments&);
 Builtin find_filter(std::string_view name);
 Builtin find_test(std::string_view name);
 Builtin find_method(Kind kind, std::string_view name);
+Builtin find_list_change(std::string_view name);  // append, pop, ..: methods that change their list
 // range, namespace, dict, raise_exception, strftime_now, cycler, joiner; undefined for other names.
 Value find_global(std::string_view name);
 

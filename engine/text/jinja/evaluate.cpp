@@ -42,7 +42,7 @@ Result<Value> Interpreter::value_of(const Name& node) { return look_up(node.symb
 
 Result<Value> Interpreter::value_of(const ListDisplay& node) {
   WISP_TRY(std::vector<Value> items, values_of(node.items));
-  return Value::list(std::move(items));
+  return Value::own_list(std::move(items));
 }
 
 Result<Value> Interpreter::value_of(const TupleDisplay& node) {

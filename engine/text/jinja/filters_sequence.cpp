@@ -55,7 +55,7 @@ Result<Value> length_filter(Context& context, Value& input, Arguments& arguments
 Result<Value> list_filter(Context& context, Value& input, Arguments& arguments) {
   WISP_CHECK(bind("list", {}, arguments));
   WISP_TRY(std::vector<Value> items, iterate(context, input));
-  return Value::list(std::move(items));
+  return Value::own_list(std::move(items));
 }
 
 Result<Value> first(Context& context, Value& input, Arguments& arguments) {

@@ -251,6 +251,56 @@ TEST(Jinja, Globals) {
   });
 }
 
+// As Python's lists do; the sandbox that chat templates are otherwise rendered in refuses all of this.
+TEST(Jinja, ListsThatTheTemplateMadeCanChange) {
+  expect_all({
+      {"{% set a = [1] %}{% set b = a %}{% set _ = a.append(2) %}{{ b }} {{ _ }}", "[1, 2] None"},
+      {"{% set n = namespace(ids=[]) %}{% macro m() %}{% set _ = n.ids.append('x') %}{% endmacro %}"
+       "{{ m() }}{{ m() }}{{ n.ids }}",
+       "['x', 'x']"},
+      {"{% set a = [1, 2, 3] %}{{ a.pop(0) }} {{ a.pop() }} {{ a.pop(-1) }} {{ a }}", "1 3 2 []"},
+      {"{% set a = [1] %}{% set _ = a.extend((2, 3)) %}{% set _ = a.extend('ab') %}{{ a }}", "[1, 2, 3, 'a', 'b']"},
+      {"{% set a = [1, 2] %}{% set _ = a.insert(1, 'm') %}{% set _ = a.insert(-9, 'f') %}{% set _ = a.insert(9, 'l') %}"
+       "{{ a }}",
+       "['f', 1, 'm', 2, 'l']"},
+      {"{% set a = [1, 2, 1] %}{% set _ = a.remove(1.0) %}{% set _ = a.reverse() %}{{ a }}{% set _ = a.clear() %}{{ a "
+       "}}",
+       "[1, 2][]"},
+      {"{% set a = range(3) | list %}{% set _ = a.append(3) %}{{ a }}", "[0, 1, 2, 3]"},
+      {"{% set a = [1] %}{% for x in a %}{% set _ = a.append(x) %}{% endfor %}{{ a }}", "[1, 1]"},
+      {"{{ [].pop() }}", "error: line 1, column 10: pop from empty list"},
+      {"{{ [1].pop(-2) }}", "error: line 1, column 11: pop index out of range"},
+      {"{{ [1].remove(2) }}", "error: line 1, column 14: list.remove(x): x not in list"},
+      {"{{ [1].append() }}", "error: line 1, column 14: append() needs the argument 'object'"},
+  });
+  // What the template was given stays as it is.
+  expect_all(
+      {
+          {"{{ x.append(2) }}", "error: line 1, column 12: access to attribute 'append' of 'list' object is unsafe."},
+          {"{% set a = x %}{{ a.pop() }}",
+           "error: line 1, column 24: access to attribute 'pop' of 'list' object is unsafe."},
+          {"{% set a = x.copy() %}{% set _ = a.append(2) %}{{ x }}{{ a }}", "[1][1, 2]"},
+      },
+      R"({"x": [1]})");
+}
+
+TEST(JinjaHostile, AListThatHoldsItselfIsBoundedAndFreed) {
+  const std::string twice = "{% set a = [] %}{% set _ = a.append(a) %}{% set _ = a.append([a]) %}";
+  for (const char* use : {"{{ a }}", "{{ a | tojson }}", "{{ a == a.copy() }}", "{{ a | string | length }}",
+                          "{{ [a] < [a] }}", "{% for x in a recursive %}{{ loop(x) }}{% endfor %}"}) {
+    const auto text = render(twice + use);
+    if (!text) EXPECT_EQ(text.error().code, Code::limit) << use << ": " << text.error().message;
+  }
+  EXPECT_EQ(text_of(twice), "");
+  const auto grows = render("{% set a = [1] %}{% for i in range(100) %}{% set _ = a.extend(a) %}{% endfor %}");
+  ASSERT_FALSE(grows);
+  EXPECT_EQ(grows.error().code, Code::limit);
+  const auto front =
+      render("{% set a = range(9999) | list %}{% for i in range(9999) %}{% set _ = a.insert(0, i) %}{% endfor %}");
+  ASSERT_FALSE(front);
+  EXPECT_EQ(front.error().code, Code::limit);
+}
+
 TEST(Jinja, ErrorsNameTheirPlace) {
   for (const auto& [source, message] : std::initializer_list<std::pair<const char*, const char*>>{
            {"a\n  {{ x + 1 }}", "line 2, column 8: 'x' is undefined"},
@@ -261,7 +311,7 @@ TEST(Jinja, ErrorsNameTheirPlace) {
            {"{{ 9223372036854775807 + 1 }}", "line 1, column 24: the result does not fit 64 bits"},
            {"{{ 1 + 'a' }}", "line 1, column 6: unsupported operand type(s) for +: 'int' and 'str'"},
            {"{{ 'a' + 1 }}", "line 1, column 8: can only concatenate str (not \"int\") to str"},
-           {"{{ [1].append(2) }}", "line 1, column 14: access to attribute 'append' of 'list' object is unsafe."},
+           {"{{ [1].sort() }}", "line 1, column 12: access to attribute 'sort' of 'list' object is unsafe."},
            {"{{ x | nope }}", "line 1, column 8: No filter named 'nope'."},
            {"{% if x is nope %}{% endif %}", "line 1, column 9: No test named 'nope'."},
            {"{% for a, b in [(1,)] %}{% endfor %}",

@@ -287,7 +287,7 @@ Result<Value> dict_copy(Context& context, Value& self, Arguments& arguments) {
 Result<Value> list_copy(Context& context, Value& self, Arguments& arguments) {
   WISP_CHECK(bind("copy", {}, arguments));
   WISP_CHECK(context.spend(self.items().size()));
-  return Value::list(self.items());
+  return Value::own_list(self.items());
 }
 
 Result<Value> count_items(Context& context, Value& self, Arguments& arguments) {

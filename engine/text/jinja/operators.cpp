@@ -23,7 +23,8 @@ std::unexpected<Error> undefined_error(const Value& value) {
   return fail(Code::invalid_argument, "{}", value.reason());
 }
 
-// Methods that would change their object; the sandbox has them refused.
+// Methods that would change their object. The sandbox refuses them, but for lists that the template made itself: what
+// it was given stays as it is.
 bool is_mutating(Kind kind, std::string_view name) {
   if (kind == Kind::list)
     for (const std::string_view method : {"append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"})
@@ -38,6 +39,8 @@ bool is_mutating(Kind kind, std::string_view name) {
 std::optional<Value> method(const Value& object, std::string_view name) {
   if (const Builtin builtin = find_method(object.kind(), name))
     return bound_function(std::string(name), builtin, object);
+  if (const Builtin change = object.may_change() ? find_list_change(name) : nullptr)
+    return bound_function(std::string(name), change, object);
   if (is_mutating(object.kind(), name))
     return Value::undefined(fmt::format("access to attribute '{}' of '{}' object is unsafe.", name, type_name(object)));
   return std::nullopt;

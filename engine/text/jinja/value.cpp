@@ -16,6 +16,7 @@ class Sequence final : public Object {
  public:
   explicit Sequence(std::vector<Value> values) : items(std::move(values)) {}
   std::vector<Value> items;
+  enum class Owner : std::uint8_t { caller, template_, changed_template } owner = Owner::caller;
 
  protected:
   void drop_children(Object*& dead) override {
@@ -78,6 +79,23 @@ Value Value::string(std::string text) { return object(Kind::string, new String(s
 Value Value::undefined(std::string reason) { return object(Kind::undefined, new String(std::move(reason))); }
 Value Value::dict() { return object(Kind::dict, new Dict); }
 Value Value::sequence(Kind kind, std::vector<Value> items) { return object(kind, new Sequence(std::move(items))); }
+
+Value Value::own_list(std::vector<Value> items) {
+  Value made = list(std::move(items));
+  static_cast<Sequence*>(made.data_.object)->owner = Sequence::Owner::template_;
+  return made;
+}
+
+bool Value::may_change() const {
+  return kind_ == Kind::list && static_cast<const Sequence*>(data_.object)->owner != Sequence::Owner::caller;
+}
+
+Value::Change Value::change() {
+  if (!may_change()) return {};
+  auto* sequence = static_cast<Sequence*>(data_.object);
+  const auto before = std::exchange(sequence->owner, Sequence::Owner::changed_template);
+  return {&sequence->items, before == Sequence::Owner::template_};
+}
 
 Value::Value(const Value& other) : kind_(other.kind_), data_(other.data_) {
   if (has_object()) ++data_.object->references_;

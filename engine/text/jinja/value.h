@@ -29,7 +29,7 @@ enum class Kind : std::uint8_t {
   view,       // what dict.keys(), values() and items() gave
   generator,  // what map, select and their like gave: iterates once
   dict,
-  name_space,  // what namespace() gave: the one kind that a template can change
+  name_space,  // what namespace() gave: the one kind whose attributes a template can set
   function,    // macros, methods, loop, cycler, joiner
 };
 
@@ -66,6 +66,8 @@ class Value {
   static Value real(double value);
   static Value string(std::string text);
   static Value list(std::vector<Value> items = {}) { return sequence(Kind::list, std::move(items)); }
+  // One that the template made and may change (list.append and its like); other lists are the caller's.
+  static Value own_list(std::vector<Value> items);
   static Value tuple(std::vector<Value> items) { return sequence(Kind::tuple, std::move(items)); }
   static Value dict();
   // Undefined, with the sentence that an operation on it fails with: "'tools' is undefined".
@@ -102,6 +104,14 @@ class Value {
   [[nodiscard]] Object* as_object() const { return has_object() ? data_.object : nullptr; }
   // The items of a generator can be had once; a second call gives none.
   [[nodiscard]] std::vector<Value> take_items();
+
+  // The items of an own list; nullptr for all else. `first`: nobody asked before.
+  struct Change {
+    std::vector<Value>* items = nullptr;
+    bool first = false;
+  };
+  [[nodiscard]] Change change();
+  [[nodiscard]] bool may_change() const;
 
   // For building from C++: on a list and on a dict. A changed object is changed for all that share it.
   void append(Value item);
