@@ -12,9 +12,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -24,10 +27,16 @@
 namespace wisp::text::grammar {
 
 // Where a grammar begins that does not hold from the start: behind one of these. Until then every token may come, but
-// for those that hold a trigger and go on behind it as the grammar cannot.
+// for those that hold a trigger and go on behind it as the grammar cannot. Control tokens count with their texts.
 struct Triggers {
   std::vector<std::string> texts;
   std::vector<TokenId> tokens;
+  // From `begin` to `end` nothing triggers: what a model thinks.
+  struct Pause {
+    std::string begin, end;
+  };
+  std::vector<Pause> pauses = {};
+  std::optional<std::size_t> paused = {};  // the text begins inside this pause
   // The grammar describes the triggering text too (tool calls: `"<tool_call>" json "</tool_call>"`), or only what comes
   // behind. A token that triggers is read by the grammar where it names it, else the grammar begins behind it.
   bool in_grammar = true;
@@ -37,7 +46,7 @@ struct Triggers {
 
 class Constraint {
  public:
-  // Code::invalid_argument for a trigger that the grammar cannot begin with.
+  // Code::invalid_argument for a trigger that the grammar cannot begin with, Code::limit for too many.
   static Result<Constraint> create(std::shared_ptr<CompiledGrammar> grammar, Triggers triggers = {});
   Constraint(const Constraint& other);
   Constraint(Constraint&& other) noexcept;
@@ -66,22 +75,26 @@ class Constraint {
  private:
   struct Lazy {
     Triggers triggers;
-    TriggerSearch search;
-    // By how much of a trigger has been seen; null where every token may come.
-    std::unordered_map<TriggerSearch::Place, std::shared_ptr<const TokenMask>> masks;
+    TriggerSearch search;             // the triggers, then what begins pauses
+    std::vector<TriggerSearch> ends;  // of each pause
+    std::vector<std::pair<TokenId, std::string>> control_tokens;
+    // By pause and how much of a trigger has been seen; null where every token may come.
+    std::unordered_map<std::uint32_t, std::shared_ptr<const TokenMask>> masks;
   };
-  // Where a text is: behind `state` of the grammar, or still waiting at `place`.
+  // Where a text is: behind `state` of the grammar, or still waiting at `place`, inside pause number `pause` from 1.
   struct At {
     bool waiting;
     TriggerSearch::Place place;
     StateId state;
+    std::uint16_t pause = 0;
   };
 
   Constraint(std::shared_ptr<CompiledGrammar> grammar, std::shared_ptr<Lazy> lazy, StateId start);
-  [[nodiscard]] At at() const { return {waiting_, place_, grammar_->held(slot_)}; }
+  [[nodiscard]] At at() const { return {waiting_, place_, grammar_->held(slot_), pause_}; }
   [[nodiscard]] Result<At> step(At from, TokenId token) const;
-  // `byte` seen while waiting.
-  Result<At> wait_on(TriggerSearch::Place place, std::uint8_t byte) const;
+  // More of the text seen while waiting.
+  Result<At> wait_on(At from, std::uint8_t byte) const;
+  Result<At> wait_on(At from, std::string_view bytes) const;
   Result<std::shared_ptr<const TokenMask>> waiting_mask() const;
 
   std::shared_ptr<CompiledGrammar> grammar_;
@@ -90,6 +103,7 @@ class Constraint {
   bool waiting_ = false;
   bool ended_ = false;  // an end token was accepted
   TriggerSearch::Place place_ = 0;
+  std::uint16_t pause_ = 0;
   TokenId last_ = -1;
   std::shared_ptr<const TokenMask> mask_;  // of the current state, once it was asked for
   TokenId forced_ = -1;                    // where the mask leaves one token

@@ -1,21 +1,32 @@
 #include "text/grammar/json_grammar.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "base/format.h"
+#include "text/grammar/free_text.h"
 #include "text/utf8.h"
 
 namespace wisp::text::grammar {
 
-JsonGrammar::JsonGrammar(Grammar& grammar) : grammar_(grammar) {
+JsonGrammar::JsonGrammar(Grammar& grammar, JsonSpelling spelling) : grammar_(grammar), spelling_(std::move(spelling)) {
   const NodeId indent = grammar.repeat(grammar.chars({{U' ', U' '}, {U'\t', U'\t'}}), 0, kMostIndent);
   const RuleId blank = grammar.declare("blank");
   grammar.define(blank, grammar.choice({grammar.empty(), text(" "), grammar.sequence({text("\n"), indent})}));
-  blank_ = grammar.rule(blank);
+  blank_ = spelling_.tight ? grammar.empty() : grammar.rule(blank);
   comma_ = grammar.sequence({text(","), blank_});
+  if (!escapes()) {
+    quote_ = spelling_.quote;
+    any_char_ = char_of(CharSet::all());
+    any_string_ = quoted(FreeText(grammar, {spelling_.quote_text}).any());
+    return;
+  }
   quote_ = text("\"");
 
   const NodeId digit = grammar.chars({{U'0', U'9'}, {U'a', U'f'}, {U'A', U'F'}});
-  const NodeId plain = grammar.chars(CharSet({{0, 0x1F}, {U'"', U'"'}, {U'\\', U'\\'}}).complement());
+  CharSet special = {{0, 0x1F}, {U'"', U'"'}, {U'\\', U'\\'}};
+  special.add(spelling_.escaped);
+  const NodeId plain = grammar.chars(special.complement());
   const CharSet letters = {{U'"', U'"'}, {U'\\', U'\\'}, {U'/', U'/'}, {U'b', U'b'},
                            {U'f', U'f'}, {U'n', U'n'},   {U'r', U'r'}, {U't', U't'}};
   const NodeId d = grammar.chars({{U'd', U'd'}, {U'D', U'D'}});
@@ -27,18 +38,57 @@ JsonGrammar::JsonGrammar(Grammar& grammar) : grammar_(grammar) {
                                         text("\\u"), d, grammar.chars({{U'c', U'f'}, {U'C', U'F'}}), digit, digit});
   any_char_ = grammar.choice({plain, grammar.sequence({text("\\"), grammar.chars(letters)}),
                               grammar.sequence({text("\\u"), grammar.choice({not_surrogate, pair})})});
+  any_string_ = quoted(grammar.star(any_char_));
 }
 
 NodeId JsonGrammar::char_of(const CharSet& set) {
-  const CharSet special = {{0, 0x1F}, {U'"', U'"'}, {U'\\', U'\\'}};
+  if (!escapes()) {
+    // Without the last character but one of the quotes no text of these is a quote.
+    const auto key = static_cast<char32_t>(spelling_.quote_text[spelling_.quote_text.size() - 2]);
+    return grammar_.chars(set.without({{key, key}}));
+  }
+  CharSet special = {{0, 0x1F}, {U'"', U'"'}, {U'\\', U'\\'}};
+  special.add(spelling_.escaped);
   std::vector<NodeId> ways = {grammar_.chars(set.without(special))};
   for (const CharRange& range : set.intersection(special).ranges()) {
-    for (char32_t code = range.first; code <= range.last; ++code) {
-      const std::string quoted = json_string(std::string(1, static_cast<char>(code)));
-      ways.push_back(text(std::string_view(quoted).substr(1, quoted.size() - 2)));
-    }
+    for (char32_t code = range.first; code <= range.last; ++code) ways.push_back(text(spelled(code)));
   }
   return grammar_.choice(ways);
+}
+
+// One character inside quotes.
+std::string JsonGrammar::spelled(char32_t code) const {
+  if (spelling_.escaped.contains(code)) return fmt::format("\\u{:04x}", static_cast<std::uint32_t>(code));
+  std::string one;
+  append_utf8(one, code);
+  const std::string quoted = json_string(one);
+  return quoted.substr(1, quoted.size() - 2);
+}
+
+NodeId JsonGrammar::string(std::uint32_t min_length, std::uint32_t max_length) {
+  if (min_length == 0 && max_length == kUnbounded) return any_string_;
+  return quoted(grammar_.repeat(any_char_, min_length, max_length));
+}
+
+NodeId JsonGrammar::string_of(std::string_view value) {
+  if (!escapes()) {
+    const bool holds_quote = value.find(spelling_.quote_text) != std::string_view::npos;
+    return holds_quote ? grammar_.never() : quoted(text(value));
+  }
+  std::string inside;
+  for (std::size_t at = 0; at < value.size();) {
+    const Utf8Char next = decode_utf8(value, at);
+    inside += spelled(next.code);
+    at += next.length;
+  }
+  return quoted(text(inside));
+}
+
+NodeId JsonGrammar::name_of(std::string_view name) {
+  const bool is_word = !name.empty() && std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  });
+  return !escapes() && is_word ? text(name) : string_of(name);
 }
 
 NodeId JsonGrammar::string_but(std::vector<std::string> names) {
@@ -128,17 +178,18 @@ NodeId JsonGrammar::array() {
 NodeId JsonGrammar::value() {
   if (value_) return grammar_.rule(*value_);
   value_ = grammar_.declare("any value");
-  grammar_.define(*value_, grammar_.choice({object(), array(), string(0, kUnbounded), number(), text("true"),
-                                            text("false"), text("null")}));
+  grammar_.define(*value_, grammar_.choice({value_but_string(), string(0, kUnbounded)}));
   return grammar_.rule(*value_);
 }
 
+NodeId JsonGrammar::value_but_string() { return grammar_.choice({object(), array(), number(), boolean(), null()}); }
+
 NodeId JsonGrammar::constant(const JsonValue& value) {
   switch (value.kind) {
-    case JsonKind::null: return text("null");
-    case JsonKind::boolean: return text(value.boolean ? "true" : "false");
+    case JsonKind::null: return null();
+    case JsonKind::boolean: return text(value.boolean ? spelling_.yes : spelling_.no);
     case JsonKind::number: return text(value.text);
-    case JsonKind::string: return text(json_string(value.text));
+    case JsonKind::string: return string_of(value.text);
     case JsonKind::array:
     case JsonKind::object: break;
   }
@@ -148,7 +199,7 @@ NodeId JsonGrammar::constant(const JsonValue& value) {
     parts.push_back(part);
   };
   for (const JsonValue& item : value.items) add(constant(item));
-  for (const auto& [name, item] : value.members) add(member(text(json_string(name)), constant(item)));
+  for (const auto& [name, item] : value.members) add(member(name_of(name), constant(item)));
   const NodeId inside = grammar_.sequence(parts);
   return value.is(JsonKind::array) ? bracketed(inside) : braced(inside);
 }

@@ -425,6 +425,13 @@ class Compiler {
 
 }  // namespace
 
+std::vector<bool> can_match(const Grammar& grammar, std::span<const NodeId> nodes) {
+  const RuleFacts facts(grammar);
+  std::vector<bool> can;
+  for (const NodeId node : nodes) can.push_back(facts.productive(node));
+  return can;
+}
+
 Result<Machine> compile(Grammar grammar) {
   if (grammar.too_large()) {
     return fail(Code::limit, "the grammar is too large: more than {} expressions or {} rules, or nested over {} deep",

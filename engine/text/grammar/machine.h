@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/result.h"
@@ -47,5 +48,8 @@ inline constexpr std::size_t kMaxInstructions = 1u << 21;
 // Code::limit for a grammar that is too large, Code::invalid_argument for one that no text can match, or that calls a
 // rule before it reads anything (left recursion), naming the rules.
 Result<Machine> compile(Grammar grammar);
+
+// Of each node, whether there is a text that it matches.
+std::vector<bool> can_match(const Grammar& grammar, std::span<const NodeId> nodes);
 
 }  // namespace wisp::text::grammar
