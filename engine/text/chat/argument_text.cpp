@@ -1,5 +1,8 @@
 #include "text/chat/argument_text.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "text/chat/json_scanner.h"
 #include "text/utf8.h"
 
@@ -190,13 +193,111 @@ class LiteralReader {
   std::size_t at_ = 0;
 };
 
+ValueTypes type_of(const Value& value) {
+  switch (value.kind()) {
+    case Kind::none: return ValueTypes::null;
+    case Kind::boolean: return ValueTypes::boolean;
+    case Kind::integer:
+    case Kind::real: return ValueTypes::number;
+    case Kind::string: return ValueTypes::string;
+    case Kind::list: return ValueTypes::list;
+    case Kind::dict: return ValueTypes::object;
+    default: return ValueTypes::any;
+  }
+}
+
+ValueTypes type_called(const Value& name) {
+  constexpr std::pair<std::string_view, ValueTypes> kNames[] = {
+      {"string", ValueTypes::string},   {"number", ValueTypes::number}, {"integer", ValueTypes::number},
+      {"boolean", ValueTypes::boolean}, {"null", ValueTypes::null},     {"array", ValueTypes::list},
+      {"object", ValueTypes::object}};
+  for (const auto& [known, type] : kNames) {
+    if (name.is(Kind::string) && name.as_text() == known) return type;
+  }
+  return ValueTypes::any;
+}
+
+// What "#/$defs/x" names in `root`.
+const Value* referred(const Value& reference, const Value* root) {
+  if (root == nullptr || !reference.is(Kind::string) || !reference.as_text().starts_with("#/")) return nullptr;
+  std::string_view rest = reference.as_text().substr(1);
+  while (root != nullptr && !rest.empty()) {
+    const std::size_t end = std::min(rest.find('/', 1), rest.size());
+    root = root->is(Kind::dict) ? root->find(rest.substr(1, end - 1)) : nullptr;
+    rest.remove_prefix(end);
+  }
+  return root;
+}
+
+// `patience`: schemas that are still looked at, since alternatives multiply and references lead in circles.
+ValueTypes types_of(const Value& schema, const Value* root, int& patience) {
+  if (--patience < 0 || !schema.is(Kind::dict)) return ValueTypes::any;
+  ValueTypes types = ValueTypes::any;
+  if (const Value* type = schema.find("type")) {
+    if (type->is(Kind::list)) {
+      ValueTypes listed = ValueTypes::none;
+      for (const Value& name : type->items()) listed = listed | type_called(name);
+      types = types & listed;
+    } else {
+      types = types & type_called(*type);
+    }
+  }
+  if (const Value* constant = schema.find("const")) types = types & type_of(*constant);
+  if (const Value* values = schema.find("enum"); values != nullptr && values->is(Kind::list)) {
+    ValueTypes listed = ValueTypes::none;
+    for (const Value& value : values->items()) listed = listed | type_of(value);
+    types = types & listed;
+  }
+  for (const std::string_view keyword : {"anyOf", "oneOf"}) {
+    const Value* ways = schema.find(keyword);
+    if (ways == nullptr || !ways->is(Kind::list)) continue;
+    ValueTypes either = ValueTypes::none;
+    for (const Value& way : ways->items()) either = either | types_of(way, root, patience);
+    types = types & either;
+  }
+  if (const Value* parts = schema.find("allOf"); parts != nullptr && parts->is(Kind::list)) {
+    for (const Value& part : parts->items()) types = types & types_of(part, root, patience);
+  }
+  if (const Value* reference = schema.find("$ref")) {
+    if (const Value* target = referred(*reference, root)) types = types & types_of(*target, root, patience);
+  }
+  return types == ValueTypes::none ? ValueTypes::any : types;
+}
+
+// `none` where the schema does not mention the member.
+ValueTypes types_of_member(const Value& schema, std::string_view name, const Value* root, int& patience) {
+  if (--patience < 0 || !schema.is(Kind::dict)) return ValueTypes::none;
+  ValueTypes types = ValueTypes::none;
+  const auto both = [&types](ValueTypes more) {
+    if (more != ValueTypes::none) types = types == ValueTypes::none ? more : types & more;
+  };
+  const Value* properties = schema.find("properties");
+  const Value* property = properties != nullptr ? properties->find(name) : nullptr;
+  if (property == nullptr) property = schema.find("additionalProperties");
+  if (property != nullptr && property->is(Kind::dict)) both(types_of(*property, root, patience));
+  for (const std::string_view keyword : {"anyOf", "oneOf"}) {
+    const Value* ways = schema.find(keyword);
+    if (ways == nullptr || !ways->is(Kind::list)) continue;
+    ValueTypes either = ValueTypes::none;
+    for (const Value& way : ways->items()) either = either | types_of_member(way, name, root, patience);
+    both(either);
+  }
+  if (const Value* parts = schema.find("allOf"); parts != nullptr && parts->is(Kind::list)) {
+    for (const Value& part : parts->items()) both(types_of_member(part, name, root, patience));
+  }
+  if (const Value* reference = schema.find("$ref")) {
+    if (const Value* target = referred(*reference, root)) both(types_of_member(*target, name, root, patience));
+  }
+  return types;
+}
+
 bool read_nested(std::string_view& text, std::string_view open, std::string_view close, const Value* schema,
-                 std::string& out, int depth) {
+                 const Value* root, std::string& out, int depth) {
   if (depth > kMaxDepth) return false;
   const std::size_t begin = std::min(text.find_first_not_of(kBlanks), text.size());
   if (!text.substr(begin).starts_with(open) || text.substr(begin).starts_with(close)) {
     const std::size_t end = std::min(text.find(close), text.size());
-    out += argument_json(text.substr(0, end), argument_type(schema));
+    out += argument_json(text.substr(0, end), value_types(schema, root));
     text.remove_prefix(end);
     return true;
   }
@@ -217,7 +318,7 @@ bool read_nested(std::string_view& text, std::string_view open, std::string_view
                      list                    ? items
                      : properties != nullptr ? properties->find(key)
                                              : nullptr,
-                     out, depth + 1)) {
+                     root, out, depth + 1)) {
       return false;
     }
     if (!text.starts_with(close)) return false;
@@ -232,22 +333,28 @@ bool read_nested(std::string_view& text, std::string_view open, std::string_view
 
 }  // namespace
 
-ArgumentType argument_type(const Value* schema) {
-  if (schema == nullptr || !schema->is(Kind::dict)) return ArgumentType::unknown;
-  const Value* type = schema->find("type");
-  if (type == nullptr || !type->is(Kind::string)) return ArgumentType::unknown;
-  return type->as_text() == "string" ? ArgumentType::string : ArgumentType::other;
+ValueTypes value_types(const Value* schema, const Value* root) {
+  int patience = 1000;
+  return schema == nullptr ? ValueTypes::any : types_of(*schema, root, patience);
 }
 
-std::string argument_json(std::string_view text, ArgumentType type) {
-  if (type != ArgumentType::string) {
-    const std::string_view bare = trimmed(text);
+ValueTypes member_types(std::string_view name, const Value* root) {
+  int patience = 1000;
+  const ValueTypes types = root == nullptr ? ValueTypes::none : types_of_member(*root, name, root, patience);
+  return types == ValueTypes::none ? ValueTypes::any : types;
+}
+
+std::string argument_json(std::string_view text, ValueTypes types) {
+  if (types == ValueTypes::string) return json_string(text);
+  const std::string_view bare = trimmed(text);
+  const bool no_string = !may_be(types, ValueTypes::string);
+  if (no_string || may_be(types, ValueTypes::boolean)) {
     if (bare == "True") return "true";
     if (bare == "False") return "false";
-    if (bare == "None" && type == ArgumentType::other) return "null";
-    const auto value = jinja::parse_json(bare);
-    if (value && (type == ArgumentType::other || !value->is(Kind::string))) return std::string(bare);
   }
+  if (bare == "None" && (no_string || (types != ValueTypes::any && may_be(types, ValueTypes::null)))) return "null";
+  const auto value = jinja::parse_json(bare);
+  if (value && (no_string || (!value->is(Kind::string) && may_be(types, type_of(*value))))) return std::string(bare);
   return json_string(text);
 }
 
@@ -273,9 +380,9 @@ std::optional<std::string> gemma_json(std::string_view text) {
 }
 
 std::optional<std::string> nested_json(std::string_view text, std::string_view open, std::string_view close,
-                                       const Value* schema) {
+                                       const Value* schema, const Value* root) {
   std::string out;
-  if (!read_nested(text, open, close, schema, out, 0) || !trimmed(text).empty()) return std::nullopt;
+  if (!read_nested(text, open, close, schema, root, out, 0) || !trimmed(text).empty()) return std::nullopt;
   return out;
 }
 

@@ -1,6 +1,7 @@
 // Arguments that are not written as JSON, as the text of a JSON value.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,14 +12,32 @@
 
 namespace wisp::text {
 
-// What a schema says about a value: strings stay strings, and other types are read as JSON.
-enum class ArgumentType : std::uint8_t { unknown, string, other };
-ArgumentType argument_type(const jinja::Value* schema);
+// The types that a schema lets a value have: a bit for each, and all where it does not say.
+enum class ValueTypes : std::uint8_t {
+  none = 0,
+  string = 1,
+  number = 2,
+  boolean = 4,
+  null = 8,
+  list = 16,
+  object = 32,
+  any = 63,
+};
+constexpr ValueTypes operator|(ValueTypes a, ValueTypes b) {
+  return static_cast<ValueTypes>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
+}
+constexpr ValueTypes operator&(ValueTypes a, ValueTypes b) {
+  return static_cast<ValueTypes>(static_cast<unsigned>(a) & static_cast<unsigned>(b));
+}
+constexpr bool may_be(ValueTypes types, ValueTypes type) { return (types & type) != ValueTypes::none; }
+// Follows references into `root`; nullptr says nothing.
+ValueTypes value_types(const jinja::Value* schema, const jinja::Value* root);
+// The same for a member of the objects that `root` is the schema of.
+ValueTypes member_types(std::string_view name, const jinja::Value* root);
 
-// The value that `text` spells: a string of type string is taken as it is; of another type it is JSON, or, where it is
-// none, a string; of an unknown type numbers, true, false, null, lists and objects are themselves, all else is a
-// string.
-std::string argument_json(std::string_view text, ArgumentType type);
+// The value that `text` spells. Where only a string may stand it is taken as it is; JSON of another type that may stand
+// is itself; all else is a string, or, where none may stand, whatever JSON it is.
+std::string argument_json(std::string_view text, ValueTypes types);
 
 // [f(a=1, b='x'), g()] or f(a=1): calls in Python's words. Nothing where that is not what it is.
 std::optional<std::vector<ToolCall>> read_python_calls(std::string_view text);
@@ -26,6 +45,6 @@ std::optional<std::vector<ToolCall>> read_python_calls(std::string_view text);
 std::optional<std::string> gemma_json(std::string_view text);
 // Values written as nested tags: open KEY ">" .. close KEY ">", where items of lists are called "item".
 std::optional<std::string> nested_json(std::string_view text, std::string_view open, std::string_view close,
-                                       const jinja::Value* schema);
+                                       const jinja::Value* schema, const jinja::Value* root);
 
 }  // namespace wisp::text

@@ -44,7 +44,8 @@ std::string_view common_end(std::string_view a, std::string_view b) {
   while (n < a.size() && n < b.size() && a[a.size() - 1 - n] == b[b.size() - 1 - n]) ++n;
   const std::string_view end = a.substr(a.size() - n);
   const std::size_t tag = end.find_first_of("<[");
-  return tag == std::string_view::npos ? end : end.substr(tag);
+  if (tag != std::string_view::npos) return end.substr(tag);
+  return end.substr(end.find_last_of(">]") + 1);  // npos + 1 is 0
 }
 
 std::vector<std::string> words(std::string_view text) {
@@ -169,6 +170,43 @@ Pattern pieces_of(std::string_view text, std::string_view other, bool before_nam
     return made;
   }
   literal(text);
+  return made;
+}
+
+// How the object of a call is written: `text` is one with a name, an id and two arguments, `other` a second one.
+Pattern object_pattern(std::string_view text, std::string_view other) {
+  // The innermost object with the arguments. Where they are text, another object says the same.
+  std::size_t begin = text.find(kA), end = text.find(kValueB);
+  if (begin == std::string_view::npos || end == std::string_view::npos) return {};
+  begin = text.rfind('{', begin);
+  end = text.find('}', end);
+  if (begin == std::string_view::npos || end == std::string_view::npos) return {};
+  ++end;
+  if (begin > 0 && text[begin - 1] == '"' && text.substr(end).starts_with('"')) {
+    --begin;
+    ++end;
+  }
+  Pattern made;
+  const auto add = [&](std::string_view part, std::string_view other_part) {
+    const std::size_t name = part.find(kName), other_name = other_part.find(kOther);
+    if (name == std::string_view::npos) {
+      for (SyntaxPiece& piece : pieces_of(part, other_part, false)) made.push_back(std::move(piece));
+      return;
+    }
+    const auto split_at = [](std::string_view whole, std::size_t at, std::string_view word) {
+      return at == std::string_view::npos ? std::pair(whole, whole)
+                                          : std::pair(whole.substr(0, at), whole.substr(at + word.size()));
+    };
+    const auto [before, behind] = split_at(part, name, kName);
+    const auto [other_before, other_behind] = split_at(other_part, other_name, kOther);
+    for (SyntaxPiece& piece : pieces_of(before, other_before, false)) made.push_back(std::move(piece));
+    made.push_back({SyntaxPiece::Kind::name});
+    for (SyntaxPiece& piece : pieces_of(behind, other_behind, false)) made.push_back(std::move(piece));
+  };
+  const std::size_t other_begin = std::min(other.rfind('{', other.find(kA)), other.size());
+  add(text.substr(0, begin), other.substr(0, other_begin));
+  made.push_back({SyntaxPiece::Kind::arguments});
+  add(text.substr(end), text.substr(end));
   return made;
 }
 
@@ -307,7 +345,16 @@ bool find_calls(const Prober& prober, CallFormat& calls) {
     calls.payload = Payload::json;
     const auto value = jinja::parse_json(std::string_view(*one).substr(json->begin, json->end - json->begin));
     if (!value) return false;
-    read_keys(value->is(Kind::list) && !value->items().empty() ? value->items().front() : *value, calls);
+    calls.listed = value->is(Kind::list) && !value->items().empty();
+    read_keys(calls.listed ? value->items().front() : *value, calls);
+    const auto object_of = [](std::string_view text, std::string_view name) {
+      while (const auto span = json_around(text, {name, kValueA})) {
+        if (text[span->begin] == '{') return text.substr(span->begin, span->end - span->begin);
+        text.remove_prefix(span->begin + 1);  // into the list
+      }
+      return std::string_view();
+    };
+    calls.object = object_pattern(object_of(*one, kName), object_of(two ? *two : *one, two ? kOther : kName));
     std::optional<std::string> between;
     const auto first = two ? json_around(*two, {kName, kValueA}) : std::nullopt;
     if (first && two->find(kOther) > first->end) {
@@ -567,6 +614,15 @@ OutputFormat find_output_format(const ChatForm& form, std::string_view source) {
   if (!known && !(shown && find_calls(prober, format.calls))) {
     format.calls = {};
     named_format(source, format.calls);
+  }
+  // What ends a turn does not end its calls: a model's last token is not in its text.
+  const auto cut = [&format](std::string& text) {
+    for (const std::string& mark : format.ignored) text = text.substr(0, text.find(without_blanks(mark)));
+  };
+  if (!known) {
+    std::ranges::for_each(format.calls.tails, cut);
+    std::erase(format.calls.tails, "");
+    cut(format.calls.section_end);
   }
   // Llama 3 marks some calls, and not others.
   if (format.calls.bare) format.calls.heads = {{{SyntaxPiece::Kind::literal, "<|python_tag|>"}}};

@@ -225,19 +225,25 @@ bool OutputParser::step_field(std::string_view end, std::string& field) {
   return false;
 }
 
-const Value* OutputParser::schema_of(std::string_view key) const {
+const Value* OutputParser::parameters() const {
   const auto tool = schemas_.find(name_);
-  const Value* properties = tool == schemas_.end() ? nullptr : tool->second.find("properties");
-  return properties == nullptr ? nullptr : properties->find(key);
+  return tool == schemas_.end() ? nullptr : &tool->second;
 }
+
+const Value* OutputParser::schema_of(std::string_view key) const {
+  const Value* root = parameters();
+  const Value* properties = root != nullptr && root->is(jinja::Kind::dict) ? root->find("properties") : nullptr;
+  return properties != nullptr && properties->is(jinja::Kind::dict) ? properties->find(key) : nullptr;
+}
+
+ValueTypes OutputParser::types_of_value() const { return member_types(key_, parameters()); }
 
 void OutputParser::begin_value() {
   state_ = State::value;
   const CallFormat& calls = format_.calls;
   add_arguments((n_keys_++ > 0 ? ", " : "") + json_string(key_) + ": ");
-  ArgumentType type = argument_type(schema_of(key_));
-  if (!calls.type_end.empty()) type = type_ == calls.string_type ? ArgumentType::string : ArgumentType::other;
-  streaming_ = type == ArgumentType::string;
+  const bool is_string = calls.type_end.empty() ? types_of_value() == ValueTypes::string : type_ == calls.string_type;
+  streaming_ = is_string;
   value_.clear();
   scanned_ = 0;
   value_end_ = without_blanks(calls.value_end);
@@ -305,20 +311,18 @@ void OutputParser::end_value() {
     return;
   }
   const CallFormat& calls = format_.calls;
-  const Value* schema = schema_of(key_);
   if (calls.ends_with_key) {
     const std::string close(without_blanks(calls.value_end));
     const std::string open = close.substr(0, close.size() - 1);  // "</" and "<"
     if (without_blanks(value_).starts_with(open)) {
-      if (const auto nested = nested_json(value_, open, close, schema)) {
+      if (const auto nested = nested_json(value_, open, close, schema_of(key_), parameters())) {
         add_arguments(*nested);
         return;
       }
     }
   }
-  ArgumentType type = argument_type(schema);
-  if (!calls.type_end.empty()) type = ArgumentType::other;
-  add_arguments(argument_json(value_, type));
+  constexpr auto kNoString = static_cast<ValueTypes>(static_cast<unsigned>(ValueTypes::any) ^ 1u);
+  add_arguments(argument_json(value_, calls.type_end.empty() ? types_of_value() : kNoString));
 }
 
 // ---- payload: python, gemma ----

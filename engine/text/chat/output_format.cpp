@@ -28,6 +28,7 @@ std::string describe(const Pattern& pattern) {
       case SyntaxPiece::Kind::name: out += "{name}"; break;
       case SyntaxPiece::Kind::id: out += "{id}"; break;
       case SyntaxPiece::Kind::any: out += "{..}"; break;
+      case SyntaxPiece::Kind::arguments: out += "{arguments}"; break;
     }
   }
   return out;
@@ -46,6 +47,7 @@ std::string describe(const OutputFormat& format) {
   out += fmt::format("{:<10} {}{}\n", "calls", payload_name(calls.payload), calls.bare ? ", unmarked" : "");
   if (!calls.section_begin.empty()) line("section", calls.section_begin + " .. " + calls.section_end);
   for (const Pattern& head : calls.heads) line("head", describe(head));
+  if (!calls.object.empty()) line(calls.listed ? "list of" : "object", describe(calls.object));
   if (calls.payload == Payload::tagged) {
     line("argument", calls.argument_begin + "{key}" + calls.key_end + (calls.type_end.empty() ? "" : "{type}") +
                          calls.type_end + "{value}" + calls.value_end + (calls.ends_with_key ? "{key}" : "") +
@@ -53,15 +55,6 @@ std::string describe(const OutputFormat& format) {
   }
   for (const std::string& tail : calls.tails) line("tail", tail);
   return out;
-}
-
-std::vector<std::string> call_triggers(const OutputFormat& format) {
-  std::vector<std::string> triggers;
-  if (!format.calls.section_begin.empty()) triggers.push_back(format.calls.section_begin);
-  for (const Pattern& head : format.calls.heads) {
-    if (!head.empty() && !head.front().text.empty()) triggers.push_back(head.front().text);
-  }
-  return triggers;
 }
 
 }  // namespace wisp::text

@@ -13,7 +13,7 @@ namespace wisp::text {
 
 // A call is written as literals and fields. Blanks in literals match any run of blanks, none too.
 struct SyntaxPiece {
-  enum class Kind : std::uint8_t { literal, optional, name, id, any };
+  enum class Kind : std::uint8_t { literal, optional, name, id, any, arguments };
   Kind kind = Kind::literal;
   std::string text = {};  // of literal and optional
 };
@@ -41,6 +41,8 @@ struct CallFormat {
   std::string name_key = "name", arguments_key = "arguments", id_key;
   bool name_is_key = false;  // {"get_weather": {..}}
   bool bare = false;         // nothing marks a call: an answer that begins with such an object is one
+  bool listed = false;       // the template writes calls as a list
+  Pattern object;            // a call as the template writes it; empty where it writes none
 
   // tagged: argument_begin KEY key_end [TYPE type_end] value value_end
   std::string argument_begin, key_end, type_end, value_end;
@@ -63,7 +65,5 @@ struct OutputFormat {
 
 // One line a fact, for people.
 std::string describe(const OutputFormat& format);
-// The texts with which a call may begin: where a grammar for calls has to take over. Empty for bare formats.
-std::vector<std::string> call_triggers(const OutputFormat& format);
 
 }  // namespace wisp::text

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "text/chat/argument_text.h"
 #include "text/chat/json_scanner.h"
 #include "text/chat/output_format.h"
 #include "text/jinja/value.h"
@@ -106,6 +107,8 @@ class OutputParser {
   bool json_event(JsonScanner::Event event, char c);
   void begin_value();
   void end_value();
+  [[nodiscard]] const jinja::Value* parameters() const;
+  [[nodiscard]] ValueTypes types_of_value() const;
   [[nodiscard]] const jinja::Value* schema_of(std::string_view key) const;
 
   void say_content(std::string_view text);
