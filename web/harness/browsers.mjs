@@ -45,3 +45,15 @@ async function openFirefox() {
  * @returns {Promise<{browser: {close(): Promise<void>}, page: object}>} `page` with goto, evaluate and on('console')
  */
 export const openBrowser = (name, gpu) => (name === 'firefox' ? openFirefox() : openChromium(gpu));
+
+/**
+ * A browser with a profile on the disk, as a user has: its tabs share what they keep, and there is room for large files.
+ * @param {'chromium' | 'firefox'} name
+ * @returns {Promise<{newPage(): Promise<object>, close(): Promise<void>}>}
+ */
+export async function openProfile(name) {
+  if (name === 'firefox') return (await openFirefox()).browser; // its profile is on the disk anyway
+  const { chromium } = await import('playwright-core');
+  // An empty name: a folder that goes with the browser.
+  return chromium.launchPersistentContext('', { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: CHROMIUM_FLAGS });
+}

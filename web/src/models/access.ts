@@ -41,7 +41,7 @@ export class AccessMaker {
     const entries: Entry[] = [];
     const release = async () => {
       for (const entry of entries) await entry.close();
-      lock.release();
+      await lock.release();
     };
     try {
       for (let part = 0; part < parts; ++part) {
@@ -93,7 +93,7 @@ export class AccessMaker {
     let fetcher: Fetcher | undefined;
     const release = async () => {
       for (const { entry } of downloads) await entry?.close();
-      lock.release();
+      await lock.release();
     };
     try {
       for (const [part, download] of downloads.entries()) await this.takeUp(plan, part, download, options.say);

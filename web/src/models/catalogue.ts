@@ -96,7 +96,7 @@ export class Catalogue {
         if (entry.header.model.id === id) await this.store.remove(entry.id);
       }
     } finally {
-      lock.release();
+      await lock.release();
     }
   }
 

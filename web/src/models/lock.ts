@@ -4,7 +4,8 @@ import { cancelled, throwIfAborted } from './error.js';
 import { abortable, sleep } from './waiting.js';
 
 export interface Held {
-  release(): void;
+  /** Resolves once others can have it. */
+  release(): Promise<void>;
 }
 
 export interface LockOptions {
@@ -44,10 +45,16 @@ export class WebLocks implements Locks {
 
   private request(name: string, options: globalThis.LockOptions): Promise<Held | undefined> {
     return new Promise((resolve, reject) => {
-      this.manager.request(this.prefix + name, options, lock => {
+      const over = this.manager.request(this.prefix + name, options, lock => {
         if (lock === null) return resolve(undefined);
-        return new Promise<void>(release => resolve({ release }));
-      }).catch(reject);
+        return new Promise<void>(end => resolve({
+          release: async () => {
+            end();
+            await over;
+          },
+        }));
+      });
+      over.catch(reject);
     });
   }
 }
@@ -77,7 +84,7 @@ export class LocalLocks implements Locks {
       return await abortable(turn, signal);
     } catch (error) {
       if (queue.includes(waiting)) queue.splice(queue.indexOf(waiting), 1);
-      granted?.release();
+      await granted?.release();
       throw error;
     }
   }
@@ -99,7 +106,7 @@ export class LocalLocks implements Locks {
     ++lock.holders;
     let isHeld = true;
     return {
-      release: () => {
+      release: async () => {
         if (!isHeld) return;
         isHeld = false;
         --lock.holders;
@@ -151,7 +158,7 @@ export class LeaseLocks implements Locks {
         await sleep(Math.min(500, this.duration / 10), options.signal);
       }
     } catch (error) {
-      here.release();
+      await here.release();
       throw error;
     }
   }
@@ -159,11 +166,12 @@ export class LeaseLocks implements Locks {
   async tryAcquire(name: string, mode: LockMode): Promise<Held | undefined> {
     const here = await this.local.tryAcquire(name, mode);
     if (here === undefined) return undefined;
-    const held = await this.take(name, mode, here).catch((error: unknown) => {
-      here.release();
-      throw error;
-    });
-    if (held === undefined) here.release();
+    let held: Held | undefined;
+    try {
+      held = await this.take(name, mode, here);
+    } finally {
+      if (held === undefined) await here.release();
+    }
     return held;
   }
 
@@ -179,9 +187,10 @@ export class LeaseLocks implements Locks {
     // Node should end although a lock is held.
     (renewal as { unref?: () => void }).unref?.();
     return {
-      release: () => {
+      release: async () => {
         clearInterval(renewal);
-        void this.leases.drop(name, owner).catch(() => {}).finally(() => here.release());
+        await this.leases.drop(name, owner).catch(() => {});
+        await here.release();
       },
     };
   }

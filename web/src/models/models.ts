@@ -220,8 +220,9 @@ export class Models {
     const accessOptions = this.accessOptions(options, progress, () => model);
     const access = await this.accesses.share(kept.id, kept.headers.length, accessOptions);
     if (access === undefined) return undefined;
-    for (let part = 0; part < kept.headers.length; ++part) void this.store.touch(`${kept.id}.${part}`);
-    return model = new KeptModel(access, {
+    const touching = Promise.all(kept.headers.map((_, part) => this.store.touch(`${kept.id}.${part}`)));
+    const release = () => touching.then(() => access.release());
+    return model = new KeptModel({ ...access, release }, {
       id: kept.id,
       name: kept.name,
       type: kept.type,

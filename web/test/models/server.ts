@@ -20,7 +20,9 @@ export interface Behaviour {
 export interface Server {
   readonly url: string;
   readonly files: Map<string, Uint8Array>;
-  readonly behaviour: Behaviour;
+  behaviour: Behaviour;
+  /** Pages and scripts that are served as they are. */
+  statics: (path: string) => readonly [type: string, text: string] | undefined;
   /** Bytes of bodies of files that were sent. */
   sent: number;
   readonly requests: { method: string; path: string; range: string | undefined; headers: IncomingMessage['headers'] }[];
@@ -53,6 +55,11 @@ export async function startServer(behaviour: Behaviour = {}): Promise<Server> {
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = decodeURIComponent(new URL(request.url!, 'http://host').pathname);
+    const page = server.statics(path);
+    if (page !== undefined) {
+      return void response.writeHead(200, { 'Content-Type': page[0], 'Cross-Origin-Opener-Policy': 'same-origin',
+        'Cross-Origin-Embedder-Policy': 'require-corp' }).end(page[1]);
+    }
     const mine = turn++;
     requests.push({ method: request.method!, path, range: request.headers.range, headers: request.headers });
     response.on('error', () => {});
@@ -106,6 +113,7 @@ export async function startServer(behaviour: Behaviour = {}): Promise<Server> {
     url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
     files,
     behaviour: { ...behaviour },
+    statics: () => undefined,
     sent: 0,
     requests,
     close: () => new Promise(resolve => {
