@@ -4,8 +4,9 @@
 Usage: pip install unicodedata2==15.1.0 && tools/make_unicode_tables.py > engine/text/unicode_tables.cpp
 
 The general category of every code point goes into a three-stage table: equal blocks are stored once, so a lookup is three
-loads whatever the code point. Simple case mappings go into sorted runs of (first, last, step, delta), first characters of
-canonical decompositions into sorted runs of (first, last, base).
+loads whatever the code point. Simple case mappings go into sorted runs of (first, last, step, delta), upper cases of several
+characters and title cases that differ from them into a sorted list, first characters of canonical decompositions into sorted
+runs of (first, last, base).
 """
 
 import sys
@@ -47,6 +48,21 @@ def case_runs(mapping):
                 continue
         runs.append([code, code, 1, delta])
     return runs
+
+
+def print_wide_cases():
+    """(code point, upper case, title case) where the one is several characters, or the other another text."""
+    cases = [(code, chr(code).upper(), chr(code).title()) for code in range(CODE_POINTS)]
+    cases = [case for case in cases if len(case[1]) > 1 or case[1] != case[2]]
+    quoted = ["{%d, \"%s\", \"%s\"}" % (code, escaped(upper), escaped(title)) for code, upper, title in cases]
+    print(f"const WideCase wide_cases[{len(cases)}] = {{")
+    print_lines(quoted, 4, ", ")
+    print("};")
+    print(f"const std::size_t wide_cases_count = {len(cases)};\n")
+
+
+def escaped(text):
+    return "".join(c if c < "\x80" else f"\\u{ord(c):04x}" if c < "\U00010000" else f"\\U{ord(c):08x}" for c in text)
 
 
 def base_runs():
@@ -124,6 +140,7 @@ def main():
     print_leaves(leaves)
     print_runs("lower_runs", case_runs(lower))
     print_runs("upper_runs", case_runs(upper))
+    print_wide_cases()
     bases = base_runs()
     print(f"const BaseRun base_runs[{len(bases)}] = {{")
     print_lines([f"{{{first}, {last}, {base}}}" for first, last, base in bases], 4, ", ")

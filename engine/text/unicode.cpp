@@ -16,6 +16,12 @@ char32_t map_case(char32_t code, std::span<const tables::CaseRun> runs) {
   return static_cast<char32_t>(signed_code + run->delta);
 }
 
+const tables::WideCase* wide_case(char32_t code) {
+  const std::span<const tables::WideCase> cases(tables::wide_cases, tables::wide_cases_count);
+  const auto found = std::ranges::lower_bound(cases, static_cast<std::int32_t>(code), {}, &tables::WideCase::code);
+  return found != cases.end() && static_cast<char32_t>(found->code) == code ? &*found : nullptr;
+}
+
 }  // namespace
 
 Category category(char32_t code) {
@@ -34,6 +40,16 @@ bool is_space(char32_t code) {
 
 char32_t to_lower(char32_t code) { return map_case(code, {tables::lower_runs, tables::lower_runs_count}); }
 char32_t to_upper(char32_t code) { return map_case(code, {tables::upper_runs, tables::upper_runs_count}); }
+
+void append_upper(std::string& out, char32_t code) {
+  const tables::WideCase* wide = wide_case(code);
+  wide != nullptr ? void(out += wide->upper) : append_utf8(out, to_upper(code));
+}
+
+void append_title(std::string& out, char32_t code) {
+  const tables::WideCase* wide = wide_case(code);
+  wide != nullptr ? void(out += wide->title) : append_utf8(out, to_upper(code));
+}
 
 char32_t base_of(char32_t code) {
   const std::span<const tables::BaseRun> runs(tables::base_runs, tables::base_runs_count);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "text/utf8.h"
 
@@ -43,6 +44,10 @@ enum class Category : std::uint8_t {
 // Simple mappings; a character whose mapping is several characters (U+00DF to "SS") stays as it is.
 [[nodiscard]] char32_t to_lower(char32_t code);
 [[nodiscard]] char32_t to_upper(char32_t code);
+
+// In full: "SS" for U+00DF. The title case is the upper case but for a few: "Ss", and U+01C5 for U+01C6.
+void append_upper(std::string& out, char32_t code);
+void append_title(std::string& out, char32_t code);
 
 // The first character of the canonical decomposition (NFD): 'e' for U+00E9; the character itself where there is none.
 [[nodiscard]] char32_t base_of(char32_t code);

@@ -21,6 +21,15 @@ extern const std::size_t lower_runs_count;
 extern const CaseRun upper_runs[];
 extern const std::size_t upper_runs_count;
 
+// Upper cases of several characters, and title cases that are not the upper case. UTF-8, sorted by code point.
+struct WideCase {
+  std::int32_t code;
+  const char* upper;
+  const char* title;
+};
+extern const WideCase wide_cases[];
+extern const std::size_t wide_cases_count;
+
 // The canonical decompositions of [first, last] all start with `base`. Sorted, not overlapping.
 struct BaseRun {
   std::int32_t first, last, base;

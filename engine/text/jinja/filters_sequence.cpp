@@ -2,6 +2,7 @@
 #include <set>
 
 #include "text/jinja/filters.h"
+#include "text/jinja/letter_case.h"
 #include "text/jinja/operators.h"
 #include "text/jinja/sort.h"
 #include "text/jinja/string_functions.h"

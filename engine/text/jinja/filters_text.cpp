@@ -6,9 +6,11 @@
 
 #include "text/jinja/filters.h"
 #include "text/jinja/json_text.h"
+#include "text/jinja/letter_case.h"
 #include "text/jinja/operators.h"
 #include "text/jinja/string_functions.h"
 #include "text/jinja/utf8.h"
+#include "text/jinja/word_wrap.h"
 
 namespace wisp::text::jinja {
 namespace {
@@ -26,45 +28,20 @@ Result<Value> transformed(Context& context, Value& input, Arguments& arguments) 
 // Each word starts in upper case; words end at blanks, hyphens and opening brackets.
 std::string title_words(std::string_view text) {
   std::string out;
-  bool start = true;
-  for (; !text.empty(); text.remove_prefix(character_bytes(text))) {
-    const char32_t c = code_point(text.substr(0, character_bytes(text)));
-    append_utf8(out, start ? to_upper(c) : to_lower(c));
-    start = is_space(c) || c == '-' || c == '(' || c == '{' || c == '[' || c == '<';
+  const auto parts = [](std::string_view rest) {
+    const char32_t c = code_point(rest.substr(0, character_bytes(rest)));
+    return is_space(c) || c == '-' || c == '(' || c == '{' || c == '[' || c == '<';
+  };
+  while (!text.empty()) {
+    std::size_t end = character_bytes(text);
+    while (!parts(text) && end < text.size() && !parts(text.substr(end))) end += character_bytes(text.substr(end));
+    const std::size_t first = character_bytes(text);
+    out += upper(text.substr(0, first));
+    out += lower(text.substr(first, end - first));
+    text.remove_prefix(end);
   }
   return out;
 }
-
-std::string escape_html(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&#34;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out.push_back(c);
-    }
-  }
-  return out;
-}
-
-std::string encode_url(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       std::string_view("_.-~/").find(c) != std::string_view::npos;
-    if (plain) {
-      out.push_back(c);
-    } else {
-      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
-}
-
-std::string same(std::string_view text) { return std::string(text); }
 
 Result<Value> trim(Context& context, Value& input, Arguments& arguments) {
   WISP_TRY(const Bound bound, bind("trim", {{"chars"}}, arguments));
@@ -161,11 +138,40 @@ Result<Value> word_count(Context& context, Value& input, Arguments& arguments) {
   bool inside = false;
   for (std::string_view rest = text; !rest.empty(); rest.remove_prefix(character_bytes(rest))) {
     const char32_t c = code_point(rest.substr(0, character_bytes(rest)));
-    const bool part = is_letter(c) || (c >= '0' && c <= '9') || c == '_';
+    const bool part = is_alphanumeric(c) || c == '_';
     words += part && !inside ? 1 : 0;
     inside = part;
   }
   return Value::integer(words);
+}
+
+Result<Value> word_wrap(Context& context, Value& input, Arguments& arguments) {
+  WISP_TRY(const Bound bound,
+           bind("wordwrap", {{"width"}, {"break_long_words"}, {"wrapstring"}, {"break_on_hyphens"}}, arguments));
+  WISP_TRY(const std::string text, input_text(context, input));
+  WrapStyle style;
+  if (bound.given[0]) {
+    WISP_TRY(style.width, integer_argument("width", bound[0]));
+  }
+  if (bound.given[1]) style.break_long_words = truth(bound[1]);
+  if (bound.given[3]) style.break_on_hyphens = truth(bound[3]);
+  std::string_view between = "\n";
+  if (bound.given[2] && truth(bound[2])) {
+    WISP_TRY(between, text_argument("wrapstring", bound[2]));
+  }
+  std::string out;
+  bool first = true;
+  for (const std::string_view line : split_lines(text, false)) {
+    WISP_TRY(std::vector<std::string> lines, wrap_line(context, line, style));
+    if (lines.empty()) lines.emplace_back();  // an empty line stays one
+    for (const std::string& made : lines) {
+      WISP_CHECK(context.spend_bytes(between.size() + made.size()));
+      if (!std::exchange(first, false)) out += between;
+      out += made;
+      if (out.size() > context.limits().max_output_bytes) WISP_CHECK(context.spend_bytes(out.size()));
+    }
+  }
+  return Value::string(std::move(out));
 }
 
 Result<Value> format_filter(Context& context, Value& input, Arguments& arguments) {
@@ -352,11 +358,8 @@ constexpr Named kFilters[] = {
     {"center", center},
     {"d", default_filter},
     {"default", default_filter},
-    {"e", transformed<escape_html>},
-    {"escape", transformed<escape_html>},
     {"filesizeformat", file_size},
     {"float", float_filter},
-    {"forceescape", transformed<escape_html>},
     {"format", format_filter},
     {"indent", indent},
     {"int", int_filter},
@@ -364,15 +367,13 @@ constexpr Named kFilters[] = {
     {"pprint", repr_filter},
     {"replace", replace_filter},
     {"round", round_filter},
-    {"safe", transformed<same>},
-    {"string", transformed<same>},
     {"title", transformed<title_words>},
     {"tojson", tojson},
     {"trim", trim},
     {"truncate", truncate},
     {"upper", transformed<upper>},
-    {"urlencode", transformed<encode_url>},
     {"wordcount", word_count},
+    {"wordwrap", word_wrap},
 };
 
 }  // namespace
@@ -384,8 +385,9 @@ Builtin find_text_filter(std::string_view name) {
 }
 
 Builtin find_filter(std::string_view name) {
-  const Builtin found = find_text_filter(name);
-  return found != nullptr ? found : find_sequence_filter(name);
+  for (const auto find : {find_text_filter, find_markup_filter, find_sequence_filter})
+    if (const Builtin found = find(name)) return found;
+  return nullptr;
 }
 
 }  // namespace wisp::text::jinja

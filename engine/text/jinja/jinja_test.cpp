@@ -6,31 +6,15 @@
 
 #include "text/chat_template.h"
 #include "text/jinja/strftime.h"
+#include "text/jinja/test_render.h"
 
 namespace wisp::text {
 namespace {
 
-constexpr std::int64_t kNow = 1'753'531'200;  // 2025-07-26 12:00:00 UTC, a Saturday
-
-Result<std::string> render(const std::string& source, std::string_view json = "{}", TemplateLimits limits = {}) {
-  WISP_TRY(const ChatTemplate parsed, ChatTemplate::parse(source, limits));
-  WISP_TRY(const jinja::Value variables, jinja::parse_json(json));
-  return parsed.render(variables, kNow);
-}
-
-std::string text_of(const std::string& source, std::string_view json = "{}") {
-  const auto text = render(source, json);
-  return text ? *text : "error: " + text.error().message;
-}
-
-struct Example {
-  const char* source;
-  const char* expected;
-};
-
-void expect_all(std::initializer_list<Example> examples, std::string_view json = "{}") {
-  for (const Example& example : examples) EXPECT_EQ(text_of(example.source, json), example.expected) << example.source;
-}
+using test::expect_all;
+using test::kNow;
+using test::render;
+using test::text_of;
 
 TEST(Jinja, WhitespaceControl) {
   expect_all({

@@ -2,9 +2,11 @@
 #include <array>
 #include <limits>
 
+#include "text/jinja/letter_case.h"
 #include "text/jinja/operators.h"
 #include "text/jinja/string_functions.h"
 #include "text/jinja/utf8.h"
+#include "text/unicode.h"
 
 namespace wisp::text::jinja {
 namespace {
@@ -23,15 +25,6 @@ template <std::string (*function)(std::string_view)>
 Result<Value> transformed(Context& context, Value& self, Arguments& arguments) {
   WISP_TEXT_METHOD(text);
   return no_arguments("the method", arguments, Value::string(function(text)));
-}
-
-std::string swap_case(std::string_view text) {
-  std::string out;
-  for (; !text.empty(); text.remove_prefix(character_bytes(text))) {
-    const char32_t c = code_point(text.substr(0, character_bytes(text)));
-    append_utf8(out, to_lower(c) != c ? to_lower(c) : to_upper(c));
-  }
-  return out;
 }
 
 template <Side side>
@@ -236,9 +229,6 @@ Result<Value> all_characters(Context& context, Value& self, Arguments& arguments
   return no_arguments("the method", arguments, Value::boolean(all));
 }
 
-bool is_digit(char32_t c) { return c >= '0' && c <= '9'; }
-bool is_alphanumeric(char32_t c) { return is_letter(c) || is_digit(c); }
-
 // At least one letter has a case, and none the other one.
 template <bool upper_case>
 Result<Value> is_cased(Context& context, Value& self, Arguments& arguments) {
@@ -247,8 +237,9 @@ Result<Value> is_cased(Context& context, Value& self, Arguments& arguments) {
   bool other = false;
   for (std::string_view rest = text; !rest.empty(); rest.remove_prefix(character_bytes(rest))) {
     const char32_t c = code_point(rest.substr(0, character_bytes(rest)));
-    any |= (upper_case ? to_lower(c) : to_upper(c)) != c;
-    other |= (upper_case ? to_upper(c) : to_lower(c)) != c;
+    const bool title_case = category(c) == Category::Lt;  // neither
+    any |= upper_case ? is_upper(c) : is_lower(c);
+    other |= title_case || (upper_case ? is_lower(c) : is_upper(c));
   }
   return no_arguments("the method", arguments, Value::boolean(any && !other));
 }
@@ -324,11 +315,11 @@ constexpr Named kStringMethods[] = {
     {"format", format_method},
     {"index", index_method_of<false>},
     {"isalnum", all_characters<is_alphanumeric>},
-    {"isalpha", all_characters<is_letter>},
-    {"isdecimal", all_characters<is_digit>},
+    {"isalpha", all_characters<is_alphabetic>},
+    {"isdecimal", all_characters<is_decimal>},
     {"isdigit", all_characters<is_digit>},
     {"islower", is_cased<false>},
-    {"isnumeric", all_characters<is_digit>},
+    {"isnumeric", all_characters<is_numeric>},
     {"isspace", all_characters<is_space>},
     {"isupper", is_cased<true>},
     {"join", join_method},

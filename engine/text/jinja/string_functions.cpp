@@ -8,19 +8,6 @@
 namespace wisp::text::jinja {
 namespace {
 
-// Calls `visit` with each character's code point and gives the text of what it returns.
-template <class Visit>
-std::string map_characters(std::string_view text, Visit visit) {
-  std::string out;
-  out.reserve(text.size());
-  while (!text.empty()) {
-    const std::string_view character = text.substr(0, character_bytes(text));
-    text.remove_prefix(character.size());
-    append_utf8(out, visit(code_point(character)));
-  }
-  return out;
-}
-
 bool contains_character(std::string_view characters, std::string_view one) {
   while (!characters.empty()) {
     const std::size_t bytes = character_bytes(characters);
@@ -82,28 +69,6 @@ std::vector<std::string_view> split_blanks_from_right(std::string_view text, std
 }
 
 }  // namespace
-
-std::string lower(std::string_view text) { return map_characters(text, to_lower); }
-
-std::string upper(std::string_view text) {
-  std::string out = map_characters(text, to_upper);
-  for (std::size_t at = 0; (at = out.find("\u00df", at)) != std::string::npos;) out.replace(at, 2, "SS");
-  return out;
-}
-
-std::string capitalize(std::string_view text) {
-  bool first = true;
-  return map_characters(text, [&](char32_t c) { return std::exchange(first, false) ? to_upper(c) : to_lower(c); });
-}
-
-std::string title(std::string_view text) {
-  bool inside = false;
-  return map_characters(text, [&](char32_t c) {
-    const char32_t cased = inside ? to_lower(c) : to_upper(c);
-    inside = is_letter(c);
-    return cased;
-  });
-}
 
 std::string_view strip(std::string_view text, std::optional<std::string_view> characters, Side side) {
   const bool left = side != Side::right;

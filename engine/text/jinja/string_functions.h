@@ -13,11 +13,6 @@
 
 namespace wisp::text::jinja {
 
-std::string lower(std::string_view text);
-std::string upper(std::string_view text);
-std::string capitalize(std::string_view text);
-std::string title(std::string_view text);  // str.title: every letter after a non-letter
-
 enum class Side : std::uint8_t { left = 1, right = 2, both = 3 };
 // Without `characters`: blanks.
 std::string_view strip(std::string_view text, std::optional<std::string_view> characters, Side side);
@@ -31,6 +26,9 @@ Result<std::string> replace(Context& context, std::string_view text, std::string
 Result<std::vector<Value>> split(Context& context, std::string_view text, std::optional<std::string_view> separator,
                                  std::int64_t max, bool from_right);
 std::vector<std::string_view> split_lines(std::string_view text, bool keep_ends);
+
+// For HTML, quotes too.
+std::string escape_html(std::string_view text);
 
 // Padded with `fill` to `width` characters; `side` is where the text goes.
 Result<std::string> justify(Context& context, std::string_view text, std::int64_t width, std::string_view fill,

@@ -25,11 +25,6 @@ bool is_space(char32_t c);
 std::string_view strip_left(std::string_view text);
 std::string_view strip_right(std::string_view text);
 
-// Case of ASCII, Latin-1, Latin Extended-A, Greek and Cyrillic; other characters stay as they are.
-char32_t to_lower(char32_t c);
-char32_t to_upper(char32_t c);
-bool is_letter(char32_t c);
-
 // Where `needle` starts in `text` from byte `from` on, or npos. Linear in both, whatever they are.
 std::size_t find_text(std::string_view text, std::string_view needle, std::size_t from = 0);
 
