@@ -464,6 +464,7 @@ void find_answer_marks(const Prober& prober, OutputFormat& format) {
         mark.remove_prefix(end + marks.end.size());
       }
     }
+    format.blank_first = without_blanks(mark).empty();
     mark = without_blanks(mark);
     if (!mark.empty() && mark.front() == '<') format.ignored.emplace_back(mark);
   }
@@ -565,6 +566,7 @@ bool known_format(std::string_view source, OutputFormat& format) {
     calls.payload = Payload::gemma;
     calls.heads = {head("<|tool_call>call:")};
     calls.tails = {"<tool_call|>", "<|tool_response>"};
+    format.ignored = {"<|tool_response>"};  // also behind a text that follows the calls
     return true;
   }
   return false;

@@ -60,6 +60,7 @@ struct ReasoningMarks {
 struct OutputFormat {
   std::vector<ReasoningMarks> reasoning;
   std::vector<std::string> ignored;  // marks around the answer's text that are no part of it
+  bool blank_first = false;          // a blank in front of an answer is the template's, although the prompt lacks it
   CallFormat calls;
 };
 

@@ -16,7 +16,7 @@ constexpr std::size_t kMostBlanksHeld = 1024;
 }  // namespace
 
 OutputParser::OutputParser(OutputFormat format, const std::vector<Tool>& tools, OutputOptions options)
-    : format_(std::move(format)), options_(options) {
+    : format_(std::move(format)), options_(options), strip_(format_.blank_first) {
   for (const Tool& tool : tools) {
     const auto definition = jinja::parse_json(tool.definition);
     const Value* function = definition ? definition->find("function") : nullptr;
@@ -50,6 +50,7 @@ void OutputParser::prime(std::string_view prompt_end) {
   if (!begun_) {
     swallow_ = held_.size() + rest().size();
     fresh_ = true;
+    if (state_ == State::content) strip_ = format_.blank_first;
     blanks_.clear();
   }
   character_.clear();

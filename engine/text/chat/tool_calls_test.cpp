@@ -108,9 +108,42 @@ const std::set<std::string> kNoCalls = {
     "llama-cpp-rwkv-world",                 // knows no tools
     "microsoft-Phi-3.5-mini-instruct",      // knows no tools
 };
+// Of text and calls in one message these write only one.
+const std::set<std::string> kTextOrCalls = {"Cohere2MoE",
+                                            "CohereForAI-c4ai-command-r7b-12-2024-tool_use",
+                                            "Mistral-Small-3.2-24B-Instruct-2506",
+                                            "NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use",
+                                            "llama-cpp-deepseek-r1",
+                                            "meta-llama-Llama-3.1-8B-Instruct",
+                                            "meta-llama-Llama-3.3-70B-Instruct",
+                                            "muse-glimmer",
+                                            "upstage-Solar-Open-100B"};
+// These write it into a turn of its own.
+const std::set<std::string> kTextApart = {"NVIDIA-Nemotron-Nano-v2", "deepseek-ai-DeepSeek-R1-Distill-Llama-8B",
+                                          "deepseek-ai-DeepSeek-R1-Distill-Qwen-32B"};
 // These write one call a message, by their own rule.
 const std::set<std::string> kOneCall = {"GigaChat3.1-10B-A1.8B", "meta-llama-Llama-3.1-8B-Instruct",
                                         "meta-llama-Llama-3.3-70B-Instruct"};
+
+// What the model would have written of a rendered conversation: from where the question's turn ends.
+struct WrittenTurn {
+  std::string prompt_end, turn;
+};
+WrittenTurn written_turn(const ChatForm& form, const ChatForm::Prompt& asked, const std::string& full,
+                         const std::vector<Tool>& tools) {
+  const ChatRequest open{{{"user", "Well?"}}, tools, {}, false};
+  const auto before = form.render(open, 0);
+  const std::string& base = before ? before->text : asked.text;
+  const auto [a, b] = std::mismatch(full.begin(), full.end(), base.begin(), base.end());
+  std::string turn(a, full.end());
+  // The role's own mark is not what the model writes.
+  if (turn.starts_with(asked.end)) return {asked.end, turn.substr(asked.end.size())};
+  const auto [c, d] = std::mismatch(turn.begin(), turn.end(), asked.end.begin(), asked.end.end());
+  std::size_t cut = static_cast<std::size_t>(c - turn.begin());
+  const std::size_t tag = turn.find_last_of("<[", cut == 0 ? 0 : cut - 1);  // half a tag is the model's
+  if (tag != std::string::npos && turn.find_first_of(">]", tag) >= cut) cut = std::min(cut, tag);
+  return {turn.substr(0, cut), turn.substr(cut)};
+}
 
 // What a template writes for an assistant's message is parsed back to that message, and is rendered again to the same.
 TEST(ToolCalls, EveryTemplateAndItsParserAgree) {
@@ -138,24 +171,7 @@ TEST(ToolCalls, EveryTemplateAndItsParserAgree) {
       request.messages.push_back({.role = "assistant", .content = "", .tool_calls = calls});
       const auto full = form->render(request, 0);
       ASSERT_TRUE(full) << full.error().message;
-      // What the model would have written: from where the question's turn ends.
-      ChatRequest open{{{"user", "Well?"}}, tools, {}, false};
-      const auto before = form->render(open, 0);
-      const std::string& base = before ? before->text : asked->text;
-      const auto [a, b] = std::mismatch(full->text.begin(), full->text.end(), base.begin(), base.end());
-      std::string turn(a, full->text.end());
-      // The role's own mark is not what the model writes.
-      const std::string::size_type said = turn.find(asked->end);
-      if (said == 0) turn.erase(0, asked->end.size());
-      std::string prompt_end = said == 0 ? asked->end : std::string();
-      if (said != 0) {
-        const auto [c, d] = std::mismatch(turn.begin(), turn.end(), asked->end.begin(), asked->end.end());
-        std::size_t cut = static_cast<std::size_t>(c - turn.begin());
-        const std::size_t tag = turn.find_last_of("<[", cut == 0 ? 0 : cut - 1);  // half a tag is the model's
-        if (tag != std::string::npos && turn.find_first_of(">]", tag) >= cut) cut = std::min(cut, tag);
-        prompt_end = turn.substr(0, cut);
-        turn.erase(0, cut);
-      }
+      const auto [prompt_end, turn] = written_turn(*form, *asked, full->text, tools);
       SCOPED_TRACE(prompt_end + "|" + turn);
       ChatMessage wanted = request.messages.back();
       const ParsedOutput parsed = parse_output(form->format(), tools, prompt_end, turn);
@@ -179,6 +195,79 @@ TEST(ToolCalls, EveryTemplateAndItsParserAgree) {
     }
   }
   EXPECT_GT(n, 80);
+}
+
+// The same with text in front of the calls, which most templates write there.
+TEST(ToolCalls, TextAndCallsOfOneAnswerAreToldApart) {
+  const auto data = test::test_data();
+  if (!data) GTEST_SKIP() << "WISP_TEST_DATA is unset";
+  const std::vector<Tool> tools = {weather_tool(), add_tool()};
+  const Calls one = {{"call00001", "get_weather", R"({"city": "Z\u00fcrich <b>", "days": 3})"}};
+  Calls two = one;
+  two.push_back({"call00002", "add_numbers", R"({"a": 2.5, "b": true})"});
+  const std::string said = "Let me look.\n\n1 < 2, `<tool` and [x]: {\"a\": 1}";
+  int n = 0;
+  std::set<std::string> text_or_calls;
+  for (const std::string& name : template_names(*data / "templates")) {
+    if (kNoCalls.contains(name) || kTextApart.contains(name)) continue;
+    SCOPED_TRACE(name);
+    const auto form = ChatForm::create(read_text(*data / "templates" / (name + ".jinja")), "<s>", "</s>");
+    ASSERT_TRUE(form) << form.error().message;
+    SCOPED_TRACE(describe(form->format()));
+    for (const Calls& calls : {one, two}) {
+      if (calls.size() > 1 && kOneCall.contains(name)) continue;
+      ChatRequest request{{{"user", "Well?"}}, tools, {}};
+      const auto asked = form->render(request, 0);
+      ASSERT_TRUE(asked) << asked.error().message;
+      request.add_generation_prompt = false;
+      request.messages.push_back({.role = "assistant", .content = "wisp ends here"});
+      const auto plain = form->render(request, 0);
+      ASSERT_TRUE(plain) << plain.error().message;
+      request.messages.back() = {.role = "assistant", .content = said, .tool_calls = calls};
+      const auto full = form->render(request, 0);
+      ASSERT_TRUE(full) << full.error().message;
+      auto [prompt_end, turn] = written_turn(*form, *asked, full->text, tools);
+      if (turn.find("1 < 2") == std::string::npos || turn.find("get_weather") == std::string::npos) {
+        text_or_calls.insert(name);
+        continue;
+      }
+      // A model ends its turn by a token, which is not in its text.
+      const std::string end = plain->text.substr(plain->text.rfind("ends here") + 9);
+      std::size_t shared = 0;
+      while (shared < std::min(end.size(), turn.size()) &&
+             end[end.size() - 1 - shared] == turn[turn.size() - 1 - shared])
+        ++shared;
+      std::size_t mark = end.find_first_of("<[", end.size() - shared);
+      if (mark != std::string::npos && end.substr(mark).starts_with("<|sep|>")) mark = end.find('<', mark + 1);
+      if (mark != std::string::npos) turn.resize(turn.size() - (end.size() - mark));
+      SCOPED_TRACE(prompt_end + "|" + turn);
+      const ParsedOutput parsed = parse_output(form->format(), tools, prompt_end, turn);
+      EXPECT_TRUE(parsed.errors.empty()) << parsed.errors.front();
+      expect_same(parsed.message, request.messages.back());
+      ++n;
+      // Cut in two at every byte.
+      for (std::size_t cut = 0; cut <= turn.size(); ++cut) {
+        OutputParser parser(form->format(), tools, {});
+        parser.prime(prompt_end);
+        std::vector<OutputEvent> events;
+        parser.feed(std::string_view(turn).substr(0, cut), events);
+        parser.feed(std::string_view(turn).substr(cut), events);
+        parser.finish(events);
+        ParsedOutput output;
+        for (const OutputEvent& event : events) add_event(output, event);
+        ASSERT_EQ(shown(output), shown(parsed)) << "cut at " << cut;
+      }
+      if (parsed.message.tool_calls.size() != calls.size()) continue;
+      ChatMessage again = parsed.message;
+      for (std::size_t i = 0; i < calls.size(); ++i) again.tool_calls[i].id = calls[i].id;
+      request.messages.back() = again;
+      const auto rendered = form->render(request, 0);
+      ASSERT_TRUE(rendered) << rendered.error().message;
+      EXPECT_EQ(rendered->text, full->text);
+    }
+  }
+  EXPECT_GT(n, 60);
+  EXPECT_EQ(text_or_calls, kTextOrCalls);
 }
 
 struct Case {
