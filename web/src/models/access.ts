@@ -4,7 +4,7 @@ import { Download } from './download.js';
 import { Entry } from './entry.js';
 import { ModelError } from './error.js';
 import { Fetcher, type FetcherHooks, type FetcherOptions } from './fetcher.js';
-import type { Access } from './kept_model.js';
+import type { Access, KeptModelOptions } from './kept_model.js';
 import type { Held } from './lock.js';
 import { headerOf, type Plan } from './plan.js';
 import type { Store } from './store.js';
@@ -65,8 +65,17 @@ export class AccessMaker {
     return this.writeUnder(lock, plan, everything, options, async downloads => downloads.every(({ finished }) => finished));
   }
 
-  /** As the one who fetches again what was damaged. */
-  async heal(plan: Plan, options: AccessOptions): Promise<Access> {
+  /** What an open model does with its access later: shares it when everything came, and fetches again what was damaged. */
+  again(plan: () => Plan, options: AccessOptions): Pick<KeptModelOptions, 'share' | 'heal'> {
+    const heal = () => {
+      const damaged = plan();
+      options.say(`what is kept of ${damaged.name} is damaged; fetching the damaged part again`);
+      return this.heal(damaged, options);
+    };
+    return { heal, share: async () => await this.share(plan().id, plan().files.length, options) ?? heal() };
+  }
+
+  private async heal(plan: Plan, options: AccessOptions): Promise<Access> {
     const lock = await this.catalogue.tryLock(plan.id);
     if (lock === undefined) {
       throw new ModelError('device', `what is kept of ${plan.name} is damaged; close other tabs that use it, and load it again`);
@@ -179,8 +188,14 @@ export class AccessMaker {
       checking: options.checking,
       makeRoom: async () => {
         if (options.onMakeRoom === undefined) return false;
-        await this.makeRoom(plan, downloads, options, true);
-        return true;
+        try {
+          await this.makeRoom(plan, downloads, options, true);
+          return true;
+        } catch (error) {
+          // In the middle it is too late to let the rest pass by.
+          if (error instanceof DoNotKeep) return false;
+          throw error;
+        }
       },
       remove: async download => {
         await download.entry?.close();

@@ -168,6 +168,7 @@ export class Fetcher {
   private pump(): void {
     if (this.ended !== undefined || this.isDone || this.finishing) return;
     clearTimeout(this.timer);
+    if (this.resumeAt === Infinity && globalThis.navigator?.onLine !== false) this.resumeAt = 0;
     const wait = this.resumeAt - Date.now();
     if (wait > 0) {
       this.timer = setTimeout(() => this.pump(), Math.min(wait, 60_000));
@@ -314,10 +315,7 @@ export class Fetcher {
   private waitForNetwork(): void {
     this.hooks.say('there is no network; going on when it is back');
     this.resumeAt = Infinity;
-    globalThis.addEventListener?.('online', () => {
-      this.resumeAt = 0;
-      this.pump();
-    }, { once: true });
+    globalThis.addEventListener?.('online', () => this.pump(), { once: true });
   }
 
   private async restart(download: Download, why: string): Promise<void> {

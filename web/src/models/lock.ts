@@ -155,7 +155,7 @@ export class LeaseLocks implements Locks {
         const held = await this.take(name, mode, here);
         if (held !== undefined) return held;
         onWait();
-        await sleep(Math.min(500, this.duration / 10), options.signal);
+        await sleep(Math.min(100, this.duration / 10), options.signal);
       }
     } catch (error) {
       await here.release();

@@ -232,11 +232,7 @@ export class Models {
       forgets: false,
       verified: kept.headers.every(({ sha256 }) => sha256 !== ''),
       progress,
-      share: () => this.shareOrFail(kept.id, kept.headers.length, kept.name),
-      heal: () => {
-        options.onRemark?.(`what is kept of ${kept.name} is damaged; fetching the damaged part again`);
-        return this.accesses.heal(this.planAgain(kept, name), accessOptions);
-      },
+      ...this.accesses.again(() => this.planAgain(kept, name), accessOptions),
     });
   }
 
@@ -292,15 +288,8 @@ export class Models {
       forgets: !keep,
       verified: false,
       progress,
-      share: () => this.shareOrFail(plan.id, plan.files.length, plan.name),
-      heal: () => this.accesses.heal(plan, accessOptions),
+      ...this.accesses.again(() => plan, accessOptions),
     });
-  }
-
-  private async shareOrFail(id: string, parts: number, name: string): Promise<Access> {
-    const access = await this.accesses.share(id, parts, { waiting: () => {} });
-    if (access === undefined) throw new ModelError('not_found', `${name} was removed meanwhile`);
-    return access;
   }
 
   private accessOptions(options: OpenOptions, progress: ProgressMeter, model: () => KeptModel | undefined): AccessOptions {

@@ -80,7 +80,12 @@ export class Transfer {
 
   private async exchange(): Promise<void> {
     const { download, run, pieceBytes } = this;
-    const from = run.first * pieceBytes + (download.partial.get(run.first)?.filled ?? 0);
+    const begun = download.partial.get(run.first);
+    // It came, and could not be kept: there was no room.
+    const isWaiting = begun !== undefined && begun.filled === begun.bytes.length;
+    if (isWaiting) await this.completePiece(run.first, begun.bytes, false);
+    if (isWaiting && run.count === 1) return;
+    const from = run.first * pieceBytes + (begun?.filled ?? 0);
     const known = download.entry?.header;
     const size = known?.size ?? download.remote.size;
     const end = size === 0 ? pieceBytes : Math.min((run.first + run.count) * pieceBytes, size);
@@ -147,11 +152,13 @@ export class Transfer {
     if (length === 0) throw this.problem('invalid_file', 'the file is empty');
     const size = length ?? download.remote.size;
     if (size === 0) throw this.problem('unsupported', "the server does not tell the file's size");
+    // First of all: a file that has changed comes whole, too, from a server with ranges.
+    if (!await this.checkIdentity(answer, size)) return;
     if (!download.wholeOnly) {
       this.hooks.say(`${this.place}: the server has no ranges: one stream, which starts over after a break`);
     }
     download.wholeOnly = true;
-    if (await this.checkIdentity(answer, size)) await this.takeBytes(answer, 0, size, true);
+    await this.takeBytes(answer, 0, size, true);
   }
 
   /** Whether it is the file that we have the beginning of, or the first that we hear of it. */
@@ -224,7 +231,11 @@ export class Transfer {
       if (!download.entry!.matches(piece, bytes)) throw new Changed('the file has changed at its source');
       return;
     }
-    await download.put(piece, bytes);
+    try {
+      await download.put(piece, bytes);
+    } catch (error) {
+      throw isFull(error) ? error : new ModelError('device', `${this.place} cannot be kept: ${ModelError.from(error).message}`, { cause: error });
+    }
     this.hooks.pieceCame(download, piece);
   }
 

@@ -66,9 +66,10 @@ export async function startServer(behaviour: Behaviour = {}): Promise<Server> {
     if (await server.behaviour.intercept?.(request, response, mine)) return;
     const bytes = files.get(path);
     if (bytes === undefined) return void response.writeHead(404).end('nothing here');
-    const { ranges = true, etag = `"${hashOf(bytes).slice(0, 16)}"`, lastModified, gzip, cutAfter, slow } = server.behaviour;
+    const { ranges = true, lastModified, gzip, cutAfter, slow } = server.behaviour;
+    const etag = 'etag' in server.behaviour ? server.behaviour.etag : `"${hashOf(bytes).slice(0, 16)}"`;
     const headers: Record<string, string | number> = {
-      ...('etag' in server.behaviour && etag === undefined ? {} : { ETag: etag }),
+      ...(etag !== undefined && { ETag: etag }),
       ...(lastModified !== undefined && { 'Last-Modified': lastModified }),
     };
     const asked = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '');
