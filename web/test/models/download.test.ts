@@ -9,6 +9,7 @@ const KIB = 1024;
 const PIECE = 4 * KIB;
 const SIZE = 150 * KIB + 123;
 const bytes = modelBytes(SIZE);
+const PATIENCE = { stall: 5000, pause: 2, retries: 3, mostWait: 1000 };
 
 let server: Server;
 let store: MemoryStore;
@@ -28,7 +29,7 @@ afterEach(async () => {
 // A page: the store outlives it.
 async function page(options: ModelsOptions = {}): Promise<Models> {
   const models = await openModels({ store, pieceBytes: PIECE, requestBytes: 8 * PIECE, endpoint: server.url,
-    patience: { stall: 200, pause: 2, retries: 3, mostWait: 1000 }, ...options });
+    patience: { ...PATIENCE }, ...options });
   opened.push(models);
   return models;
 }
@@ -124,7 +125,7 @@ for (const point of [1, 3000, PIECE, 40_000, SIZE - 1]) {
 
 test('a server that says nothing for too long is asked again', async () => {
   server.behaviour.intercept = (_request, _response, turn) => turn === 2; // never answers
-  const { read, remarks } = await load(await page());
+  const { read, remarks } = await load(await page({ patience: { ...PATIENCE, stall: 200 } }));
   assert.deepEqual(read, bytes);
   assert.ok(remarks.some(remark => remark.includes('nothing came for 0.2 s')));
 });

@@ -32,7 +32,7 @@ afterEach(async () => {
 
 const list = (tree: unknown[]) => new TextEncoder().encode(JSON.stringify(tree));
 const page = (options: ModelsOptions = {}) => openModels({ store, pieceBytes: PIECE, requestBytes: 4 * PIECE, endpoint: server.url,
-  patience: { stall: 200, pause: 2, retries: 2, mostWait: 1000 }, ...options });
+  patience: { stall: 5000, pause: 2, retries: 2, mostWait: 1000 }, ...options });
 
 async function load(name: string, options: OpenOptions = {}, by = models) {
   const remarks: string[] = [];
