@@ -1,4 +1,5 @@
-// How a model's entries are held: shared by readers of what is whole, by one writer while it comes, or by nobody while it passes by.
+// How a model's entries are held: shared by readers of what is whole, by one writer while it comes, or by nobody while
+// it passes by.
 import type { Catalogue, Kept, MakeRoom } from './catalogue.js';
 import { Download } from './download.js';
 import { Entry } from './entry.js';
@@ -27,16 +28,29 @@ export type NetworkOptions = Omit<FetcherOptions, 'everything' | 'window'> & { r
 
 /** Whether what is kept is what `plan` would fetch. Sizes and hashes that nobody told agree with everything. */
 export const isCurrent = (kept: Kept, plan: Plan): boolean =>
-  kept.headers.length === plan.files.length && kept.headers.every(({ source, size, sha256 }, part) => {
+  kept.headers.length === plan.files.length &&
+  kept.headers.every(({ source, size, sha256 }, part) => {
     const { source: wanted, remote } = plan.files[part]!;
-    return source === wanted && (remote.size === 0 || remote.size === size) && (remote.sha256 === '' || sha256 === '' || remote.sha256 === sha256);
+    return (
+      source === wanted &&
+      (remote.size === 0 || remote.size === size) &&
+      (remote.sha256 === '' || sha256 === '' || remote.sha256 === sha256)
+    );
   });
 
 export class AccessMaker {
-  constructor(private readonly store: Store, private readonly catalogue: Catalogue, private readonly network: NetworkOptions) {}
+  constructor(
+    private readonly store: Store,
+    private readonly catalogue: Catalogue,
+    private readonly network: NetworkOptions,
+  ) {}
 
   /** As a reader of what is whole; nothing where it is not. */
-  async share(id: string, parts: number, { signal, waiting }: Pick<AccessOptions, 'signal' | 'waiting'>): Promise<Access | undefined> {
+  async share(
+    id: string,
+    parts: number,
+    { signal, waiting }: Pick<AccessOptions, 'signal' | 'waiting'>,
+  ): Promise<Access | undefined> {
     const lock = await this.catalogue.lock(id, 'shared', { signal, onWait: waiting });
     const entries: Entry[] = [];
     const release = async () => {
@@ -52,33 +66,51 @@ export class AccessMaker {
       await release();
       throw ModelError.from(error);
     }
-    if (entries.length === parts && entries.every(({ header, table }) => header.complete && table.bytes === header.size)) {
-      return { entries, downloads: [], fetcher: undefined, resumed: entries.reduce((sum, { table }) => sum + table.bytes, 0), release };
+    if (
+      entries.length === parts &&
+      entries.every(({ header, table }) => header.complete && table.bytes === header.size)
+    ) {
+      return {
+        entries,
+        downloads: [],
+        fetcher: undefined,
+        resumed: entries.reduce((sum, { table }) => sum + table.bytes, 0),
+        release,
+      };
     }
     await release();
     return undefined;
   }
 
-  /** As the one who fetches it, all of it or (`everything` false) only what is read. Nothing where it is whole already. */
+  /**
+   * As the one who fetches it, all of it or (`everything` false) only what is read. Nothing where it is whole already.
+   */
   async write(plan: Plan, everything: boolean, options: AccessOptions): Promise<Access | undefined> {
     const lock = await this.catalogue.lock(plan.id, 'exclusive', { signal: options.signal, onWait: options.waiting });
-    return this.writeUnder(lock, plan, everything, options, async downloads => downloads.every(({ finished }) => finished));
+    return this.writeUnder(lock, plan, everything, options, async downloads =>
+      downloads.every(({ finished }) => finished),
+    );
   }
 
-  /** What an open model does with its access later: shares it when everything came, and fetches again what was damaged. */
+  /**
+   * What an open model does with its access later: shares it when everything came, and fetches again what was damaged.
+   */
   again(plan: () => Plan, options: AccessOptions): Pick<KeptModelOptions, 'share' | 'heal'> {
     const heal = () => {
       const damaged = plan();
       options.say(`what is kept of ${damaged.name} is damaged; fetching the damaged part again`);
       return this.heal(damaged, options);
     };
-    return { heal, share: async () => await this.share(plan().id, plan().files.length, options) ?? heal() };
+    return { heal, share: async () => (await this.share(plan().id, plan().files.length, options)) ?? heal() };
   }
 
   private async heal(plan: Plan, options: AccessOptions): Promise<Access> {
     const lock = await this.catalogue.tryLock(plan.id);
     if (lock === undefined) {
-      throw new ModelError('device', `what is kept of ${plan.name} is damaged; close other tabs that use it, and load it again`);
+      throw new ModelError(
+        'device',
+        `what is kept of ${plan.name} is damaged; close other tabs that use it, and load it again`,
+      );
     }
     const access = await this.writeUnder(lock, plan, true, options, async downloads => {
       for (const download of downloads) await scrub(download);
@@ -91,13 +123,24 @@ export class AccessMaker {
   async pass(plan: Plan, options: AccessOptions): Promise<Access> {
     const memory = new MemoryStore(Infinity);
     const downloads = this.downloads(plan, memory);
-    const fetcher = this.fetcher(downloads, plan, memory, { window: this.network.windowBytes, everything: false }, options);
+    const fetcher = this.fetcher(
+      downloads,
+      plan,
+      memory,
+      { window: this.network.windowBytes, everything: false },
+      options,
+    );
     await this.begin(downloads, fetcher, options.signal);
     return { entries: [], downloads, fetcher, resumed: 0, release: async () => {} };
   }
 
-  private async writeUnder(lock: Held, plan: Plan, everything: boolean, options: AccessOptions,
-    look: (downloads: readonly Download[]) => Promise<boolean>): Promise<Access | undefined> {
+  private async writeUnder(
+    lock: Held,
+    plan: Plan,
+    everything: boolean,
+    options: AccessOptions,
+    look: (downloads: readonly Download[]) => Promise<boolean>,
+  ): Promise<Access | undefined> {
     const downloads = this.downloads(plan, this.store);
     let fetcher: Fetcher | undefined;
     const release = async () => {
@@ -132,8 +175,15 @@ export class AccessMaker {
   private downloads(plan: Plan, store: Store): Download[] {
     const { pieceBytes } = this.network;
     const bytes = plan.files.reduce((sum, { remote }) => sum + remote.size, 0);
-    return plan.files.map(({ entry, remote }, part) => new Download(remote, pieceBytes, async (size, validator) =>
-      new Entry(await store.create(entry, headerOf(plan, part, size, validator, pieceBytes, bytes)))));
+    return plan.files.map(
+      ({ entry, remote }, part) =>
+        new Download(
+          remote,
+          pieceBytes,
+          async (size, validator) =>
+            new Entry(await store.create(entry, headerOf(plan, part, size, validator, pieceBytes, bytes))),
+        ),
+    );
   }
 
   // What an earlier page left, where it is of the same file, and something would show if it were not.
@@ -143,9 +193,13 @@ export class AccessMaker {
     if (stored === undefined) return;
     const entry = new Entry(stored);
     const { header, table } = entry;
-    const isOther = (remote.size !== 0 && remote.size !== header.size) ||
+    const isOther =
+      (remote.size !== 0 && remote.size !== header.size) ||
       (remote.sha256 !== '' && header.sha256 !== '' && remote.sha256 !== header.sha256);
-    const isSame = !isOther && header.source === source && header.pieceBytes === this.network.pieceBytes &&
+    const isSame =
+      !isOther &&
+      header.source === source &&
+      header.pieceBytes === this.network.pieceBytes &&
       (header.complete || header.validator !== '' || header.sha256 !== '');
     if (!isSame) {
       if (isOther && table.bytes > 0) say(`${remote.shown} has changed since it was fetched; it starts over`);
@@ -164,7 +218,11 @@ export class AccessMaker {
     }
   }
 
-  private async begin(downloads: readonly Download[], fetcher: Fetcher, signal: AbortSignal | undefined): Promise<void> {
+  private async begin(
+    downloads: readonly Download[],
+    fetcher: Fetcher,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     try {
       await this.createKnown(downloads);
       await fetcher.sizes(signal);
@@ -175,13 +233,23 @@ export class AccessMaker {
     for (const download of downloads) download.announced = download.size;
   }
 
-  private async makeRoom(plan: Plan, downloads: readonly Download[], { onMakeRoom }: AccessOptions, isFull = false): Promise<void> {
+  private async makeRoom(
+    plan: Plan,
+    downloads: readonly Download[],
+    { onMakeRoom }: AccessOptions,
+    isFull = false,
+  ): Promise<void> {
     const needed = downloads.reduce((sum, download) => sum + download.size - (download.entry?.table.bytes ?? 0), 0);
-    if (!await this.catalogue.makeRoom(plan.id, plan.name, needed, onMakeRoom, isFull)) throw new DoNotKeep();
+    if (!(await this.catalogue.makeRoom(plan.id, plan.name, needed, onMakeRoom, isFull))) throw new DoNotKeep();
   }
 
-  private fetcher(downloads: readonly Download[], plan: Plan, store: Store, kind: Pick<FetcherOptions, 'window' | 'everything'>,
-    options: AccessOptions): Fetcher {
+  private fetcher(
+    downloads: readonly Download[],
+    plan: Plan,
+    store: Store,
+    kind: Pick<FetcherOptions, 'window' | 'everything'>,
+    options: AccessOptions,
+  ): Fetcher {
     const hooks: FetcherHooks = {
       say: options.say,
       progress: options.came,
@@ -211,7 +279,7 @@ async function scrub(download: Download): Promise<void> {
   const { entry } = download;
   if (entry === undefined) return;
   for (let piece = 0; piece < entry.table.count; ++piece) {
-    if (!await entry.read(piece, new Uint8Array(entry.table.lengthOf(piece)))) download.damaged(piece);
+    if (!(await entry.read(piece, new Uint8Array(entry.table.lengthOf(piece))))) download.damaged(piece);
   }
   download.finished = false;
   await entry.update({ complete: false });

@@ -1,5 +1,6 @@
-// Numbers of bytes. JavaScript's numbers are exact up to 2^53; no file here may have more than 2^50 bytes and no model more parts than
-// a thousand, so every offset, size and sum of a file is exact, and what comes from outside is checked for that once, here.
+// Numbers of bytes. JavaScript's numbers are exact up to 2^53; no file here may have more than 2^50 bytes and no model
+// more parts than a thousand, so every offset, size and sum of a file is exact, and what comes from outside is checked
+// for that once, here.
 
 export const MOST_FILE_BYTES = 2 ** 50;
 
@@ -29,7 +30,9 @@ export function formatBytes(bytes: number): string {
 
 /** A stranger's text made fit for a message. */
 export function printable(text: string, most = 80): string {
-  const clean = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
-    character => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  const clean = text.replace(
+    /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    character => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
   return clean.length <= most ? clean : `${clean.slice(0, most)}...`;
 }

@@ -1,4 +1,5 @@
-// The models that are kept, made of the entries of a store: what there is, what a name means among them, and how to make room.
+// The models that are kept, made of the entries of a store: what there is, what a name means among them, and how to
+// make room.
 import { formatBytes, printable } from './bytes.js';
 import { ModelError } from './error.js';
 import { fileName, selectModel, type Listing, type RemoteModel } from './listing.js';
@@ -62,7 +63,7 @@ export class Catalogue {
     const models = new Map<string, EntrySummary[]>();
     for (const entry of await this.store.list()) {
       const { id } = entry.header.model;
-      models.set(id, [...models.get(id) ?? [], entry]);
+      models.set(id, [...(models.get(id) ?? []), entry]);
     }
     return [...models.values()].map(keptOf).sort((a, b) => b.lastUsed - a.lastUsed);
   }
@@ -72,8 +73,8 @@ export class Catalogue {
   }
 
   /**
-   * What a name means among those that are whole: a repository with its selection (without one: that which was chosen for this device,
-   * else the one used last), or an address.
+   * What a name means among those that are whole: a repository with its selection (without one: that which was chosen
+   * for this device, else the one used last), or an address.
    */
   async find(name: ModelName): Promise<Kept | undefined> {
     const models = (await this.list()).filter(model => model.complete && isOf(model, name));
@@ -90,7 +91,8 @@ export class Catalogue {
 
   async remove(id: string): Promise<void> {
     const lock = await this.store.locks.tryAcquire(lockOf(id), 'exclusive');
-    if (lock === undefined) throw new ModelError('limit', `${printable(id)} is in use, here or in another tab; close it there first`);
+    if (lock === undefined)
+      throw new ModelError('limit', `${printable(id)} is in use, here or in another tab; close it there first`);
     try {
       for (const entry of await this.store.list()) {
         if (entry.header.model.id === id) await this.store.remove(entry.id);
@@ -111,27 +113,40 @@ export class Catalogue {
   async usage(): Promise<Usage> {
     const { used, quota } = await this.store.usage();
     const models = (await this.list()).reduce((sum, { here }) => sum + here, 0);
-    const persisted = this.store.kind === 'files' ||
-      await globalThis.navigator?.storage?.persisted?.().catch(() => false) === true;
+    const persisted =
+      this.store.kind === 'files' || (await globalThis.navigator?.storage?.persisted?.().catch(() => false)) === true;
     return { used, quota, free: Math.max(0, quota - used), persisted, models };
   }
 
   /**
-   * Room for `needed` more bytes of the model `id`. False where the user would rather not keep it; `quota` where there is no room and
-   * nobody makes any.
+   * Room for `needed` more bytes of the model `id`. False where the user would rather not keep it; `quota` where there
+   * is no room and nobody makes any.
    */
-  async makeRoom(id: string, name: string, needed: number, onMakeRoom: MakeRoom | undefined, isFull = false): Promise<boolean> {
+  async makeRoom(
+    id: string,
+    name: string,
+    needed: number,
+    onMakeRoom: MakeRoom | undefined,
+    isFull = false,
+  ): Promise<boolean> {
     for (let tries = 0; needed > 0; ++tries) {
       const { used, quota } = await this.store.usage();
       // A browser whose numbers were wrong has just refused to take more.
       const free = isFull && tries === 0 ? 0 : Math.max(0, quota - used);
       if (needed <= free) break;
       const models = (await this.shown()).filter(model => model.id !== id).reverse();
-      const answer = tries < 3 ? await onMakeRoom?.({ needed, free, models, suggestion: suggest(models, needed - free) }) : undefined;
+      const answer =
+        tries < 3
+          ? await onMakeRoom?.({ needed, free, models, suggestion: suggest(models, needed - free) })
+          : undefined;
       if (answer === 'do not keep') return false;
       if (answer === undefined || answer.length === 0) {
-        throw new ModelError('quota', `${printable(name, 300)} has ${formatBytes(needed)} more to come, and there is room for ${
-          formatBytes(free)}; delete models that you do not need, choose a smaller type, or free space on the disk`);
+        throw new ModelError(
+          'quota',
+          `${printable(name, 300)} has ${formatBytes(needed)} more to come, and there is room for ${formatBytes(
+            free,
+          )}; delete models that you do not need, choose a smaller type, or free space on the disk`,
+        );
       }
       for (const one of answer) await this.remove(one);
     }
@@ -148,7 +163,10 @@ function keptOf(entries: readonly EntrySummary[]): Kept {
     name: model.name,
     shortName: fileName(model.stem),
     type: model.type,
-    bytes: Math.max(...sorted.map(one => one.header.model.bytes), sorted.reduce((sum, one) => sum + one.header.size, 0)),
+    bytes: Math.max(
+      ...sorted.map(one => one.header.model.bytes),
+      sorted.reduce((sum, one) => sum + one.header.size, 0),
+    ),
     here: sorted.reduce((sum, { here }) => sum + here, 0),
     complete: sorted.length === model.parts && sorted.every(one => one.header.complete && one.here === one.header.size),
     automatic: model.automatic,
@@ -176,8 +194,11 @@ function isOf(model: Kept, name: ModelName): boolean {
   if (kept.kind === 'address') {
     return name.kind === 'address' && model.headers.some(header => header.source === name.address);
   }
-  return name.kind === 'repository' && kept.repository.toLowerCase() === name.repository.toLowerCase() &&
-    kept.revision === name.revision;
+  return (
+    name.kind === 'repository' &&
+    kept.repository.toLowerCase() === name.repository.toLowerCase() &&
+    kept.revision === name.revision
+  );
 }
 
 /** The least recently used ones that free `bytes`; none where all together do not. */

@@ -15,12 +15,20 @@ export interface Candidate {
   readonly name: string;
   /** All of it is here already. */
   readonly stored: boolean;
-  /** The first bytes of its first file, fetched if need be, and kept for the case that it is chosen: for its GGUF header. */
+  /**
+   * The first bytes of its first file, fetched if need be, and kept for the case that it is chosen: for its GGUF
+   * header.
+   */
   readStart(count: number): Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** Whether this device can run it. With numbers the sentence that says why can name them: it needs `needs` bytes of `of`. */
-export type Fit = boolean | { readonly fits: boolean; readonly needs: number; readonly of: number; readonly why?: string };
+/**
+ * Whether this device can run it. With numbers the sentence that says why can name them: it needs `needs` bytes of
+ * `of`.
+ */
+export type Fit =
+  | boolean
+  | { readonly fits: boolean; readonly needs: number; readonly of: number; readonly why?: string };
 export type Fits = (candidate: Candidate) => Fit | Promise<Fit>;
 
 export interface Choice {
@@ -29,7 +37,11 @@ export interface Choice {
 }
 
 /** The largest that fits. Nothing is asked about models whose parts are missing. */
-export async function chooseThatFits(listing: Listing, candidateOf: (model: RemoteModel) => Candidate, fits: Fits): Promise<Choice> {
+export async function chooseThatFits(
+  listing: Listing,
+  candidateOf: (model: RemoteModel) => Candidate,
+  fits: Fits,
+): Promise<Choice> {
   const models = listing.models.filter(isComplete);
   if (models.length === 0) throw new ModelError('not_found', 'of every model in the repository parts are missing');
   let tooLarge = '';
@@ -39,12 +51,22 @@ export async function chooseThatFits(listing: Listing, candidateOf: (model: Remo
     const needs = typeof fit === 'object' ? `takes ${formatBytes(fit.needs)} of ${formatBytes(fit.of)}` : '';
     const extra = typeof fit === 'object' && fit.why !== undefined ? `; ${fit.why}` : '';
     if (typeof fit === 'object' ? fit.fits : fit) {
-      const rank = models.length === 1 ? 'the only one, and it fits this device' : `the largest of ${models.length} that fits this device`;
-      return { model, why: `${shortType(model)} (${formatBytes(bytesOf(model))}): ${rank}${needs && `; it ${needs}`}${extra}${tooLarge}` };
+      const rank =
+        models.length === 1
+          ? 'the only one, and it fits this device'
+          : `the largest of ${models.length} that fits this device`;
+      return {
+        model,
+        why: `${shortType(model)} (${formatBytes(bytesOf(model))}): ${rank}${needs && `; it ${needs}`}${extra}${tooLarge}`,
+      };
     }
     tooLarge = typeof fit === 'object' ? `; ${shortType(model)} would take ${formatBytes(fit.needs)}` : '';
     smallest = `; the smallest, ${shortType(model)}, ${needs === '' ? 'is too large' : needs.replace('takes', 'would take')}${extra}`;
   }
-  throw new ModelError('out_of_memory', `none of ${describeModels(models)} fits this device${smallest
-  }. A type behind the name (:${shortType(models.at(-1)!)}) loads it all the same`);
+  throw new ModelError(
+    'out_of_memory',
+    `none of ${describeModels(models)} fits this device${
+      smallest
+    }. A type behind the name (:${shortType(models.at(-1)!)}) loads it all the same`,
+  );
 }

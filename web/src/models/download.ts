@@ -1,4 +1,5 @@
-// One file that is being fetched: what its server has shown, which pieces somebody fetches just now, and the hash that follows behind.
+// One file that is being fetched: what its server has shown, which pieces somebody fetches just now, and the hash that
+// follows behind.
 import { printable } from './bytes.js';
 import { Entry } from './entry.js';
 import { ModelError } from './error.js';
@@ -41,8 +42,11 @@ export class Download {
   private following: Promise<void> | undefined;
 
   /** `create` makes the entry anew, in place of what is there. */
-  constructor(readonly remote: Remote, private readonly pieceBytes: number,
-    private readonly create: (size: number, validator: string) => Promise<Entry>) {}
+  constructor(
+    readonly remote: Remote,
+    private readonly pieceBytes: number,
+    private readonly create: (size: number, validator: string) => Promise<Entry>,
+  ) {}
 
   /** Takes up what an earlier page left. */
   resume(entry: Entry): void {
@@ -58,7 +62,10 @@ export class Download {
 
   async start(size: number, validator: string): Promise<Entry> {
     if (this.announced !== undefined && this.announced !== size) {
-      throw new ModelError('io', `${printable(this.remote.shown, 400)}: it changed at its source while it was loaded; load it again`);
+      throw new ModelError(
+        'io',
+        `${printable(this.remote.shown, 400)}: it changed at its source while it was loaded; load it again`,
+      );
     }
     this.forgetHash();
     this.entry = await this.create(size, validator);
@@ -112,9 +119,11 @@ export class Download {
 
   // Hashes what is here behind what was hashed, in the order of the file.
   private follow(): void {
-    this.following ??= this.hashForward().catch(() => undefined).finally(() => {
-      this.following = undefined;
-    });
+    this.following ??= this.hashForward()
+      .catch(() => undefined)
+      .finally(() => {
+        this.following = undefined;
+      });
   }
 
   private async hashForward(): Promise<void> {
@@ -124,7 +133,7 @@ export class Download {
       const hash = this.hash;
       const piece = this.hashedPieces;
       if (bytes.length !== entry.table.lengthOf(piece)) bytes = new Uint8Array(entry.table.lengthOf(piece));
-      if (!await entry.read(piece, bytes)) return this.forgetHash();
+      if (!(await entry.read(piece, bytes))) return this.forgetHash();
       if (hash !== this.hash) return; // something was found damaged meanwhile
       hash.update(bytes);
       ++this.hashedPieces;
@@ -134,14 +143,15 @@ export class Download {
 
   private async keepHash(interval: number): Promise<void> {
     const state = this.hash.state();
-    if (this.remote.sha256 === '' || this.finished || state === undefined || state.bytes < this.hashKept + interval) return;
+    if (this.remote.sha256 === '' || this.finished || state === undefined || state.bytes < this.hashKept + interval)
+      return;
     this.hashKept = state.bytes;
     await this.entry?.update({ hashed: state });
   }
 
   /**
-   * All pieces are here: checks them, and says so in the header. `progress` is told how many bytes are hashed. False where a piece
-   * turned out to be lost, and has to come again.
+   * All pieces are here: checks them, and says so in the header. `progress` is told how many bytes are hashed. False
+   * where a piece turned out to be lost, and has to come again.
    */
   async finish(progress: (hashed: number) => void, stopped: () => boolean): Promise<boolean> {
     const entry = this.entry!;
@@ -156,8 +166,12 @@ export class Download {
       }
       const found = this.hash.digest();
       if (found !== sha256) {
-        throw new ModelError('invalid_file', `${printable(this.remote.shown, 400)}: its SHA-256 is ${found} and should be ${
-          sha256}; it was damaged on the way, or changed at its source, and is removed`);
+        throw new ModelError(
+          'invalid_file',
+          `${printable(this.remote.shown, 400)}: its SHA-256 is ${found} and should be ${
+            sha256
+          }; it was damaged on the way, or changed at its source, and is removed`,
+        );
       }
     }
     await entry.flush();
@@ -175,8 +189,12 @@ export class Download {
     const found = this.hash.digest();
     this.forgetHash();
     if (found === this.remote.sha256) return true;
-    throw new ModelError('invalid_file', `${printable(this.remote.shown, 400)}: its SHA-256 is ${found} and should be ${
-      this.remote.sha256}; it was damaged on the way, or changed at its source`);
+    throw new ModelError(
+      'invalid_file',
+      `${printable(this.remote.shown, 400)}: its SHA-256 is ${found} and should be ${
+        this.remote.sha256
+      }; it was damaged on the way, or changed at its source`,
+    );
   }
 
   /** Before the entry is closed. */

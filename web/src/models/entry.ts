@@ -1,8 +1,10 @@
-// What an entry means: bytes that are checked each time they are read, so that nothing damaged is ever taken for the model.
+// What an entry means: bytes that are checked each time they are read, so that nothing damaged is ever taken for the
+// model.
 import { checksum } from './checksum.js';
 import type { EntryHeader, PieceTable, StoredEntry } from './store.js';
 
-// Bytes between two times that everything is put on the disk. What a crash of the machine leaves undone is found by its checksums.
+// Bytes between two times that everything is put on the disk. What a crash of the machine leaves undone is found by its
+// checksums.
 const FLUSH_BYTES = 64 << 20;
 
 export class Entry {
@@ -41,7 +43,7 @@ export class Entry {
     if (!this.has(piece)) return false;
     let isRight = false;
     try {
-      isRight = await this.stored.readPiece(piece, into) && this.matches(piece, into);
+      isRight = (await this.stored.readPiece(piece, into)) && this.matches(piece, into);
     } catch {
       // A disk that cannot read, a file that another page has replaced.
     }

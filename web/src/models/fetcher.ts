@@ -1,5 +1,5 @@
-// Fetches the files of one model: which pieces next, over how many connections, and what to do when a server fails. Everything ends here:
-// in all pieces being here and checked, or in one error that every reader gets.
+// Fetches the files of one model: which pieces next, over how many connections, and what to do when a server fails.
+// Everything ends here: in all pieces being here and checked, or in one error that every reader gets.
 import { printable } from './bytes.js';
 import { cancelled, isFull, ModelError } from './error.js';
 import type { Download } from './download.js';
@@ -72,8 +72,11 @@ export class Fetcher {
   private fail!: (error: ModelError) => void;
   private readonly transferHooks: TransferHooks;
 
-  constructor(private readonly downloads: readonly Download[], private readonly options: FetcherOptions,
-    private readonly hooks: FetcherHooks) {
+  constructor(
+    private readonly downloads: readonly Download[],
+    private readonly options: FetcherOptions,
+    private readonly hooks: FetcherHooks,
+  ) {
     this.most = options.connections;
     this.done = new Promise((resolve, reject) => {
       this.succeed = resolve;
@@ -185,8 +188,10 @@ export class Fetcher {
 
   private next(): { download: Download; run: Run } | undefined {
     for (const { download, piece } of this.waiters) {
-      const run = piece === ANY_ANSWER ? this.runWithin(download, 0, Infinity)
-        : this.runFrom(download, piece, this.options.everything ? Infinity : piece);
+      const run =
+        piece === ANY_ANSWER
+          ? this.runWithin(download, 0, Infinity)
+          : this.runFrom(download, piece, this.options.everything ? Infinity : piece);
       if (run !== undefined) return { download, run };
     }
     if (!this.hasRoom()) return undefined;
@@ -204,8 +209,10 @@ export class Fetcher {
 
   private hasRoom(): boolean {
     if (this.options.window === Infinity) return true;
-    const held = this.downloads.reduce((sum, { entry, claimed }) =>
-      sum + (entry?.table.bytes ?? 0) + claimed.size * this.options.pieceBytes, 0);
+    const held = this.downloads.reduce(
+      (sum, { entry, claimed }) => sum + (entry?.table.bytes ?? 0) + claimed.size * this.options.pieceBytes,
+      0,
+    );
     return held + this.options.pieceBytes <= this.options.window;
   }
 
@@ -226,13 +233,17 @@ export class Fetcher {
     if (!download.canClaim(piece)) return undefined;
     const end = Math.min(last, entry.table.count - 1);
     // Small files, too, are shared by all connections.
-    const share = Math.ceil((entry.header.size - entry.table.bytes) / this.options.pieceBytes / this.options.connections);
+    const share = Math.ceil(
+      (entry.header.size - entry.table.bytes) / this.options.pieceBytes / this.options.connections,
+    );
     const room = this.options.window === Infinity ? Infinity : this.options.window / this.options.connections;
     const most = download.confirmed
-      ? Math.max(1, Math.min(Math.floor(Math.min(this.options.requestBytes, room) / this.options.pieceBytes), share)) : 1;
+      ? Math.max(1, Math.min(Math.floor(Math.min(this.options.requestBytes, room) / this.options.pieceBytes), share))
+      : 1;
     let count = 1;
     // What broke off in the middle is the beginning of a request.
-    const isFree = (next: number) => download.canClaim(next) && !download.partial.has(next) && !download.passed.has(next);
+    const isFree = (next: number) =>
+      download.canClaim(next) && !download.partial.has(next) && !download.passed.has(next);
     while (count < most && piece + count <= end && isFree(piece + count)) ++count;
     return { first: piece, count };
   }
@@ -261,7 +272,7 @@ export class Fetcher {
       if (error instanceof Retry) return this.retry(error);
       if (error instanceof Changed) return await this.restart(download, error.message);
       const problem = ModelError.from(error);
-      if (isFull(problem) && this.ended === undefined && await (this.making ??= this.makeRoom())) return;
+      if (isFull(problem) && this.ended === undefined && (await (this.making ??= this.makeRoom()))) return;
       this.end(problem);
       if (problem.code !== 'invalid_file') return;
       await this.others(download);
@@ -282,16 +293,28 @@ export class Fetcher {
     }
     this.progress = 0;
     const hasSome = this.downloads.some(({ entry }) => (entry?.table.bytes ?? 0) > 0);
-    if (globalThis.navigator?.onLine === false && this.downloads.some(({ confirmed }) => confirmed)) return this.waitForNetwork();
+    if (globalThis.navigator?.onLine === false && this.downloads.some(({ confirmed }) => confirmed))
+      return this.waitForNetwork();
     if (++this.failures > patience.retries) {
       const sentence = `${error.message}; given up after ${this.failures} tries${
-        hasSome ? ', and the same call goes on where this ended' : ''}`;
-      return this.end(new ModelError(error.code, sentence, { ...(error.status !== undefined && { status: error.status }), cause: error }));
+        hasSome ? ', and the same call goes on where this ended' : ''
+      }`;
+      return this.end(
+        new ModelError(error.code, sentence, {
+          ...(error.status !== undefined && { status: error.status }),
+          cause: error,
+        }),
+      );
     }
     const pause = Math.max(pauseBeforeRetry(patience, this.failures), wait ?? 0);
     if (pause > patience.mostWait) {
-      return this.end(new ModelError(error.code, `${error.message}; it asks to wait ${Math.round(pause / 1000)} s`,
-        error.status !== undefined ? { status: error.status } : {}));
+      return this.end(
+        new ModelError(
+          error.code,
+          `${error.message}; it asks to wait ${Math.round(pause / 1000)} s`,
+          error.status !== undefined ? { status: error.status } : {},
+        ),
+      );
     }
     this.hooks.say(`${error.message}; trying again in ${(pause / 1000).toFixed(1)} s`);
     this.resumeAt = Date.now() + pause;
@@ -337,7 +360,7 @@ export class Fetcher {
     try {
       for (const download of this.downloads) {
         if (download.finished) continue;
-        if (!await download.finish(this.hooks.checking, () => this.ended !== undefined)) break;
+        if (!(await download.finish(this.hooks.checking, () => this.ended !== undefined))) break;
       }
       if (this.downloads.every(download => download.finished)) {
         this.isDone = true;

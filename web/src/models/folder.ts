@@ -1,6 +1,9 @@
 // A folder of files that can be written anywhere: what OPFS and a disk have in common.
 
-/** Counts may be synchronous: a sync access handle answers at once, and a wait for each piece would cost more than the piece. */
+/**
+ * Counts may be synchronous: a sync access handle answers at once, and a wait for each piece would cost more than the
+ * piece.
+ */
 export interface RandomFile {
   /** How many bytes were read: fewer than asked for only at the end. */
   read(into: Uint8Array, at: number): number | Promise<number>;
@@ -13,7 +16,9 @@ export interface RandomFile {
 
 export interface Folder {
   names(): Promise<string[]>;
-  /** Nothing where there is no such file. `create` empties one that is there. Several may `read`, also while one writes. */
+  /**
+   * Nothing where there is no such file. `create` empties one that is there. Several may `read`, also while one writes.
+   */
   open(name: string, access: 'read' | 'write' | 'create'): Promise<RandomFile | undefined>;
   /** Nothing happens where it is not there. */
   remove(name: string): Promise<void>;

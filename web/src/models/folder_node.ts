@@ -1,4 +1,5 @@
-// A folder of the disk, in Node. Node's modules are asked of the process, so that no bundler for browsers looks for them.
+// A folder of the disk, in Node. Node's modules are asked of the process, so that no bundler for browsers looks for
+// them.
 import type { FileHandle } from 'node:fs/promises';
 import type { Folder, RandomFile } from './folder.js';
 import type { Leases } from './lock.js';
@@ -11,7 +12,9 @@ interface NodeModules {
 
 /** Node 20.16 and newer; nothing elsewhere. */
 export function nodeModule<Name extends keyof NodeModules>(name: Name): NodeModules[Name] | undefined {
-  const process = (globalThis as { process?: { versions?: { node?: string }; getBuiltinModule?: (name: string) => unknown } }).process;
+  const process = (
+    globalThis as { process?: { versions?: { node?: string }; getBuiltinModule?: (name: string) => unknown } }
+  ).process;
   if (process?.versions?.node === undefined) return undefined;
   return process.getBuiltinModule?.(name) as NodeModules[Name] | undefined;
 }
@@ -37,7 +40,10 @@ export async function openNodeFolder(path: string): Promise<NodeFolder | undefin
 }
 
 export class NodeFolder implements Folder, Leases {
-  constructor(private readonly fs: NodeModules['node:fs/promises'], private readonly path: string) {}
+  constructor(
+    private readonly fs: NodeModules['node:fs/promises'],
+    private readonly path: string,
+  ) {}
 
   names(): Promise<string[]> {
     return this.fs.readdir(this.path);
@@ -61,7 +67,10 @@ export class NodeFolder implements Folder, Leases {
   async usage(): Promise<{ used: number; quota: number }> {
     let used = 0;
     for (const name of await this.names()) {
-      used += await this.fs.stat(this.pathOf(name)).then(({ blocks }) => blocks * 512, () => 0);
+      used += await this.fs.stat(this.pathOf(name)).then(
+        ({ blocks }) => blocks * 512,
+        () => 0,
+      );
     }
     const disk = await this.fs.statfs(this.path);
     return { used, quota: used + disk.bavail * disk.bsize };
@@ -104,7 +113,10 @@ export class NodeFolder implements Folder, Leases {
     } catch {
       // Torn: somebody is writing it, or ended meanwhile.
     }
-    const age = await this.fs.stat(path).then(({ mtimeMs }) => Date.now() - mtimeMs, () => 0);
+    const age = await this.fs.stat(path).then(
+      ({ mtimeMs }) => Date.now() - mtimeMs,
+      () => 0,
+    );
     return { owner: '', until: age > 2000 ? 0 : Number.MAX_SAFE_INTEGER };
   }
 
@@ -127,7 +139,7 @@ class NodeFile implements RandomFile {
   }
 
   async write(bytes: Uint8Array, at: number): Promise<void> {
-    for (let count = 0; count < bytes.length;) {
+    for (let count = 0; count < bytes.length; ) {
       count += (await this.file.write(bytes, count, bytes.length - count, at + count)).bytesWritten;
     }
   }

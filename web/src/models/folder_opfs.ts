@@ -3,7 +3,8 @@ import type { Folder, RandomFile } from './folder.js';
 import { ModelError } from './error.js';
 import { sleep } from './waiting.js';
 
-// Only TypeScript's library for workers has the type, and not the modes yet. In older WebKit some functions give promises.
+// Only TypeScript's library for workers has the type, and not the modes yet. In older WebKit some functions give
+// promises.
 interface SyncAccessHandle {
   read(into: Uint8Array, options: { at: number }): number;
   write(bytes: Uint8Array, options: { at: number }): number;
@@ -18,13 +19,17 @@ interface HandleMaker {
 
 const isNamed = (error: unknown, name: string): boolean => (error as { name?: unknown } | null)?.name === name;
 
-/** Whether several handles may read a file at once. Elsewhere a handle is the only one, and readers go by way of Blobs. */
+/**
+ * Whether several handles may read a file at once. Elsewhere a handle is the only one, and readers go by way of Blobs.
+ */
 const hasModes = (): boolean =>
-  'mode' in ((globalThis as { FileSystemSyncAccessHandle?: { prototype: object } }).FileSystemSyncAccessHandle?.prototype ?? {});
+  'mode' in
+  ((globalThis as { FileSystemSyncAccessHandle?: { prototype: object } }).FileSystemSyncAccessHandle?.prototype ?? {});
 
 /** Nothing where this page, or this kind of worker, has none. */
 export async function openOpfs(name: string): Promise<Folder | undefined> {
-  if (typeof FileSystemFileHandle === 'undefined' || !('createSyncAccessHandle' in FileSystemFileHandle.prototype)) return undefined;
+  if (typeof FileSystemFileHandle === 'undefined' || !('createSyncAccessHandle' in FileSystemFileHandle.prototype))
+    return undefined;
   try {
     const root = await navigator.storage.getDirectory();
     const folder = new OpfsFolder(await root.getDirectoryHandle(name, { create: true }));
@@ -61,8 +66,13 @@ class OpfsFolder implements Folder {
       const file = await this.directory.getFileHandle(name, { create: access === 'create' });
       if (access === 'read' && !hasModes()) return new BlobFile(await file.getFile());
       try {
-        const handle = await exclusively(() => (file as unknown as HandleMaker)
-          .createSyncAccessHandle({ mode: access === 'read' ? 'read-only' : 'readwrite' }), access === 'read' ? 0 : 20);
+        const handle = await exclusively(
+          () =>
+            (file as unknown as HandleMaker).createSyncAccessHandle({
+              mode: access === 'read' ? 'read-only' : 'readwrite',
+            }),
+          access === 'read' ? 0 : 20,
+        );
         if (access === 'create') await handle.truncate(0);
         return new HandleFile(handle);
       } catch (error) {
@@ -97,7 +107,9 @@ async function exclusively<T>(use: () => Promise<T>, tries: number): Promise<T> 
       if (!isLocked(error)) throw error;
       if (failures >= tries) {
         if (tries === 0) throw error;
-        throw new ModelError('limit', 'another tab has this model open; close it there, and try again', { cause: error });
+        throw new ModelError('limit', 'another tab has this model open; close it there, and try again', {
+          cause: error,
+        });
       }
       await sleep(100);
     }

@@ -3,15 +3,26 @@ import type { Folder, RandomFile } from './folder.js';
 import { readWhole } from './folder.js';
 import { headerWrite, readIndex, recordWrite, type Write } from './index_file.js';
 import type { Locks } from './lock.js';
-import { PieceTable, type EntryHeader, type EntrySummary, type Store, type StoredEntry, type StoreKind } from './store.js';
+import {
+  PieceTable,
+  type EntryHeader,
+  type EntrySummary,
+  type Store,
+  type StoredEntry,
+  type StoreKind,
+} from './store.js';
 
 const DATA = '.data';
 const INDEX = '.index';
 const MOST_INDEX_BYTES = 256 << 20;
 
 export class FolderStore implements Store {
-  constructor(readonly kind: StoreKind, readonly locks: Locks, private readonly folder: Folder,
-    private readonly measure: () => Promise<{ used: number; quota: number }>) {}
+  constructor(
+    readonly kind: StoreKind,
+    readonly locks: Locks,
+    private readonly folder: Folder,
+    private readonly measure: () => Promise<{ used: number; quota: number }>,
+  ) {}
 
   async list(): Promise<EntrySummary[]> {
     const entries: EntrySummary[] = [];
@@ -51,7 +62,7 @@ export class FolderStore implements Store {
   async touch(id: string): Promise<void> {
     try {
       const index = await this.readIndex(id);
-      const file = index && await this.folder.open(id + INDEX, 'write');
+      const file = index && (await this.folder.open(id + INDEX, 'write'));
       if (!file) return;
       const { at, bytes } = headerWrite({ ...index.header, lastUsed: Date.now() }, index.generation + 1);
       await file.write(bytes, at);
@@ -74,11 +85,16 @@ export class FolderStore implements Store {
 }
 
 class FolderEntry implements StoredEntry {
-  constructor(public header: EntryHeader, readonly table: PieceTable, private generation: number, private readonly data: RandomFile,
-    private readonly index: RandomFile | undefined) {}
+  constructor(
+    public header: EntryHeader,
+    readonly table: PieceTable,
+    private generation: number,
+    private readonly data: RandomFile,
+    private readonly index: RandomFile | undefined,
+  ) {}
 
   async readPiece(piece: number, into: Uint8Array): Promise<boolean> {
-    return await this.data.read(into, piece * this.header.pieceBytes) === into.length;
+    return (await this.data.read(into, piece * this.header.pieceBytes)) === into.length;
   }
 
   async writePiece(piece: number, bytes: Uint8Array, pieceChecksum: number): Promise<void> {

@@ -12,8 +12,8 @@ export interface Patience {
 export const DEFAULT_PATIENCE: Patience = { stall: 30_000, pause: 500, mostWait: 120_000, retries: 5 };
 
 /**
- * Milliseconds before retry number `failures` (1, 2, ...). Up to half as much again by chance, so that pages which broke off together do
- * not come back together.
+ * Milliseconds before retry number `failures` (1, 2, ...). Up to half as much again by chance, so that pages which
+ * broke off together do not come back together.
  */
 export const pauseBeforeRetry = (patience: Patience, failures: number, chance: number = Math.random()): number =>
   patience.pause * 2 ** Math.min(Math.max(failures - 1, 0), 6) * (1 + chance / 2);
@@ -28,7 +28,8 @@ export function parseContentRange(text: string): ContentRange | undefined {
   const found = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(text.trim());
   if (found === null) return undefined;
   const [first, last, total] = found.slice(1).map(digits => parseCount(digits));
-  if (first === undefined || last === undefined || total === undefined || first > last || last >= total) return undefined;
+  if (first === undefined || last === undefined || total === undefined || first > last || last >= total)
+    return undefined;
   return { first, last, total };
 }
 
@@ -51,19 +52,28 @@ export function describeStatus(status: number, place: string, hasToken: boolean)
   const refused = (sentence: string) => new ModelError('not_found', `${place}: ${sentence}`, { status });
   switch (status) {
     case 401:
-      return refused(hasToken ? 'the server does not accept the token (401)'
-        : 'this is private, gated or not there (401); a token may open it');
+      return refused(
+        hasToken
+          ? 'the server does not accept the token (401)'
+          : 'this is private, gated or not there (401); a token may open it',
+      );
     case 403:
-      return refused(`access is refused (403); ${hasToken
-        ? "the token's owner may have to accept the model's conditions on its page" : 'a token may open it'}`);
+      return refused(
+        `access is refused (403); ${
+          hasToken ? "the token's owner may have to accept the model's conditions on its page" : 'a token may open it'
+        }`,
+      );
     case 404:
     case 410:
       return refused(`there is no such thing (${status}); look at the name`);
     case 429:
       return new ModelError('io', `${place}: too many requests (429); try again later`, { status });
     default:
-      return new ModelError('io', `${place}: the server answers with status ${status}${status >= 500 ? '; try again later' : ''}`,
-        { status });
+      return new ModelError(
+        'io',
+        `${place}: the server answers with status ${status}${status >= 500 ? '; try again later' : ''}`,
+        { status },
+      );
   }
 }
 
@@ -73,7 +83,7 @@ export function describeStatus(status: number, place: string, hasToken: boolean)
  */
 export function validatorOf(headers: Headers): string {
   const etag = headers.get('etag') ?? '';
-  return etag.startsWith('"') ? etag : etag === '' ? headers.get('last-modified') ?? '' : '';
+  return etag.startsWith('"') ? etag : etag === '' ? (headers.get('last-modified') ?? '') : '';
 }
 
 /** The length of the answer's body, where it is told and means the bytes that we get. */

@@ -1,7 +1,14 @@
 // Hugging Face, or a mirror in its place: where its lists and files are, and who may see the token.
 import { printable } from './bytes.js';
 import { cancelled, ModelError } from './error.js';
-import { describeStatus, encodePath, isPassingStatus, parseRetryAfter, pauseBeforeRetry, type Patience } from './http.js';
+import {
+  describeStatus,
+  encodePath,
+  isPassingStatus,
+  parseRetryAfter,
+  pauseBeforeRetry,
+  type Patience,
+} from './http.js';
 import { addTreePage, groupModels, type Listing, type RemoteFile } from './listing.js';
 import type { RepositoryName } from './name.js';
 import { sleep, withTimeout } from './waiting.js';
@@ -34,7 +41,10 @@ export class HuggingFace {
     return `${this.options.endpoint}/${repository}/resolve/${encodeURIComponent(revision)}/${encodePath(path)}`;
   }
 
-  /** The token's header for addresses at the endpoint, nothing for all others; browsers drop it where they are redirected away. */
+  /**
+   * The token's header for addresses at the endpoint, nothing for all others; browsers drop it where they are
+   * redirected away.
+   */
   headersFor(url: string): Record<string, string> {
     const isOurs = new URL(url).origin === new URL(this.options.endpoint).origin;
     return isOurs && this.options.token !== '' ? { Authorization: `Bearer ${this.options.token}` } : {};
@@ -51,7 +61,10 @@ export class HuggingFace {
       try {
         json = JSON.parse(text);
       } catch {
-        throw new ModelError('invalid_file', `${place}: ${printable(this.options.endpoint, 200)} answers with no list of files`);
+        throw new ModelError(
+          'invalid_file',
+          `${place}: ${printable(this.options.endpoint, 200)} answers with no list of files`,
+        );
       }
       addTreePage(json, files);
       if (next === '') return groupModels(files);
@@ -65,33 +78,52 @@ export class HuggingFace {
   // The next page is asked of the endpoint, whatever host a mirror's list names: it is the one that may see the token.
   private atEndpoint(link: string): string {
     const url = new URL(link, this.options.endpoint);
-    return new URL(this.options.endpoint).origin === url.origin ? url.href
+    return new URL(this.options.endpoint).origin === url.origin
+      ? url.href
       : `${this.options.endpoint}${url.pathname}${url.search}`;
   }
 
-  private async getPage(url: string, place: string, signal: AbortSignal | undefined): Promise<{ text: string; next: string }> {
+  private async getPage(
+    url: string,
+    place: string,
+    signal: AbortSignal | undefined,
+  ): Promise<{ text: string; next: string }> {
     const { patience } = this.options;
     for (let failures = 1; ; ++failures) {
       let error: ModelError;
       let asked = 0;
       try {
         const { value, answer } = await withTimeout(patience.stall, signal, async inner => {
-          const got = await this.options.fetch(url, { headers: this.headersFor(url), signal: inner, cache: 'no-store',
-            referrerPolicy: 'no-referrer' });
+          const got = await this.options.fetch(url, {
+            headers: this.headersFor(url),
+            signal: inner,
+            cache: 'no-store',
+            referrerPolicy: 'no-referrer',
+          });
           return { answer: got, value: got.ok ? await got.text() : '' };
         });
         if (answer.ok) {
-          if (value.length > MOST_PAGE_CHARACTERS) throw new ModelError('limit', `${place}: the list of its files is too long`);
-          return { text: value, next: /<([^>]+)>\s*;\s*rel="?next"?/.exec(answer.headers.get('link') ?? '')?.[1] ?? '' };
+          if (value.length > MOST_PAGE_CHARACTERS)
+            throw new ModelError('limit', `${place}: the list of its files is too long`);
+          return {
+            text: value,
+            next: /<([^>]+)>\s*;\s*rel="?next"?/.exec(answer.headers.get('link') ?? '')?.[1] ?? '',
+          };
         }
         error = describeStatus(answer.status, place, this.options.token !== '');
         if (!isPassingStatus(answer.status)) throw error;
         asked = parseRetryAfter(answer.headers.get('retry-after') ?? '') ?? 0;
       } catch (problem) {
         if (signal?.aborted) throw cancelled();
-        if (problem instanceof ModelError && (problem.status === undefined || !isPassingStatus(problem.status))) throw problem;
-        error = new ModelError('io', `cannot ask ${printable(this.options.endpoint, 200)} for the list of ${place}: ${
-          ModelError.from(problem).message}`, { cause: problem });
+        if (problem instanceof ModelError && (problem.status === undefined || !isPassingStatus(problem.status)))
+          throw problem;
+        error = new ModelError(
+          'io',
+          `cannot ask ${printable(this.options.endpoint, 200)} for the list of ${place}: ${
+            ModelError.from(problem).message
+          }`,
+          { cause: problem },
+        );
       }
       const pause = Math.max(pauseBeforeRetry(patience, failures), asked);
       if (failures > patience.retries || isOffline()) throw error;

@@ -1,4 +1,5 @@
-// Models as bytes: names, downloads that go on, what is kept of them. Everything but askToPersist() is for a dedicated worker, or Node.
+// Models as bytes: names, downloads that go on, what is kept of them. Everything but askToPersist() is for a dedicated
+// worker, or Node.
 export { formatBytes } from './bytes.js';
 export type { MakeRoom, MakeRoomRequest, StoredModel, Usage } from './catalogue.js';
 export type { Candidate, Fit, Fits } from './choice.js';

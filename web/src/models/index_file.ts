@@ -1,5 +1,6 @@
-// The index of an entry, as a file: two slots for the header, of which the newer one that is whole counts, then a record of 8 bytes for
-// each piece. Nothing of it has to be written in one step by the system: a slot or record that was torn contradicts itself.
+// The index of an entry, as a file: two slots for the header, of which the newer one that is whole counts, then a
+// record of 8 bytes for each piece. Nothing of it has to be written in one step by the system: a slot or record that
+// was torn contradicts itself.
 import { checksum } from './checksum.js';
 import { isCount } from './bytes.js';
 import { ModelError } from './error.js';
@@ -22,12 +23,14 @@ export interface Write {
   readonly bytes: Uint8Array;
 }
 
-const sum = (generation: number, json: Uint8Array): number => (checksum(json) ^ Math.imul(generation, 0x9e3779b1)) >>> 0;
+const sum = (generation: number, json: Uint8Array): number =>
+  (checksum(json) ^ Math.imul(generation, 0x9e3779b1)) >>> 0;
 
 /** What to write for generation `generation` of the header: it goes to the slot that the one before it is not in. */
 export function headerWrite(header: EntryHeader, generation: number): Write {
   const json = new TextEncoder().encode(JSON.stringify(header));
-  if (json.length > SLOT_BYTES - SLOT_HEAD) throw new ModelError('invalid_argument', 'the name of the model is too long');
+  if (json.length > SLOT_BYTES - SLOT_HEAD)
+    throw new ModelError('invalid_argument', 'the name of the model is too long');
   const bytes = new Uint8Array(SLOT_BYTES);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, MAGIC, true);
@@ -55,7 +58,8 @@ function readSlot(file: Uint8Array, slot: number): { header: EntryHeader; genera
   const view = new DataView(file.buffer, file.byteOffset + start, SLOT_HEAD);
   const generation = view.getUint32(4, true);
   const length = view.getUint32(8, true);
-  if (view.getUint32(0, true) !== MAGIC || generation % 2 !== slot || !isCount(length, SLOT_BYTES - SLOT_HEAD)) return undefined;
+  if (view.getUint32(0, true) !== MAGIC || generation % 2 !== slot || !isCount(length, SLOT_BYTES - SLOT_HEAD))
+    return undefined;
   const json = file.slice(start + SLOT_HEAD, start + SLOT_HEAD + length);
   if (json.length !== length || view.getUint32(12, true) !== sum(generation, json)) return undefined;
   try {
@@ -66,7 +70,9 @@ function readSlot(file: Uint8Array, slot: number): { header: EntryHeader; genera
   }
 }
 
-/** Total: nothing where no header is whole. Records that are torn, or past the end, count as pieces that are not here. */
+/**
+ * Total: nothing where no header is whole. Records that are torn, or past the end, count as pieces that are not here.
+ */
 export function readIndex(file: Uint8Array): Index | undefined {
   const slots = [readSlot(file, 0), readSlot(file, 1)].filter(slot => slot !== undefined);
   const newest = slots.sort((a, b) => b.generation - a.generation)[0];
@@ -77,7 +83,7 @@ export function readIndex(file: Uint8Array): Index | undefined {
     const at = TABLE_OFFSET + piece * RECORD_BYTES;
     if (at + RECORD_BYTES > file.length) break;
     const value = view.getUint32(at, true);
-    if (view.getUint32(at + 4, true) === (~value >>> 0)) table.set(piece, value);
+    if (view.getUint32(at + 4, true) === ~value >>> 0) table.set(piece, value);
   }
   return { ...newest, table };
 }

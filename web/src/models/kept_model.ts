@@ -55,8 +55,18 @@ export class KeptModel implements OpenedModel {
   private received = 0; // by fetchers before this one
   private verified: boolean;
 
-  constructor(private access: Access, private readonly options: KeptModelOptions) {
-    ({ id: this.id, name: this.name, type: this.type, why: this.why, kept: this.kept, verified: this.verified } = options);
+  constructor(
+    private access: Access,
+    private readonly options: KeptModelOptions,
+  ) {
+    ({
+      id: this.id,
+      name: this.name,
+      type: this.type,
+      why: this.why,
+      kept: this.kept,
+      verified: this.verified,
+    } = options);
     this.files = options.names.map((name, file) => new KeptFile(this, file, name, this.entry(file).header));
     this.size = this.files.reduce((sum, { size }) => sum + size, 0);
     this.resumed = access.resumed;
@@ -74,17 +84,22 @@ export class KeptModel implements OpenedModel {
     const { fetcher, downloads } = this.access;
     const wanted: Wanted[] = ranges.map(({ file, offset, count }) => {
       const one = this.files[file];
-      if (one === undefined) throw new ModelError('invalid_argument', `${this.name} has ${this.files.length} files, none of number ${file}`);
+      if (one === undefined)
+        throw new ModelError('invalid_argument', `${this.name} has ${this.files.length} files, none of number ${file}`);
       checkRange(one.name, one.size, offset, count);
       const { pieceBytes } = one;
-      return { download: downloads[file]!, first: Math.floor(offset / pieceBytes), last: Math.ceil((offset + count) / pieceBytes) - 1 };
+      return {
+        download: downloads[file]!,
+        first: Math.floor(offset / pieceBytes),
+        last: Math.ceil((offset + count) / pieceBytes) - 1,
+      };
     });
     fetcher?.want(wanted);
   }
 
   complete(): Promise<Completed> {
     if (!this.kept) return this.passed();
-    return this.completed ??= this.finish();
+    return (this.completed ??= this.finish());
   }
 
   async close(): Promise<void> {
@@ -92,15 +107,22 @@ export class KeptModel implements OpenedModel {
   }
 
   /** Bytes [from, to) of a piece, into `into`. */
-  async fill(file: number, piece: number, from: number, into: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
-    for (let repairs = 0; ;) {
+  async fill(
+    file: number,
+    piece: number,
+    from: number,
+    into: Uint8Array,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    for (let repairs = 0; ; ) {
       throwIfAborted(signal);
       await this.switching;
       if (this.ended !== undefined) throw this.ended;
       await this.await(file, piece, signal);
       if (this.switching !== undefined) continue;
       if (await this.readNow(file, piece, from, into)) break;
-      if (++repairs > MOST_REPAIRS) throw new ModelError('device', `what is kept of ${this.name} is damaged again and again`);
+      if (++repairs > MOST_REPAIRS)
+        throw new ModelError('device', `what is kept of ${this.name} is damaged again and again`);
     }
     this.count(file, piece);
   }
@@ -111,11 +133,13 @@ export class KeptModel implements OpenedModel {
     const { table } = this.entry(file);
     if (!pieces.has(piece)) this.readBytes += table.lengthOf(piece);
     pieces.add(piece);
-    if (this.access.fetcher === undefined) this.options.progress.tell('reading', this.readBytes, this.size, this.readBytes);
+    if (this.access.fetcher === undefined)
+      this.options.progress.tell('reading', this.readBytes, this.size, this.readBytes);
   }
 
   tellFetching(): void {
-    if (!this.kept) return this.options.progress.tell('fetching', Math.min(this.access.fetcher?.received ?? 0, this.size), this.size);
+    if (!this.kept)
+      return this.options.progress.tell('fetching', Math.min(this.access.fetcher?.received ?? 0, this.size), this.size);
     this.options.progress.tell('fetching', this.here(), this.size, this.resumed);
   }
 
@@ -145,7 +169,7 @@ export class KeptModel implements OpenedModel {
     ++this.readers;
     try {
       if (into.length === length && into.byteOffset % 4 === 0) {
-        if (!await entry.read(piece, into)) return this.lost(file, piece);
+        if (!(await entry.read(piece, into))) return this.lost(file, piece);
       } else {
         const bytes = await this.files[file]!.whole(entry, piece, length);
         if (bytes === undefined) return this.lost(file, piece);
@@ -199,9 +223,9 @@ export class KeptModel implements OpenedModel {
 
   // Other files for the same bytes, while nobody reads.
   private exchange(other: () => Promise<Access>): Promise<void> {
-    return this.switching ??= this.exchangeNow(other).finally(() => {
+    return (this.switching ??= this.exchangeNow(other).finally(() => {
       this.switching = undefined;
-    });
+    }));
   }
 
   private async exchangeNow(other: () => Promise<Access>): Promise<void> {
@@ -238,10 +262,16 @@ class KeptFile implements ModelFile {
   readonly sha256: string;
   readonly pieceBytes: number;
   // The piece that was read last in part: a header is read in small portions.
-  private last: { readonly entry: Entry; readonly piece: number; readonly bytes: Promise<Uint8Array | undefined> } | undefined;
+  private last:
+    | { readonly entry: Entry; readonly piece: number; readonly bytes: Promise<Uint8Array | undefined> }
+    | undefined;
 
-  constructor(private readonly model: KeptModel, private readonly file: number, readonly name: string,
-    header: { size: number; sha256: string; pieceBytes: number }) {
+  constructor(
+    private readonly model: KeptModel,
+    private readonly file: number,
+    readonly name: string,
+    header: { size: number; sha256: string; pieceBytes: number },
+  ) {
     ({ size: this.size, sha256: this.sha256, pieceBytes: this.pieceBytes } = header);
   }
 
@@ -263,10 +293,18 @@ class KeptFile implements ModelFile {
     const result = new Uint8Array(count);
     const end = offset + count;
     const parts: Promise<void>[] = [];
-    for (let from = offset; from < end;) {
+    for (let from = offset; from < end; ) {
       const piece = Math.floor(from / this.pieceBytes);
       const to = Math.min(end, (piece + 1) * this.pieceBytes);
-      parts.push(this.model.fill(this.file, piece, from - piece * this.pieceBytes, result.subarray(from - offset, to - offset), signal));
+      parts.push(
+        this.model.fill(
+          this.file,
+          piece,
+          from - piece * this.pieceBytes,
+          result.subarray(from - offset, to - offset),
+          signal,
+        ),
+      );
       from = to;
     }
     await Promise.all(parts);
@@ -277,7 +315,7 @@ class KeptFile implements ModelFile {
   async whole(entry: Entry, piece: number, length: number): Promise<Uint8Array | undefined> {
     if (this.last?.entry !== entry || this.last.piece !== piece || !entry.has(piece)) {
       const bytes = new Uint8Array(length);
-      this.last = { entry, piece, bytes: entry.read(piece, bytes).then(isRight => isRight ? bytes : undefined) };
+      this.last = { entry, piece, bytes: entry.read(piece, bytes).then(isRight => (isRight ? bytes : undefined)) };
     }
     return this.last.bytes;
   }

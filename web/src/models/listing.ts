@@ -1,5 +1,5 @@
-// What a repository holds: which of its files are models, of which type, and which one a name means. The rules are those of `wisp pull`
-// (hub/listing.cpp).
+// What a repository holds: which of its files are models, of which type, and which one a name means. The rules are
+// those of `wisp pull` (hub/listing.cpp).
 import { formatBytes, isCount, MOST_FILE_BYTES, printable } from './bytes.js';
 import { ModelError } from './error.js';
 import { isSafePath } from './name.js';
@@ -56,7 +56,9 @@ export function parsePart(name: string): PartName | undefined {
   return number >= 1 && number <= count ? { stem: found[1]!, number, count } : undefined;
 }
 
-/** The type in a file's name: "Q4_K_M" of "dir/Model-1B.q4_k_m.gguf"; the last one where there are several; '' for none. */
+/**
+ * The type in a file's name: "Q4_K_M" of "dir/Model-1B.q4_k_m.gguf"; the last one where there are several; '' for none.
+ */
 export function typeInName(path: string): string {
   let text = path.toUpperCase();
   if (text.endsWith('.GGUF')) text = text.slice(0, -5);
@@ -96,13 +98,17 @@ function readEntry(entry: unknown): RemoteFile | undefined {
   return { path, size: bytes, sha256: isSha256(hash) ? hash : '' };
 }
 
-/** Adds a page of the answer of .../tree/REVISION?recursive=true. Files that are not GGUF, and paths that are not safe, are left out. */
+/**
+ * Adds a page of the answer of .../tree/REVISION?recursive=true. Files that are not GGUF, and paths that are not safe,
+ * are left out.
+ */
 export function addTreePage(page: unknown, files: RemoteFile[]): void {
   if (!Array.isArray(page)) throw new ModelError('invalid_file', 'the list of files is not a JSON array');
   for (const entry of page) {
     const file = readEntry(entry);
     if (file === undefined) continue;
-    if (files.length === MOST_FILES) throw new ModelError('limit', `the repository lists more than ${MOST_FILES} files`);
+    if (files.length === MOST_FILES)
+      throw new ModelError('limit', `the repository lists more than ${MOST_FILES} files`);
     files.push(file);
   }
 }
@@ -121,7 +127,8 @@ export function groupModels(files: readonly RemoteFile[]): Listing {
     const stem = part?.stem ?? name;
     const key = `${part?.count ?? 0} ${stem}`;
     let model = groups.get(key);
-    if (model === undefined) groups.set(key, model = { stem, type: typeInName(file.path), parts: part?.count ?? 1, files: [] });
+    if (model === undefined)
+      groups.set(key, (model = { stem, type: typeInName(file.path), parts: part?.count ?? 1, files: [] }));
     if (model.files.at(-1)?.path !== file.path) model.files.push(file);
   }
   const models = [...groups.values()].sort((a, b) => bytesOf(b) - bytesOf(a) || (a.stem < b.stem ? -1 : 1));
@@ -129,12 +136,16 @@ export function groupModels(files: readonly RemoteFile[]): Listing {
 }
 
 /** "Q8_0", or the stem where the type is not told. */
-export const shortType = (model: { type: string; stem: string }): string => printable(model.type === '' ? model.stem : model.type);
+export const shortType = (model: { type: string; stem: string }): string =>
+  printable(model.type === '' ? model.stem : model.type);
 
 /** "Q8_0 (1.2 GiB), Q4_K_M (700.0 MiB)": for messages. */
 export function describeModels(models: readonly RemoteModel[]): string {
   const MOST = 30;
-  const names = models.slice(0, MOST).map(model => `${shortType(model)} (${formatBytes(bytesOf(model))})`).join(', ');
+  const names = models
+    .slice(0, MOST)
+    .map(model => `${shortType(model)} (${formatBytes(bytesOf(model))})`)
+    .join(', ');
   return models.length > MOST ? `${names} and ${models.length - MOST} more` : names;
 }
 
@@ -153,16 +164,25 @@ export function selectModel(listing: Listing, selection: string): RemoteModel {
   const found = meanings.map(fits => listing.models.filter(fits)).find(models => models.length > 0) ?? [];
   const [model, ...more] = found;
   if (model === undefined) {
-    throw new ModelError('not_found', listing.models.length === 0 ? 'the repository holds no model in GGUF files'
-      : `there is no '${printable(selection)}'; there are ${describeModels(listing.models)}`);
+    throw new ModelError(
+      'not_found',
+      listing.models.length === 0
+        ? 'the repository holds no model in GGUF files'
+        : `there is no '${printable(selection)}'; there are ${describeModels(listing.models)}`,
+    );
   }
   if (more.length > 0) {
     const names = found.map(one => one.files[0]!.path).join(', ');
-    throw new ModelError('invalid_argument', `'${printable(selection)}' may be any of ${printable(names, 600)}; name the file`);
+    throw new ModelError(
+      'invalid_argument',
+      `'${printable(selection)}' may be any of ${printable(names, 600)}; name the file`,
+    );
   }
   if (!isComplete(model)) {
-    throw new ModelError('invalid_file',
-      `${printable(model.stem, 200)} has ${model.files.length} of its ${model.parts} parts in the repository`);
+    throw new ModelError(
+      'invalid_file',
+      `${printable(model.stem, 200)} has ${model.files.length} of its ${model.parts} parts in the repository`,
+    );
   }
   return model;
 }

@@ -28,19 +28,25 @@ function inOrder(files: readonly Bytes[]): readonly Bytes[] {
   const first = parts[0]!.part;
   if (files.length === 1 && first === undefined) return files;
   if (first === undefined || parts.some(({ part }) => part?.stem !== first.stem || part.count !== first.count)) {
-    throw new ModelError('invalid_argument', `these files are not the parts of one model: ${
-      printable(files.map(({ name }) => name).join(', '), 300)}`);
+    throw new ModelError(
+      'invalid_argument',
+      `these files are not the parts of one model: ${printable(files.map(({ name }) => name).join(', '), 300)}`,
+    );
   }
   const numbers = new Set(parts.map(({ part }) => part!.number));
   if (files.length !== first.count || numbers.size !== first.count) {
-    throw new ModelError('invalid_argument', `the model ${printable(first.stem)} has ${first.count} parts, and ${
-      numbers.size} were given; pick all of them`);
+    throw new ModelError(
+      'invalid_argument',
+      `the model ${printable(first.stem)} has ${first.count} parts, and ${numbers.size} were given; pick all of them`,
+    );
   }
   return parts.sort((a, b) => a.part!.number - b.part!.number).map(({ file }) => file);
 }
 
-export async function openLocal(source: ArrayBuffer | Uint8Array | LocalFile | readonly LocalFile[],
-  progress: ProgressMeter): Promise<OpenedModel> {
+export async function openLocal(
+  source: ArrayBuffer | Uint8Array | LocalFile | readonly LocalFile[],
+  progress: ProgressMeter,
+): Promise<OpenedModel> {
   if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) {
     const view = source instanceof ArrayBuffer ? new Uint8Array(source) : source;
     const bytes: Bytes = {
@@ -50,7 +56,7 @@ export async function openLocal(source: ArrayBuffer | Uint8Array | LocalFile | r
     };
     return new LocalModel([bytes], progress);
   }
-  const files = Array.isArray(source) ? source as readonly LocalFile[] : [source as LocalFile];
+  const files = Array.isArray(source) ? (source as readonly LocalFile[]) : [source as LocalFile];
   return new LocalModel(inOrder(await Promise.all(files.map(bytesOfFile))), progress);
 }
 
@@ -65,7 +71,10 @@ class LocalModel implements OpenedModel {
   private closed = false;
   private readBytes = 0;
 
-  constructor(files: readonly Bytes[], private readonly progress: ProgressMeter) {
+  constructor(
+    files: readonly Bytes[],
+    private readonly progress: ProgressMeter,
+  ) {
     this.name = files[0]!.name;
     this.type = typeInName(this.name);
     this.size = files.reduce((sum, { size }) => sum + size, 0);
@@ -106,8 +115,11 @@ class LocalModel implements OpenedModel {
           bytes = await file.slice(offset, offset + count);
         } catch (error) {
           // Browsers look at the date of a file that was picked.
-          throw new ModelError('io', `${printable(file.name)} cannot be read: it was changed, moved or removed since it was picked`,
-            { cause: error });
+          throw new ModelError(
+            'io',
+            `${printable(file.name)} cannot be read: it was changed, moved or removed since it was picked`,
+            { cause: error },
+          );
         }
         if (bytes.byteLength !== count) throw new ModelError('io', `${printable(file.name)} has become shorter`);
         this.readBytes += Math.max(0, offset + count - Math.max(end, offset));

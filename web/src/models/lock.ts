@@ -1,5 +1,5 @@
-// Who may write an entry. Web Locks where the browser has them (they end with their page, whatever happens to it); in their place
-// leases in the store, which end by themselves when nobody renews them.
+// Who may write an entry. Web Locks where the browser has them (they end with their page, whatever happens to it); in
+// their place leases in the store, which end by themselves when nobody renews them.
 import { cancelled, throwIfAborted } from './error.js';
 import { abortable, sleep } from './waiting.js';
 
@@ -25,7 +25,10 @@ export interface Locks {
 
 /** Between the pages and workers of an origin. */
 export class WebLocks implements Locks {
-  constructor(private readonly manager: LockManager, private readonly prefix: string) {}
+  constructor(
+    private readonly manager: LockManager,
+    private readonly prefix: string,
+  ) {}
 
   async acquire(name: string, mode: LockMode, { signal, onWait }: LockOptions = {}): Promise<Held> {
     throwIfAborted(signal);
@@ -47,12 +50,14 @@ export class WebLocks implements Locks {
     return new Promise((resolve, reject) => {
       const over = this.manager.request(this.prefix + name, options, lock => {
         if (lock === null) return resolve(undefined);
-        return new Promise<void>(end => resolve({
-          release: async () => {
-            end();
-            await over;
-          },
-        }));
+        return new Promise<void>(end =>
+          resolve({
+            release: async () => {
+              end();
+              await over;
+            },
+          }),
+        );
       });
       over.catch(reject);
     });
@@ -64,7 +69,10 @@ interface Waiting {
   readonly grant: (held: Held) => void;
 }
 
-/** Within one process, in the order of asking, as Web Locks are: a writer who becomes a reader does not overtake the next writer. */
+/**
+ * Within one process, in the order of asking, as Web Locks are: a writer who becomes a reader does not overtake the
+ * next writer.
+ */
 export class LocalLocks implements Locks {
   private readonly names = new Map<string, { exclusive: boolean; holders: number; queue: Waiting[] }>();
 
@@ -77,7 +85,7 @@ export class LocalLocks implements Locks {
     let waiting!: Waiting;
     let granted: Held | undefined;
     const turn = new Promise<Held>(resolve => {
-      waiting = { mode, grant: given => resolve(granted = given) };
+      waiting = { mode, grant: given => resolve((granted = given)) };
       queue.push(waiting);
     });
     try {
@@ -95,7 +103,7 @@ export class LocalLocks implements Locks {
 
   private takeNow(name: string, mode: LockMode): Held | undefined {
     let lock = this.names.get(name);
-    if (lock === undefined) this.names.set(name, lock = { exclusive: false, holders: 0, queue: [] });
+    if (lock === undefined) this.names.set(name, (lock = { exclusive: false, holders: 0, queue: [] }));
     if (lock.queue.length > 0 || (lock.holders > 0 && (lock.exclusive || mode === 'exclusive'))) return undefined;
     return this.hold(name, mode);
   }
@@ -135,13 +143,16 @@ export interface Leases {
 }
 
 /**
- * Only writers are kept apart: a reader waits until nobody writes, and then holds nothing. A reader whose pieces are taken away meanwhile
- * finds them missing, which is an error that it knows.
+ * Only writers are kept apart: a reader waits until nobody writes, and then holds nothing. A reader whose pieces are
+ * taken away meanwhile finds them missing, which is an error that it knows.
  */
 export class LeaseLocks implements Locks {
   private readonly local = new LocalLocks();
 
-  constructor(private readonly leases: Leases, private readonly duration = 30_000) {}
+  constructor(
+    private readonly leases: Leases,
+    private readonly duration = 30_000,
+  ) {}
 
   async acquire(name: string, mode: LockMode, options: LockOptions = {}): Promise<Held> {
     let said = false;
@@ -177,13 +188,15 @@ export class LeaseLocks implements Locks {
 
   private async take(name: string, mode: LockMode, here: Held): Promise<Held | undefined> {
     const owner = Math.random().toString(36).slice(2) + Date.now().toString(36);
-    if (!await this.leases.take(name, owner, Date.now() + this.duration)) return undefined;
+    if (!(await this.leases.take(name, owner, Date.now() + this.duration))) return undefined;
     if (mode === 'shared') {
       await this.leases.drop(name, owner);
       return here;
     }
-    const renewal = setInterval(() => void this.leases.take(name, owner, Date.now() + this.duration).catch(() => {}),
-      this.duration / 3);
+    const renewal = setInterval(
+      () => void this.leases.take(name, owner, Date.now() + this.duration).catch(() => {}),
+      this.duration / 3,
+    );
     // Node should end although a lock is held.
     (renewal as { unref?: () => void }).unref?.();
     return {

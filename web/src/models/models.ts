@@ -17,8 +17,8 @@ import type { Store, StoreKind } from './store.js';
 import { openTexts, type TextStore } from './texts.js';
 
 /**
- * A string is a name as `wisp pull` takes it: hf:OWNER/REPO[@REVISION][:FILE or TYPE], the same without "hf:", or an address. Bytes and
- * files of the user are read where they are. An array: the parts of a split model, in any order.
+ * A string is a name as `wisp pull` takes it: hf:OWNER/REPO[@REVISION][:FILE or TYPE], the same without "hf:", or an
+ * address. Bytes and files of the user are read where they are. An array: the parts of a split model, in any order.
  */
 export type ModelSource = string | URL | ArrayBuffer | Uint8Array | LocalFile | readonly LocalFile[];
 
@@ -44,7 +44,9 @@ export interface OpenOptions {
   readonly fits?: Fits;
   /** That an address must have. */
   readonly sha256?: string;
-  /** Ask the source whether what is kept is still current. Else what is complete is used unasked, without a network too. */
+  /**
+   * Ask the source whether what is kept is still current. Else what is complete is used unasked, without a network too.
+   */
   readonly refresh?: boolean;
   /** False: bytes pass by in memory, are forgotten once they were read, and only what is read is fetched. */
   readonly keep?: boolean;
@@ -72,7 +74,11 @@ export class Models {
   private readonly fetch: typeof fetch;
   private readonly opened = new Set<OpenedModel>();
 
-  constructor(private readonly store: Store, readonly texts: TextStore, options: ModelsOptions) {
+  constructor(
+    private readonly store: Store,
+    readonly texts: TextStore,
+    options: ModelsOptions,
+  ) {
     this.storeKind = store.kind;
     this.catalogue = new Catalogue(store);
     const patience = { ...DEFAULT_PATIENCE, ...options.patience };
@@ -118,7 +124,9 @@ export class Models {
     if (parsed.kind !== 'repository') throw new ModelError('invalid_argument', `${name} is an address: one model`);
     const listing = await this.hub.list(parsed, options.signal);
     const kept = await this.catalogue.list();
-    return listing.models.map(model => this.candidate(planRepository(this.hub, parsed, model, ''), kept, model, options, new Set()));
+    return listing.models.map(model =>
+      this.candidate(planRepository(this.hub, parsed, model, ''), kept, model, options, new Set()),
+    );
   }
 
   /** Resolves once sizes are known: of what is kept, without a request. Bytes come while they are read. */
@@ -146,13 +154,16 @@ export class Models {
     }
     let plan: Plan;
     try {
-      plan = name.kind === 'address' ? planAddress(this.hub, name, options.sha256 ?? '')
-        : await this.chooseIn(name, options, progress);
+      plan =
+        name.kind === 'address'
+          ? planAddress(this.hub, name, options.sha256 ?? '')
+          : await this.chooseIn(name, options, progress);
       if (kept !== undefined && name.kind === 'address') await this.dropChanged(kept, plan, options);
     } catch (error) {
       // Asked for news, but there is no network: what is here is better than nothing.
       const problem = ModelError.from(error);
-      const model = kept !== undefined && problem.code === 'io' ? await this.openKept(kept, name, options, progress) : undefined;
+      const model =
+        kept !== undefined && problem.code === 'io' ? await this.openKept(kept, name, options, progress) : undefined;
       if (model === undefined) throw problem;
       options.onRemark?.(`${problem.message}; taking what is kept`);
       return model;
@@ -166,16 +177,24 @@ export class Models {
     const listing = await this.hub.list(name, options.signal);
     const place = `hf:${name.repository}`;
     if (listing.models.length === 0) {
-      throw new ModelError('not_found', `${place} holds no model in GGUF files${listing.others.length === 0
-        ? '; look for a repository whose name ends in -GGUF' : `, only files that go with one: ${listing.others[0]!}`}`);
+      throw new ModelError(
+        'not_found',
+        `${place} holds no model in GGUF files${
+          listing.others.length === 0
+            ? '; look for a repository whose name ends in -GGUF'
+            : `, only files that go with one: ${listing.others[0]!}`
+        }`,
+      );
     }
     try {
       if (name.selection !== '') return planRepository(this.hub, name, selectModel(listing, name.selection), '');
       return await this.chooseAmong(name, listing, options);
     } catch (error) {
       const { code, message, status } = ModelError.from(error);
-      throw new ModelError(code, message.startsWith(place) ? message : `${place}: ${message}`,
-        { ...(status !== undefined && { status }), cause: error });
+      throw new ModelError(code, message.startsWith(place) ? message : `${place}: ${message}`, {
+        ...(status !== undefined && { status }),
+        cause: error,
+      });
     }
   }
 
@@ -191,8 +210,13 @@ export class Models {
     return plan;
   }
 
-  private candidate(plan: Plan, kept: readonly Kept[], model: RemoteModel, { signal }: Pick<OpenOptions, 'signal'>,
-    begun: Set<string>): Candidate {
+  private candidate(
+    plan: Plan,
+    kept: readonly Kept[],
+    model: RemoteModel,
+    { signal }: Pick<OpenOptions, 'signal'>,
+    begun: Set<string>,
+  ): Candidate {
     const here = kept.find(({ id }) => id === plan.id);
     return {
       stem: plan.stem,
@@ -203,7 +227,12 @@ export class Models {
       stored: here?.complete === true,
       readStart: async count => {
         if (here === undefined) begun.add(plan.id);
-        const opened = await this.openPlan(plan, signal === undefined ? {} : { signal }, new ProgressMeter(undefined), true);
+        const opened = await this.openPlan(
+          plan,
+          signal === undefined ? {} : { signal },
+          new ProgressMeter(undefined),
+          true,
+        );
         try {
           const first = opened.files[0]!;
           return await first.read(0, Math.min(count, first.size), signal);
@@ -215,34 +244,50 @@ export class Models {
   }
 
   /** What is complete, as a reader; nothing where it is not whole after all. */
-  private async openKept(kept: Kept, name: ModelName, options: OpenOptions, progress: ProgressMeter): Promise<OpenedModel | undefined> {
+  private async openKept(
+    kept: Kept,
+    name: ModelName,
+    options: OpenOptions,
+    progress: ProgressMeter,
+  ): Promise<OpenedModel | undefined> {
     let model: KeptModel | undefined;
     const accessOptions = this.accessOptions(options, progress, () => model);
     const access = await this.accesses.share(kept.id, kept.headers.length, accessOptions);
     if (access === undefined) return undefined;
     const touching = Promise.all(kept.headers.map((_, part) => this.store.touch(`${kept.id}.${part}`)));
     const release = () => touching.then(() => access.release());
-    return model = new KeptModel({ ...access, release }, {
-      id: kept.id,
-      name: kept.name,
-      type: kept.type,
-      why: '',
-      names: kept.headers.map(({ source }) => pathOf(source)),
-      kept: true,
-      forgets: false,
-      verified: kept.headers.every(({ sha256 }) => sha256 !== ''),
-      progress,
-      ...this.accesses.again(() => this.planAgain(kept, name), accessOptions),
-    });
+    return (model = new KeptModel(
+      { ...access, release },
+      {
+        id: kept.id,
+        name: kept.name,
+        type: kept.type,
+        why: '',
+        names: kept.headers.map(({ source }) => pathOf(source)),
+        kept: true,
+        forgets: false,
+        verified: kept.headers.every(({ sha256 }) => sha256 !== ''),
+        progress,
+        ...this.accesses.again(() => this.planAgain(kept, name), accessOptions),
+      },
+    ));
   }
 
   // An address has no list that would tell sizes and hashes.
   private async dropChanged(kept: Kept, plan: Plan, options: OpenOptions): Promise<void> {
     for (const [part, { size, validator }] of kept.headers.entries()) {
       const { remote } = plan.files[part]!;
-      const answer = await this.fetch(remote.url, { method: 'HEAD', headers: remote.headers, cache: 'no-store',
-        referrerPolicy: 'no-referrer', signal: options.signal ?? null });
-      if (!answer.ok) throw new ModelError('io', `${remote.shown}: the server answers with status ${answer.status}`, { status: answer.status });
+      const answer = await this.fetch(remote.url, {
+        method: 'HEAD',
+        headers: remote.headers,
+        cache: 'no-store',
+        referrerPolicy: 'no-referrer',
+        signal: options.signal ?? null,
+      });
+      if (!answer.ok)
+        throw new ModelError('io', `${remote.shown}: the server answers with status ${answer.status}`, {
+          status: answer.status,
+        });
       const newSize = contentLength(answer.headers) ?? size;
       const newValidator = validatorOf(answer.headers);
       if (newSize === size && (newValidator === '' || validator === '' || newValidator === validator)) continue;
@@ -253,13 +298,19 @@ export class Models {
 
   /** Where the files of a kept model came from. */
   private planAgain(kept: Kept, name: ModelName): Plan {
-    if (name.kind === 'address') return planAddress(this.hub, name, kept.headers.length > 1 ? '' : kept.headers[0]!.sha256);
+    if (name.kind === 'address')
+      return planAddress(this.hub, name, kept.headers.length > 1 ? '' : kept.headers[0]!.sha256);
     const files = kept.headers.map(({ source, size, sha256 }) => ({ path: pathOf(source), size, sha256 }));
     const { stem, type, parts } = kept.headers[0]!.model;
     return planRepository(this.hub, name, { stem, type, parts, files }, '');
   }
 
-  private async openPlan(plan: Plan, options: OpenOptions, progress: ProgressMeter, isPeek = false): Promise<OpenedModel> {
+  private async openPlan(
+    plan: Plan,
+    options: OpenOptions,
+    progress: ProgressMeter,
+    isPeek = false,
+  ): Promise<OpenedModel> {
     // Somebody may have finished it meanwhile, and still have it open.
     const kept = (await this.catalogue.list()).find(({ id, complete }) => id === plan.id && complete);
     if (kept !== undefined && isCurrent(kept, plan)) {
@@ -278,7 +329,7 @@ export class Models {
     }
     if (!keep) access = await this.accesses.pass(plan, accessOptions);
     if (access === undefined) return this.openPlan(plan, options, progress, isPeek);
-    return model = new KeptModel(access, {
+    return (model = new KeptModel(access, {
       id: keep ? plan.id : '',
       name: plan.name,
       type: plan.type,
@@ -289,10 +340,14 @@ export class Models {
       verified: false,
       progress,
       ...this.accesses.again(() => plan, accessOptions),
-    });
+    }));
   }
 
-  private accessOptions(options: OpenOptions, progress: ProgressMeter, model: () => KeptModel | undefined): AccessOptions {
+  private accessOptions(
+    options: OpenOptions,
+    progress: ProgressMeter,
+    model: () => KeptModel | undefined,
+  ): AccessOptions {
     return {
       signal: options.signal,
       onMakeRoom: options.onMakeRoom,

@@ -1,4 +1,5 @@
-// What a model is called: a place on Hugging Face or an address. The rules are those of `wisp pull` (hub/model_name.cpp).
+// What a model is called: a place on Hugging Face or an address. The rules are those of `wisp pull`
+// (hub/model_name.cpp).
 import { printable } from './bytes.js';
 import { ModelError } from './error.js';
 
@@ -26,12 +27,11 @@ const refuse = (sentence: string): never => {
 };
 
 // An owner or a repository, by the rules that Hugging Face has for them.
-const isRepositoryPart = (part: string): boolean =>
-  /^[\w.-]{1,96}$/.test(part) && !/^[.-]|[.-]$|--|\.\./.test(part);
+const isRepositoryPart = (part: string): boolean => /^[\w.-]{1,96}$/.test(part) && !/^[.-]|[.-]$|--|\.\./.test(part);
 
 /**
- * "a/b/model.gguf" as a repository may name it: no empty part, no "." or "..", no control character, no backslash, of bounded length
- * and depth. Whatever passes stays below the folder that it is joined to.
+ * "a/b/model.gguf" as a repository may name it: no empty part, no "." or "..", no control character, no backslash, of
+ * bounded length and depth. Whatever passes stays below the folder that it is joined to.
  */
 export function isSafePath(path: string): boolean {
   if (path === '' || path.length > 1024 || CONTROL.test(path) || path.includes('\\')) return false;
@@ -51,7 +51,9 @@ function parseRepository(whole: string): RepositoryName {
     selection = rest.slice(colon + 1);
     rest = rest.slice(0, colon);
     if (!isSafePath(selection)) {
-      refuse(`'${printable(whole, 200)}' names neither a file nor a type behind its colon; write ${printable(rest)}:Q4_K_M`);
+      refuse(
+        `'${printable(whole, 200)}' names neither a file nor a type behind its colon; write ${printable(rest)}:Q4_K_M`,
+      );
     }
   }
   const at = rest.indexOf('@');
@@ -62,14 +64,17 @@ function parseRepository(whole: string): RepositoryName {
   }
   const slash = rest.indexOf('/');
   if (slash < 0 || !isRepositoryPart(rest.slice(0, slash)) || !isRepositoryPart(rest.slice(slash + 1))) {
-    refuse(`'${printable(whole, 200)}' is not a repository; write hf:OWNER/REPO, hf:OWNER/REPO:Q4_K_M or hf:OWNER/REPO@REVISION:FILE`);
+    refuse(
+      `'${printable(whole, 200)}' is not a repository; write hf:OWNER/REPO, hf:OWNER/REPO:Q4_K_M or hf:OWNER/REPO@REVISION:FILE`,
+    );
   }
   return { kind: 'repository', repository: rest, revision, selection };
 }
 
 function parseAddress(whole: string, schemeEnd: number): AddressName {
   const scheme = whole.slice(0, schemeEnd).toLowerCase();
-  if (scheme !== 'http' && scheme !== 'https') refuse(`models are fetched by http and https, not by '${printable(scheme)}'`);
+  if (scheme !== 'http' && scheme !== 'https')
+    refuse(`models are fetched by http and https, not by '${printable(scheme)}'`);
   const shown = whole.replace(/[?#].*$/s, '');
   const host = shown.slice(schemeEnd + 3).replace(/\/.*$/s, '');
   if (host.includes('@')) refuse('an address must not hold a user or a password; a token is an option of its own');

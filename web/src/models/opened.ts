@@ -17,8 +17,8 @@ export interface ModelFile {
   /** '' where it is not known. */
   readonly sha256: string;
   /**
-   * Bytes [offset, offset + count), as an array of its own. Bytes that are still to come are fetched first. Rejects with
-   * `invalid_argument` past the end, with the download's error where that ended, with `cancelled` after close().
+   * Bytes [offset, offset + count), as an array of its own. Bytes that are still to come are fetched first. Rejects
+   * with `invalid_argument` past the end, with the download's error where that ended, with `cancelled` after close().
    */
   read(offset: number, count: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
   /** It would not wait for the network. */
@@ -48,8 +48,8 @@ export interface OpenedModel {
   /** It will be here, without a network too, once complete() has resolved. */
   readonly kept: boolean;
   /**
-   * The order in which the loader will read: fetched first, in this order, and then the rest, so that it works offline. Replaces the
-   * order that was given before; without any, files come in their order.
+   * The order in which the loader will read: fetched first, in this order, and then the rest, so that it works offline.
+   * Replaces the order that was given before; without any, files come in their order.
    */
   want(ranges: readonly (Range & { readonly file: number })[]): void;
   /** Until everything is here and was checked. Rejects with what went wrong; nothing wrong is kept then. */

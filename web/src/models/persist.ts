@@ -1,4 +1,5 @@
-// Asks the browser not to clear this origin's storage by itself when space runs short. This is for the page's thread: workers cannot ask.
+// Asks the browser not to clear this origin's storage by itself when space runs short. This is for the page's thread:
+// workers cannot ask.
 const ASKED = 'wisp-asked-to-persist';
 
 /** Asked once: Firefox asks the user, who should not be asked again. True where the storage stays. */
@@ -8,7 +9,7 @@ export async function askToPersist(): Promise<boolean> {
     if (await storage?.persisted?.()) return true;
     if (localStorage.getItem(ASKED) !== null) return false;
     localStorage.setItem(ASKED, new Date().toISOString());
-    return await storage?.persist?.() === true;
+    return (await storage?.persist?.()) === true;
   } catch {
     return false;
   }

@@ -2,11 +2,13 @@
 
 export interface ModelProgress {
   /**
-   * asking: for a repository's list. waiting: another tab fetches the same model. fetching: from the network. reading: everything is
-   * here, the loader reads it. checking: SHA-256 of what was not hashed while it came.
+   * asking: for a repository's list. waiting: another tab fetches the same model. fetching: from the network. reading:
+   * everything is here, the loader reads it. checking: SHA-256 of what was not hashed while it came.
    */
   readonly phase: 'asking' | 'waiting' | 'fetching' | 'reading' | 'checking';
-  /** fetching: bytes that are here; reading: bytes that were read, each counted once; checking: bytes that are hashed. */
+  /**
+   * fetching: bytes that are here; reading: bytes that were read, each counted once; checking: bytes that are hashed.
+   */
   readonly loaded: number;
   /** Of all parts; 0 while unknown. */
   readonly total: number;
@@ -25,8 +27,10 @@ export class ProgressMeter {
   private phase = '';
   private readonly samples: { time: number; loaded: number }[] = [];
 
-  constructor(private readonly report: ((progress: ModelProgress) => void) | undefined,
-    private readonly now: () => number = () => performance.now()) {}
+  constructor(
+    private readonly report: ((progress: ModelProgress) => void) | undefined,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
 
   tell(phase: ModelProgress['phase'], loaded = 0, total = 0, fromCache = 0): void {
     if (this.report === undefined) return;
@@ -42,7 +46,8 @@ export class ProgressMeter {
     this.samples.push({ time, loaded });
     while (this.samples.length > 2 && this.samples[1]!.time < time - WINDOW) this.samples.shift();
     const oldest = this.samples[0]!;
-    const bytesPerSecond = time > oldest.time ? Math.max(0, Math.round((loaded - oldest.loaded) / (time - oldest.time) * 1000)) : 0;
+    const bytesPerSecond =
+      time > oldest.time ? Math.max(0, Math.round(((loaded - oldest.loaded) / (time - oldest.time)) * 1000)) : 0;
     this.report({ phase, loaded, total, fromCache: Math.min(fromCache, loaded), bytesPerSecond });
   }
 }

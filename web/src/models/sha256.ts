@@ -1,11 +1,11 @@
-// SHA-256 (FIPS 180-4) of bytes that come in pieces: WebCrypto only knows it of bytes that are all in memory. The state between two blocks
-// can be kept, so that a download goes on hashing where an earlier one ended.
+// SHA-256 (FIPS 180-4) of bytes that come in pieces: WebCrypto only knows it of bytes that are all in memory. The state
+// between two blocks can be kept, so that a download goes on hashing where an earlier one ended.
 
 const K = new Int32Array(64);
 const START = new Int32Array(8);
 
-// The first 32 bits behind the point of the cube roots of the first 64 primes, and of the square roots of the first 8. Their integers are
-// taken by BigInt, as a double has 53 bits and the cube roots of larger primes need them all.
+// The first 32 bits behind the point of the cube roots of the first 64 primes, and of the square roots of the first 8.
+// Their integers are taken by BigInt, as a double has 53 bits and the cube roots of larger primes need them all.
 {
   const root = (value: bigint, power: bigint): bigint => {
     let low = 0n;
@@ -48,7 +48,9 @@ export class Sha256 {
 
   static resume(state: Sha256State): Sha256 {
     const hash = new Sha256();
-    state.words.forEach((word, index) => { hash.words[index] = word; });
+    state.words.forEach((word, index) => {
+      hash.words[index] = word;
+    });
     hash.count = state.bytes;
     return hash;
   }
@@ -98,7 +100,14 @@ export class Sha256 {
       w[i] = (w[i - 16]! + s0 + w[i - 7]! + s1) | 0;
     }
     const words = this.words;
-    let a = words[0]!, b = words[1]!, c = words[2]!, d = words[3]!, e = words[4]!, f = words[5]!, g = words[6]!, h = words[7]!;
+    let a = words[0]!,
+      b = words[1]!,
+      c = words[2]!,
+      d = words[3]!,
+      e = words[4]!,
+      f = words[5]!,
+      g = words[6]!,
+      h = words[7]!;
     for (let i = 0; i < 64; ++i) {
       const s1 = ((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7));
       const t1 = (h + s1 + (g ^ (e & (f ^ g))) + K[i]! + w[i]!) | 0;

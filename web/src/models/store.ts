@@ -1,5 +1,6 @@
-// Where models are kept. An entry is one file of a model: its bytes in pieces of equal length, a checksum of each piece that is here, and
-// a header that says what the bytes are a part of. Stores only keep; what an entry means is in entry.ts.
+// Where models are kept. An entry is one file of a model: its bytes in pieces of equal length, a checksum of each piece
+// that is here, and a header that says what the bytes are a part of. Stores only keep; what an entry means is in
+// entry.ts.
 import type { Locks } from './lock.js';
 import type { Sha256State } from './sha256.js';
 
@@ -35,7 +36,10 @@ export class PieceTable {
   private readonly present: Uint8Array;
   private here = 0;
 
-  constructor(readonly size: number, readonly pieceBytes: number) {
+  constructor(
+    readonly size: number,
+    readonly pieceBytes: number,
+  ) {
     this.count = Math.ceil(size / pieceBytes);
     this.checksums = new Uint32Array(this.count);
     this.present = new Uint8Array(this.count);
@@ -93,7 +97,9 @@ export interface Store {
   readonly locks: Locks;
   /** Entries that can be read, also while somebody writes them. What cannot be read is left out. */
   list(): Promise<EntrySummary[]>;
-  /** Nothing where there is no such entry, or none that is whole. `write` is for the one who holds its exclusive lock. */
+  /**
+   * Nothing where there is no such entry, or none that is whole. `write` is for the one who holds its exclusive lock.
+   */
   open(id: string, access: 'read' | 'write'): Promise<StoredEntry | undefined>;
   /** In place of whatever is there. */
   create(id: string, header: EntryHeader): Promise<StoredEntry>;
@@ -111,20 +117,38 @@ export function isHeader(value: unknown): value is EntryHeader {
   if (typeof value !== 'object' || value === null) return false;
   const header = value as Record<string, unknown>;
   const model = header['model'] as Record<string, unknown> | null;
-  const texts = (object: Record<string, unknown>, ...names: string[]) => names.every(name => typeof object[name] === 'string');
+  const texts = (object: Record<string, unknown>, ...names: string[]) =>
+    names.every(name => typeof object[name] === 'string');
   const counts = (object: Record<string, unknown>, ...names: string[]) =>
     names.every(name => Number.isSafeInteger(object[name]) && (object[name] as number) >= 0);
-  return header['format'] === 1 && texts(header, 'source', 'sha256', 'validator') && counts(header, 'size', 'pieceBytes') &&
-    (header['size'] as number) <= 2 ** 50 && (header['pieceBytes'] as number) >= 4 && (header['pieceBytes'] as number) <= 2 ** 26 &&
-    (header['pieceBytes'] as number) % 4 === 0 && typeof header['created'] === 'number' && typeof header['lastUsed'] === 'number' &&
-    typeof header['complete'] === 'boolean' && (header['hashed'] === undefined || isState(header['hashed'])) &&
-    typeof model === 'object' && model !== null && texts(model, 'id', 'name', 'stem', 'type') &&
-    counts(model, 'part', 'parts', 'bytes') && typeof model['automatic'] === 'boolean';
+  return (
+    header['format'] === 1 &&
+    texts(header, 'source', 'sha256', 'validator') &&
+    counts(header, 'size', 'pieceBytes') &&
+    (header['size'] as number) <= 2 ** 50 &&
+    (header['pieceBytes'] as number) >= 4 &&
+    (header['pieceBytes'] as number) <= 2 ** 26 &&
+    (header['pieceBytes'] as number) % 4 === 0 &&
+    typeof header['created'] === 'number' &&
+    typeof header['lastUsed'] === 'number' &&
+    typeof header['complete'] === 'boolean' &&
+    (header['hashed'] === undefined || isState(header['hashed'])) &&
+    typeof model === 'object' &&
+    model !== null &&
+    texts(model, 'id', 'name', 'stem', 'type') &&
+    counts(model, 'part', 'parts', 'bytes') &&
+    typeof model['automatic'] === 'boolean'
+  );
 }
 
 function isState(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const { bytes, words } = value as Record<string, unknown>;
-  return Number.isSafeInteger(bytes) && (bytes as number) % 64 === 0 && Array.isArray(words) && words.length === 8 &&
-    words.every(word => Number.isInteger(word));
+  return (
+    Number.isSafeInteger(bytes) &&
+    (bytes as number) % 64 === 0 &&
+    Array.isArray(words) &&
+    words.length === 8 &&
+    words.every(word => Number.isInteger(word))
+  );
 }

@@ -1,5 +1,5 @@
-// Entries in IndexedDB: where there is no OPFS. A piece is a value of its own; its checksum, which says that it is here, is written in the
-// same transaction.
+// Entries in IndexedDB: where there is no OPFS. A piece is a value of its own; its checksum, which says that it is
+// here, is written in the same transaction.
 import { LeaseLocks, WebLocks, type Leases, type Locks } from './lock.js';
 import { isHeader, PieceTable, type EntryHeader, type EntrySummary, type Store, type StoredEntry } from './store.js';
 
@@ -9,10 +9,11 @@ const CHECKSUMS = 'checksums'; // [id, piece] -> number
 const LEASES = 'leases'; // name -> { owner, until }
 const ALL = [HEADERS, PIECES, CHECKSUMS, LEASES];
 
-const settled = <T>(request: IDBRequest<T>): Promise<T> => new Promise((resolve, reject) => {
-  request.onsuccess = () => resolve(request.result);
-  request.onerror = () => reject(request.error);
-});
+const settled = <T>(request: IDBRequest<T>): Promise<T> =>
+  new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
 
 const piecesOf = (id: string): IDBKeyRange => IDBKeyRange.bound([id, 0], [id, Infinity]);
 
@@ -23,7 +24,10 @@ export async function openIndexedDb(name: string): Promise<Store | undefined> {
     const database = new Database(name);
     await database.use('readonly', [HEADERS], headers => settled(headers.count()));
     const locks = globalThis.navigator?.locks;
-    return new IndexedDbStore(database, locks === undefined ? new LeaseLocks(leasesIn(database)) : new WebLocks(locks, `${name} `));
+    return new IndexedDbStore(
+      database,
+      locks === undefined ? new LeaseLocks(leasesIn(database)) : new WebLocks(locks, `${name} `),
+    );
   } catch {
     return undefined; // a private window of some browsers
   }
@@ -35,8 +39,11 @@ class Database {
   constructor(private readonly name: string) {}
 
   /** Resolves once the transaction has ended well, with what `use` gave. */
-  async use<T>(mode: IDBTransactionMode, stores: readonly string[],
-    use: (...stores: IDBObjectStore[]) => Promise<T>): Promise<T> {
+  async use<T>(
+    mode: IDBTransactionMode,
+    stores: readonly string[],
+    use: (...stores: IDBObjectStore[]) => Promise<T>,
+  ): Promise<T> {
     const database = await (this.opened ??= this.open());
     let transaction: IDBTransaction;
     try {
@@ -49,7 +56,8 @@ class Database {
     }
     const ended = new Promise<void>((resolve, reject) => {
       transaction.oncomplete = () => resolve();
-      transaction.onabort = () => reject(transaction.error ?? new DOMException('the transaction was given up', 'AbortError'));
+      transaction.onabort = () =>
+        reject(transaction.error ?? new DOMException('the transaction was given up', 'AbortError'));
     });
     ended.catch(() => {});
     let result: T;
@@ -57,7 +65,9 @@ class Database {
       result = await use(...stores.map(store => transaction.objectStore(store)));
     } catch (error) {
       // The reason of the whole (a full disk) says more than that of the request.
-      await ended.catch((reason: unknown) => { throw reason; });
+      await ended.catch((reason: unknown) => {
+        throw reason;
+      });
       throw error;
     }
     await ended;
@@ -85,42 +95,63 @@ class Database {
 }
 
 const leasesIn = (database: Database): Leases => ({
-  take: (name, owner, until) => database.use('readwrite', [LEASES], async leases => {
-    const now = await settled(leases!.get(name)) as { owner: string; until: number } | undefined;
-    if (now !== undefined && now.owner !== owner && now.until > Date.now()) return false;
-    await settled(leases!.put({ owner, until }, name));
-    return true;
-  }),
-  drop: (name, owner) => database.use('readwrite', [LEASES], async leases => {
-    const now = await settled(leases!.get(name)) as { owner: string } | undefined;
-    if (now?.owner === owner) await settled(leases!.delete(name));
-  }),
+  take: (name, owner, until) =>
+    database.use('readwrite', [LEASES], async leases => {
+      const now = (await settled(leases!.get(name))) as { owner: string; until: number } | undefined;
+      if (now !== undefined && now.owner !== owner && now.until > Date.now()) return false;
+      await settled(leases!.put({ owner, until }, name));
+      return true;
+    }),
+  drop: (name, owner) =>
+    database.use('readwrite', [LEASES], async leases => {
+      const now = (await settled(leases!.get(name))) as { owner: string } | undefined;
+      if (now?.owner === owner) await settled(leases!.delete(name));
+    }),
 });
 
 class IndexedDbStore implements Store {
   readonly kind = 'indexeddb';
 
-  constructor(private readonly database: Database, readonly locks: Locks) {}
+  constructor(
+    private readonly database: Database,
+    readonly locks: Locks,
+  ) {}
 
   list(): Promise<EntrySummary[]> {
-    return this.database.use('readonly', [HEADERS, CHECKSUMS], async (headers, checksums) => {
-      const [ids, values] = await Promise.all([settled(headers!.getAllKeys()), settled(headers!.getAll())]);
-      return Promise.all(ids.map(async (id, at) => ({ id: String(id), header: values[at] as unknown,
-        keys: await settled(checksums!.getAllKeys(piecesOf(String(id)))) })));
-    }).then(found => found.flatMap(({ id, header, keys }) => {
-      if (!isHeader(header)) return [];
-      const table = new PieceTable(header.size, header.pieceBytes);
-      for (const key of keys) table.set((key as [string, number])[1], 0);
-      return [{ id, header, here: table.bytes }];
-    }));
+    return this.database
+      .use('readonly', [HEADERS, CHECKSUMS], async (headers, checksums) => {
+        const [ids, values] = await Promise.all([settled(headers!.getAllKeys()), settled(headers!.getAll())]);
+        return Promise.all(
+          ids.map(async (id, at) => ({
+            id: String(id),
+            header: values[at] as unknown,
+            keys: await settled(checksums!.getAllKeys(piecesOf(String(id)))),
+          })),
+        );
+      })
+      .then(found =>
+        found.flatMap(({ id, header, keys }) => {
+          if (!isHeader(header)) return [];
+          const table = new PieceTable(header.size, header.pieceBytes);
+          for (const key of keys) table.set((key as [string, number])[1], 0);
+          return [{ id, header, here: table.bytes }];
+        }),
+      );
   }
 
   async open(id: string): Promise<StoredEntry | undefined> {
-    const { header, keys, values } = await this.database.use('readonly', [HEADERS, CHECKSUMS], async (headers, checksums) => {
-      const [value, allKeys, allValues] = await Promise.all([settled(headers!.get(id)),
-        settled(checksums!.getAllKeys(piecesOf(id))), settled(checksums!.getAll(piecesOf(id)))]);
-      return { header: value as unknown, keys: allKeys, values: allValues as unknown[] };
-    });
+    const { header, keys, values } = await this.database.use(
+      'readonly',
+      [HEADERS, CHECKSUMS],
+      async (headers, checksums) => {
+        const [value, allKeys, allValues] = await Promise.all([
+          settled(headers!.get(id)),
+          settled(checksums!.getAllKeys(piecesOf(id))),
+          settled(checksums!.getAll(piecesOf(id))),
+        ]);
+        return { header: value as unknown, keys: allKeys, values: allValues as unknown[] };
+      },
+    );
     if (!isHeader(header)) return undefined;
     const table = new PieceTable(header.size, header.pieceBytes);
     keys.forEach((key, at) => {
@@ -138,19 +169,26 @@ class IndexedDbStore implements Store {
   }
 
   async remove(id: string): Promise<void> {
-    await this.database.use('readwrite', [HEADERS, PIECES, CHECKSUMS], (headers, pieces, checksums) => Promise.all([
-      settled(headers!.delete(id)), settled(pieces!.delete(piecesOf(id))), settled(checksums!.delete(piecesOf(id)))]));
+    await this.database.use('readwrite', [HEADERS, PIECES, CHECKSUMS], (headers, pieces, checksums) =>
+      Promise.all([
+        settled(headers!.delete(id)),
+        settled(pieces!.delete(piecesOf(id))),
+        settled(checksums!.delete(piecesOf(id))),
+      ]),
+    );
   }
 
   async touch(id: string): Promise<void> {
-    await this.database.use('readwrite', [HEADERS], async headers => {
-      const header: unknown = await settled(headers!.get(id));
-      if (isHeader(header)) await settled(headers!.put({ ...header, lastUsed: Date.now() }, id));
-    }).catch(() => {});
+    await this.database
+      .use('readwrite', [HEADERS], async headers => {
+        const header: unknown = await settled(headers!.get(id));
+        if (isHeader(header)) await settled(headers!.put({ ...header, lastUsed: Date.now() }, id));
+      })
+      .catch(() => {});
   }
 
   async usage(): Promise<{ used: number; quota: number }> {
-    const { usage = 0, quota = Infinity } = await globalThis.navigator?.storage?.estimate?.() ?? {};
+    const { usage = 0, quota = Infinity } = (await globalThis.navigator?.storage?.estimate?.()) ?? {};
     return { used: usage, quota };
   }
 
@@ -160,11 +198,17 @@ class IndexedDbStore implements Store {
 }
 
 class IndexedDbEntry implements StoredEntry {
-  constructor(private readonly database: Database, private readonly id: string, public header: EntryHeader,
-    readonly table: PieceTable) {}
+  constructor(
+    private readonly database: Database,
+    private readonly id: string,
+    public header: EntryHeader,
+    readonly table: PieceTable,
+  ) {}
 
   async readPiece(piece: number, into: Uint8Array): Promise<boolean> {
-    const bytes: unknown = await this.database.use('readonly', [PIECES], pieces => settled(pieces!.get([this.id, piece])));
+    const bytes: unknown = await this.database.use('readonly', [PIECES], pieces =>
+      settled(pieces!.get([this.id, piece])),
+    );
     if (!(bytes instanceof ArrayBuffer) || bytes.byteLength !== into.length) return false;
     into.set(new Uint8Array(bytes));
     return true;
@@ -172,13 +216,15 @@ class IndexedDbEntry implements StoredEntry {
 
   async writePiece(piece: number, bytes: Uint8Array, checksum: number): Promise<void> {
     const copy = bytes.slice().buffer;
-    await this.database.use('readwrite', [PIECES, CHECKSUMS], (pieces, checksums) => Promise.all([
-      settled(pieces!.put(copy, [this.id, piece])), settled(checksums!.put(checksum, [this.id, piece]))]));
+    await this.database.use('readwrite', [PIECES, CHECKSUMS], (pieces, checksums) =>
+      Promise.all([settled(pieces!.put(copy, [this.id, piece])), settled(checksums!.put(checksum, [this.id, piece]))]),
+    );
   }
 
   async dropPiece(piece: number): Promise<void> {
-    await this.database.use('readwrite', [PIECES, CHECKSUMS], (pieces, checksums) => Promise.all([
-      settled(pieces!.delete([this.id, piece])), settled(checksums!.delete([this.id, piece]))]));
+    await this.database.use('readwrite', [PIECES, CHECKSUMS], (pieces, checksums) =>
+      Promise.all([settled(pieces!.delete([this.id, piece])), settled(checksums!.delete([this.id, piece]))]),
+    );
   }
 
   async writeHeader(header: EntryHeader): Promise<void> {

@@ -51,7 +51,9 @@ export class MemoryStore implements Store {
     const table = new PieceTable(kept.header.size, kept.header.pieceBytes);
     for (const [piece, checksum] of kept.checksums) table.set(piece, checksum);
     return {
-      get header() { return kept.header; },
+      get header() {
+        return kept.header;
+      },
       table,
       async readPiece(piece, into) {
         const bytes = kept.pieces.get(piece);
@@ -67,7 +69,9 @@ export class MemoryStore implements Store {
         kept.pieces.delete(piece);
         kept.checksums.delete(piece);
       },
-      async writeHeader(header) { kept.header = header; },
+      async writeHeader(header) {
+        kept.header = header;
+      },
       async flush() {},
       async close() {},
     };

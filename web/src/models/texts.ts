@@ -1,5 +1,5 @@
-// What is kept about devices from visit to visit (engine/gpu/storage.h): texts by name. A convenience: what cannot be kept is lost, what
-// cannot be read is found out again, and neither is an error.
+// What is kept about devices from visit to visit (engine/gpu/storage.h): texts by name. A convenience: what cannot be
+// kept is lost, what cannot be read is found out again, and neither is an error.
 import { cacheFolder, nodeModule } from './folder_node.js';
 
 export interface TextStore {
@@ -36,10 +36,11 @@ class MemoryTexts implements TextStore {
   }
 }
 
-const settled = <T>(request: IDBRequest<T>): Promise<T> => new Promise((resolve, reject) => {
-  request.onsuccess = () => resolve(request.result);
-  request.onerror = () => reject(request.error);
-});
+const settled = <T>(request: IDBRequest<T>): Promise<T> =>
+  new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
 
 class DatabaseTexts implements TextStore {
   async load(): Promise<Map<string, string>> {
@@ -74,7 +75,10 @@ class DatabaseTexts implements TextStore {
 }
 
 class FileTexts implements TextStore {
-  constructor(private readonly fs: typeof import('node:fs/promises'), private readonly folder: string) {}
+  constructor(
+    private readonly fs: typeof import('node:fs/promises'),
+    private readonly folder: string,
+  ) {}
 
   async load(): Promise<Map<string, string>> {
     const texts = new Map<string, string>();

@@ -1,13 +1,26 @@
-// One request for a run of pieces, and what its answer means. Nothing that a server sends is taken for what it was not asked for.
+// One request for a run of pieces, and what its answer means. Nothing that a server sends is taken for what it was not
+// asked for.
 import { printable } from './bytes.js';
 import type { Download } from './download.js';
 import { isFull, ModelError } from './error.js';
-import { contentLength, describeStatus, encodingOf, isPassingStatus, parseContentRange, parseRetryAfter, validatorOf,
-  type Patience } from './http.js';
+import {
+  contentLength,
+  describeStatus,
+  encodingOf,
+  isPassingStatus,
+  parseContentRange,
+  parseRetryAfter,
+  validatorOf,
+  type Patience,
+} from './http.js';
 
 /** May go by itself: try again, from where it is. */
 export class Retry extends Error {
-  constructor(readonly error: ModelError, readonly wait: number | undefined = undefined, readonly tooMany = false) {
+  constructor(
+    readonly error: ModelError,
+    readonly wait: number | undefined = undefined,
+    readonly tooMany = false,
+  ) {
     super(error.message);
   }
 }
@@ -36,8 +49,12 @@ export class Transfer {
   private stallTimer: ReturnType<typeof setTimeout> | undefined;
   private stalled = false;
 
-  constructor(private readonly download: Download, private readonly run: Run, private readonly pieceBytes: number,
-    private readonly hooks: TransferHooks) {}
+  constructor(
+    private readonly download: Download,
+    private readonly run: Run,
+    private readonly pieceBytes: number,
+    private readonly hooks: TransferHooks,
+  ) {}
 
   /** Until the run is here. Rejects with Retry, Changed, or a ModelError that ends everything. */
   async perform(): Promise<void> {
@@ -50,11 +67,19 @@ export class Transfer {
     } catch (error) {
       if (error instanceof Retry || error instanceof Changed || error instanceof ModelError) throw error;
       if (isFull(error)) throw ModelError.from(error);
-      throw new Retry(this.stalled
-        ? this.problem('io', `nothing came for ${(this.hooks.patience.stall / 1000).toFixed(1)} s`)
-        : new ModelError('io', `cannot fetch ${this.place}: ${printable(String((error as Error)?.message ?? error), 200)}${
-          download.confirmed ? '' : '; there may be no network, or the server does not let other sites read it (CORS)'}`,
-        { cause: error }));
+      throw new Retry(
+        this.stalled
+          ? this.problem('io', `nothing came for ${(this.hooks.patience.stall / 1000).toFixed(1)} s`)
+          : new ModelError(
+              'io',
+              `cannot fetch ${this.place}: ${printable(String((error as Error)?.message ?? error), 200)}${
+                download.confirmed
+                  ? ''
+                  : '; there may be no network, or the server does not let other sites read it (CORS)'
+              }`,
+              { cause: error },
+            ),
+      );
     } finally {
       clearTimeout(this.stallTimer);
       outer.removeEventListener('abort', stop);
@@ -91,25 +116,34 @@ export class Transfer {
     const end = size === 0 ? pieceBytes : Math.min((run.first + run.count) * pieceBytes, size);
     const headers: Record<string, string> = { ...download.remote.headers };
     if (!download.wholeOnly) headers['Range'] = `bytes=${from}-${end - 1}`;
-    // The rest of the same bytes, or all of the new ones. Other origins would have to allow that header first, and many do not; what
-    // they answer is compared all the same.
+    // The rest of the same bytes, or all of the new ones. Other origins would have to allow that header first, and many
+    // do not; what they answer is compared all the same.
     if (known?.validator.startsWith('"') && isOwnOrigin(download.remote.url)) headers['If-Range'] = known.validator;
     const answer = await this.request('GET', headers);
     if (answer.status === 416 && download.entry !== undefined) throw new Changed('the file has become shorter');
     if (answer.status !== 200 && answer.status !== 206) throw this.refusal(answer);
     const encoding = encodingOf(answer.headers);
-    if (encoding !== '') throw this.problem('unsupported', `the server sends it compressed (${encoding}), though it was asked not to`);
+    if (encoding !== '')
+      throw this.problem('unsupported', `the server sends it compressed (${encoding}), though it was asked not to`);
     if (answer.status === 206) await this.takeRange(answer, from, end);
     else await this.takeWhole(answer);
   }
 
   private async request(method: string, headers: Record<string, string>): Promise<Response> {
     this.alive();
-    const answer = await this.hooks.fetch(this.download.remote.url, { method, headers, signal: this.controller.signal,
-      cache: 'no-store', referrerPolicy: 'no-referrer' });
+    const answer = await this.hooks.fetch(this.download.remote.url, {
+      method,
+      headers,
+      signal: this.controller.signal,
+      cache: 'no-store',
+      referrerPolicy: 'no-referrer',
+    });
     this.alive();
     if (this.download.remote.url.startsWith('https:') && answer.url.startsWith('http:')) {
-      throw this.problem('unsupported', 'the server redirects from https to http, where anybody could change the bytes');
+      throw this.problem(
+        'unsupported',
+        'the server redirects from https to http, where anybody could change the bytes',
+      );
     }
     return answer;
   }
@@ -124,10 +158,11 @@ export class Transfer {
     const text = answer.headers.get('content-range');
     const range = parseContentRange(text ?? '');
     if (text !== null && (range === undefined || range.first !== from || range.last >= end)) {
-      throw new Retry(this.problem('io',
-        `the server was asked for bytes ${from}-${end - 1} and answers with '${printable(text)}'`));
+      throw new Retry(
+        this.problem('io', `the server was asked for bytes ${from}-${end - 1} and answers with '${printable(text)}'`),
+      );
     }
-    const size = range?.total ?? await this.hiddenSize(answer, end - from);
+    const size = range?.total ?? (await this.hiddenSize(answer, end - from));
     const isSame = await this.checkIdentity(answer, size);
     if (!isSame) return;
     await this.takeBytes(answer, from, range === undefined ? Math.min(end, size) : range.last + 1, false);
@@ -142,7 +177,8 @@ export class Transfer {
     }
     const head = await this.request('HEAD', { ...this.download.remote.headers });
     const length = head.ok ? contentLength(head.headers) : undefined;
-    if (length === undefined || length === 0) throw this.problem('unsupported', "the server does not tell the file's size");
+    if (length === undefined || length === 0)
+      throw this.problem('unsupported', "the server does not tell the file's size");
     return length;
   }
 
@@ -153,7 +189,7 @@ export class Transfer {
     const size = length ?? download.remote.size;
     if (size === 0) throw this.problem('unsupported', "the server does not tell the file's size");
     // First of all: a file that has changed comes whole, too, from a server with ranges.
-    if (!await this.checkIdentity(answer, size)) return;
+    if (!(await this.checkIdentity(answer, size))) return;
     if (!download.wholeOnly) {
       this.hooks.say(`${this.place}: the server has no ranges: one stream, which starts over after a break`);
     }
@@ -173,7 +209,8 @@ export class Transfer {
     if (known === undefined) {
       await download.start(size, validator);
     } else {
-      const isOther = size !== known.size || (validator !== '' && known.validator !== '' && validator !== known.validator);
+      const isOther =
+        size !== known.size || (validator !== '' && known.validator !== '' && validator !== known.validator);
       if (isOther) throw new Changed('the file has changed at its source');
       if (known.validator === '' && validator !== '') await download.entry!.update({ validator });
     }
@@ -234,7 +271,9 @@ export class Transfer {
     try {
       await download.put(piece, bytes);
     } catch (error) {
-      throw isFull(error) ? error : new ModelError('device', `${this.place} cannot be kept: ${ModelError.from(error).message}`, { cause: error });
+      throw isFull(error)
+        ? error
+        : new ModelError('device', `${this.place} cannot be kept: ${ModelError.from(error).message}`, { cause: error });
     }
     this.hooks.pieceCame(download, piece);
   }
@@ -243,8 +282,12 @@ export class Transfer {
   private checkStart(bytes: Uint8Array): void {
     const text = String.fromCharCode(...bytes.subarray(0, 4));
     if ('GGUF'.startsWith(text)) return;
-    throw this.problem('invalid_file', `this is not a GGUF file: it starts with '${printable(text)}'${
-      text.startsWith('<') ? ', so it is a web page' : ''}`);
+    throw this.problem(
+      'invalid_file',
+      `this is not a GGUF file: it starts with '${printable(text)}'${
+        text.startsWith('<') ? ', so it is a web page' : ''
+      }`,
+    );
   }
 }
 

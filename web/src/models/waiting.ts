@@ -21,12 +21,18 @@ export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void>
 }
 
 /** Runs `use` with a signal that also comes after `milliseconds`. */
-export async function withTimeout<T>(milliseconds: number, signal: AbortSignal | undefined,
-  use: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function withTimeout<T>(
+  milliseconds: number,
+  signal: AbortSignal | undefined,
+  use: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   throwIfAborted(signal);
   const controller = new AbortController();
   const stop = () => controller.abort();
-  const timer = setTimeout(() => controller.abort(new ModelError('io', `nothing came for ${milliseconds / 1000} s`)), milliseconds);
+  const timer = setTimeout(
+    () => controller.abort(new ModelError('io', `nothing came for ${milliseconds / 1000} s`)),
+    milliseconds,
+  );
   signal?.addEventListener('abort', stop, { once: true });
   try {
     return await use(controller.signal);

@@ -1,4 +1,5 @@
-// Stores and downloads in a headless browser: node test/browser.mjs [--browser chromium|firefox] [--report FILE.xml] [--speed MIB]
+// Stores and downloads in a headless browser: node test/browser.mjs [--browser chromium|firefox] [--report FILE.xml]
+// [--speed MIB]
 import { readFile } from 'node:fs/promises';
 import { hashOf, modelBytes, startServer, type Server } from '../models/server.js';
 
@@ -51,9 +52,11 @@ class Tab {
 
   // Playwright hands one argument on, puppeteer any number: one is what both have.
   async call<T>(command: string, ...args: unknown[]): Promise<T> {
-    return await this.page.evaluate(([name, values]: [string, unknown[]]) =>
-      (globalThis as unknown as { call(name: string, values: unknown[]): Promise<unknown> }).call(name, values),
-    [command, args] as [string, unknown[]]) as T;
+    return (await this.page.evaluate(
+      ([name, values]: [string, unknown[]]) =>
+        (globalThis as unknown as { call(name: string, values: unknown[]): Promise<unknown> }).call(name, values),
+      [command, args] as [string, unknown[]],
+    )) as T;
   }
 
   async kill(): Promise<void> {
@@ -105,7 +108,10 @@ const stories: Record<string, Check> = {
     await tab.call('begin', `${server.url}/m1.gguf`);
     const { hash, received, resumed } = await tab.call<Finished>('finish');
     expect(hash === hashOf(bytes), 'the bytes are right');
-    expect(received + resumed === bytes.length && resumed > 0.4 * bytes.length, `${resumed} of ${bytes.length} bytes were here, of ${sent} sent`);
+    expect(
+      received + resumed === bytes.length && resumed > 0.4 * bytes.length,
+      `${resumed} of ${bytes.length} bytes were here, of ${sent} sent`,
+    );
     await tab.call('close');
     await tab.close();
   },
@@ -126,7 +132,10 @@ const stories: Record<string, Check> = {
     await began;
     const { hash, remarks } = await second.call<Finished>('finish');
     expect(hash === hashOf(bytes), 'the bytes are right');
-    expect(remarks.some(remark => remark.includes('another tab')), remarks.join('; '));
+    expect(
+      remarks.some(remark => remark.includes('another tab')),
+      remarks.join('; '),
+    );
     await second.close();
     await first.close();
   },
@@ -136,17 +145,22 @@ const stories: Record<string, Check> = {
     server.files.set('/m3.gguf', bytes);
     server.sent = 0;
     const tabs = [await Tab.open(browser, server.url), await Tab.open(browser, server.url)];
-    const results = await Promise.all(tabs.map(async tab => {
-      await tab.call('open', OPTIONS);
-      await tab.call('begin', `${server.url}/m3.gguf`);
-      return tab.call<Finished>('finish');
-    }));
-    expect(results.every(({ hash }) => hash === hashOf(bytes)), 'the bytes are right');
+    const results = await Promise.all(
+      tabs.map(async tab => {
+        await tab.call('open', OPTIONS);
+        await tab.call('begin', `${server.url}/m3.gguf`);
+        return tab.call<Finished>('finish');
+      }),
+    );
+    expect(
+      results.every(({ hash }) => hash === hashOf(bytes)),
+      'the bytes are right',
+    );
     expect(server.sent === bytes.length, `${server.sent} bytes for ${bytes.length}`);
     const [model] = await tabs[0]!.call<{ id: string }[]>('list');
-    expect(await tabs[1]!.call('remove', model!.id) === 'limit', 'it is in use');
+    expect((await tabs[1]!.call('remove', model!.id)) === 'limit', 'it is in use');
     for (const tab of tabs) await tab.call('close');
-    expect(await tabs[1]!.call('remove', model!.id) === 'removed', 'it is not');
+    expect((await tabs[1]!.call('remove', model!.id)) === 'removed', 'it is not');
     const { quota } = await tabs[0]!.call<{ quota: number }>('usage');
     expect(quota > 1e8, 'the browser gives some room');
     for (const tab of tabs) await tab.close();
@@ -193,7 +207,10 @@ const stories: Record<string, Check> = {
     await tab.call('begin', `${other.url}/m5.gguf`);
     const { hash } = await tab.call<Finished>('finish');
     expect(hash === hashOf(bytes), 'the bytes are right');
-    expect(other.requests.filter(({ method, range }) => method === 'GET' && range !== undefined).length > 3, 'by ranges');
+    expect(
+      other.requests.filter(({ method, range }) => method === 'GET' && range !== undefined).length > 3,
+      'by ranges',
+    );
     await tab.call('close');
     // A site that lets nobody read it.
     delete other.behaviour.intercept;
@@ -213,21 +230,33 @@ const stories: Record<string, Check> = {
 export async function run(browser: Browser, worker: string, only: string, speed: number): Promise<Result[]> {
   const server = await startServer();
   const results: Result[] = [];
-  const files = new Map([['/page.html', ['text/html', PAGE]], ['/worker.js', ['text/javascript', await readFile(worker, 'utf8')]]] as const);
+  const files = new Map([
+    ['/page.html', ['text/html', PAGE]],
+    ['/worker.js', ['text/javascript', await readFile(worker, 'utf8')]],
+  ] as const);
   server.statics = path => files.get(path as '/page.html');
   try {
     const first = await Tab.open(browser, server.url);
     const kinds = await first.call<string[]>('kinds');
     console.log(`stores: ${kinds.join(', ')}; the best is ${await first.call<string>('best')}`);
-    for (const kind of kinds) results.push(...(await first.call<Result[]>('conformance', kind)).filter(({ name }) => name.includes(only)));
-    if (speed > 0) for (const kind of kinds) console.log(JSON.stringify(await first.call('speed', kind, speed).catch(String)));
+    for (const kind of kinds)
+      results.push(...(await first.call<Result[]>('conformance', kind)).filter(({ name }) => name.includes(only)));
+    if (speed > 0)
+      for (const kind of kinds) console.log(JSON.stringify(await first.call('speed', kind, speed).catch(String)));
     for (const [name, check] of Object.entries(stories)) {
       if (!name.includes(only)) continue;
       const began = performance.now();
       let failure: unknown;
-      await check(browser, server).catch((error: unknown) => { failure = error; });
-      results.push({ suite: 'Tabs', name, status: failure === undefined ? 'passed' : 'failed',
-        reason: failure === undefined ? '' : String((failure as Error).stack ?? failure), seconds: (performance.now() - began) / 1000 });
+      await check(browser, server).catch((error: unknown) => {
+        failure = error;
+      });
+      results.push({
+        suite: 'Tabs',
+        name,
+        status: failure === undefined ? 'passed' : 'failed',
+        reason: failure === undefined ? '' : String((failure as Error).stack ?? failure),
+        seconds: (performance.now() - began) / 1000,
+      });
       server.behaviour = {};
     }
     await first.call('empty').catch(() => {});

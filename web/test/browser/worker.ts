@@ -9,10 +9,11 @@ import { checks, type Fixture } from '../models/conformance.js';
 
 const PLACE = 'wisp-models';
 
-const settled = <T>(request: IDBRequest<T>): Promise<T> => new Promise((resolve, reject) => {
-  request.onsuccess = () => resolve(request.result);
-  request.onerror = () => reject(request.error);
-});
+const settled = <T>(request: IDBRequest<T>): Promise<T> =>
+  new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
 
 async function empty(): Promise<void> {
   const root = await navigator.storage.getDirectory?.().catch(() => undefined);
@@ -23,13 +24,17 @@ async function empty(): Promise<void> {
 }
 
 interface SyncFile {
-  createSyncAccessHandle(): Promise<{ read(into: Uint8Array, at: object): void; write(bytes: Uint8Array, at: object): void; close(): void }>;
+  createSyncAccessHandle(): Promise<{
+    read(into: Uint8Array, at: object): void;
+    write(bytes: Uint8Array, at: object): void;
+    close(): void;
+  }>;
 }
 
 const damages: Record<string, NonNullable<Fixture['damage']>> = {
   async opfs(id, piece, pieceBytes) {
     const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle(PLACE);
-    const file = await (await folder.getFileHandle(`${id}.data`) as unknown as SyncFile).createSyncAccessHandle();
+    const file = await ((await folder.getFileHandle(`${id}.data`)) as unknown as SyncFile).createSyncAccessHandle();
     const byte = new Uint8Array(1);
     const at = { at: piece * pieceBytes + 5 };
     file.read(byte, at);
@@ -40,7 +45,7 @@ const damages: Record<string, NonNullable<Fixture['damage']>> = {
   async indexeddb(id, piece) {
     const database = await settled(indexedDB.open(PLACE));
     const pieces = database.transaction('pieces', 'readwrite').objectStore('pieces');
-    const bytes = await settled(pieces.get([id, piece])) as ArrayBuffer;
+    const bytes = (await settled(pieces.get([id, piece]))) as ArrayBuffer;
     new Uint8Array(bytes)[5]! ^= 4;
     await settled(pieces.put(bytes, [id, piece]));
     database.close();
@@ -85,14 +90,22 @@ const commands: Record<string, (...args: never[]) => Promise<unknown>> = {
   kinds: async () => {
     const kinds: string[] = [];
     for (const kind of ['opfs', 'indexeddb'] as const) {
-      await openStore(kind, undefined).then(store => { kinds.push(kind); return store.close(); }, () => {});
+      await openStore(kind, undefined).then(
+        store => {
+          kinds.push(kind);
+          return store.close();
+        },
+        () => {},
+      );
     }
     return kinds;
   },
   best: async () => (await openModels()).storeKind,
   conformance,
   empty,
-  open: async (options: ModelsOptions) => { models = await openModels(options); },
+  open: async (options: ModelsOptions) => {
+    models = await openModels(options);
+  },
   begin: async (name: string) => {
     model = await models!.open(name, { onRemark: remark => remarks.push(remark) });
     return model.size;
@@ -105,14 +118,23 @@ const commands: Record<string, (...args: never[]) => Promise<unknown>> = {
   },
   close: async () => model!.close(),
   list: async () => models!.list(),
-  remove: async (id: string) => models!.remove(id).then(() => 'removed', (error: { code?: string }) => error.code),
+  remove: async (id: string) =>
+    models!.remove(id).then(
+      () => 'removed',
+      (error: { code?: string }) => error.code,
+    ),
   usage: async () => models!.usage(),
   texts: async () => {
     const texts = await openTexts();
     await texts.clear();
-    await texts.save(new Map([['a', '1'], ['b', '2']]));
+    await texts.save(
+      new Map([
+        ['a', '1'],
+        ['b', '2'],
+      ]),
+    );
     await texts.save(new Map([['b', '3']]));
-    const found = [...await (await openTexts()).load()];
+    const found = [...(await (await openTexts()).load())];
     await texts.clear();
     return found;
   },
@@ -126,8 +148,10 @@ const commands: Record<string, (...args: never[]) => Promise<unknown>> = {
     const fetchBytes = async (_: unknown, { headers }: { headers: Record<string, string> }) => {
       const [, first, last] = /(\d+)-(\d+)/.exec(headers['Range']!)!.map(Number);
       const end = Math.min(last! + 1, bytes.length);
-      return new Response(bytes.subarray(first!, end), { status: 206,
-        headers: { 'Content-Range': `bytes ${first}-${end - 1}/${bytes.length}`, ETag: '"x"' } });
+      return new Response(bytes.subarray(first!, end), {
+        status: 206,
+        headers: { 'Content-Range': `bytes ${first}-${end - 1}/${bytes.length}`, ETag: '"x"' },
+      });
     };
     const speeds: number[] = [];
     for (const _ of ['network', 'cache']) {
@@ -135,8 +159,10 @@ const commands: Record<string, (...args: never[]) => Promise<unknown>> = {
       const began = performance.now();
       const one = await all.open('https://models.test/m.gguf');
       if (speeds.length === 0) await one.complete();
-      else for (let at = 0; at < bytes.length; at += 4 << 20) await one.files[0]!.read(at, Math.min(4 << 20, bytes.length - at));
-      speeds.push(Math.round(mib / (performance.now() - began) * 1000));
+      else
+        for (let at = 0; at < bytes.length; at += 4 << 20)
+          await one.files[0]!.read(at, Math.min(4 << 20, bytes.length - at));
+      speeds.push(Math.round((mib / (performance.now() - began)) * 1000));
       await one.close();
     }
     await store.close();
@@ -145,7 +171,9 @@ const commands: Record<string, (...args: never[]) => Promise<unknown>> = {
   },
 };
 
-self.onmessage = async ({ data: { id, command, args } }: MessageEvent<{ id: number; command: string; args: never[] }>) => {
+self.onmessage = async ({
+  data: { id, command, args },
+}: MessageEvent<{ id: number; command: string; args: never[] }>) => {
   try {
     self.postMessage({ id, result: await commands[command]!(...args) });
   } catch (error) {

@@ -12,9 +12,14 @@ const utf8 = (text: string) => new TextEncoder().encode(text);
 test('SHA-256 by the vectors of FIPS 180', () => {
   assert.equal(sha256(utf8('')), 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855');
   assert.equal(sha256(utf8('abc')), 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
-  assert.equal(sha256(utf8('abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq')),
-    '248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1');
-  assert.equal(sha256(new Uint8Array(1_000_000).fill(0x61)), 'cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0');
+  assert.equal(
+    sha256(utf8('abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq')),
+    '248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1',
+  );
+  assert.equal(
+    sha256(new Uint8Array(1_000_000).fill(0x61)),
+    'cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0',
+  );
 });
 
 test('SHA-256 of pieces is that of the whole, also when it goes on from a state', () => {
@@ -29,7 +34,12 @@ test('SHA-256 of pieces is that of the whole, also when it goes on from a state'
   }
   assert.equal(new Sha256().update(bytes.subarray(0, 65)).state(), undefined);
   const state = new Sha256().update(bytes.subarray(0, 640)).state()!;
-  assert.equal(Sha256.resume(JSON.parse(JSON.stringify(state))).update(bytes.subarray(640)).digest(), sha256(bytes));
+  assert.equal(
+    Sha256.resume(JSON.parse(JSON.stringify(state)))
+      .update(bytes.subarray(640))
+      .digest(),
+    sha256(bytes),
+  );
 });
 
 test('checksums by the vectors of XXH32, at any alignment', () => {
@@ -55,8 +65,16 @@ test('a checksum notices every bit', () => {
 });
 
 const header: EntryHeader = {
-  format: 1, source: 'hf:a/b:m.gguf', size: 10_001, sha256: '', validator: '"x"', pieceBytes: 4096, created: 1, lastUsed: 2,
-  complete: false, model: { id: 'm-0', name: 'hf:a/b:m.gguf', stem: 'm', type: '', part: 0, parts: 1, bytes: 10_001, automatic: false },
+  format: 1,
+  source: 'hf:a/b:m.gguf',
+  size: 10_001,
+  sha256: '',
+  validator: '"x"',
+  pieceBytes: 4096,
+  created: 1,
+  lastUsed: 2,
+  complete: false,
+  model: { id: 'm-0', name: 'hf:a/b:m.gguf', stem: 'm', type: '', part: 0, parts: 1, bytes: 10_001, automatic: false },
 };
 
 function fileOf(...writes: Write[]): Uint8Array {
@@ -66,11 +84,20 @@ function fileOf(...writes: Write[]): Uint8Array {
 }
 
 test('an index is read as it was written, the newer header first', () => {
-  const file = fileOf(headerWrite(header, 0), recordWrite(0, 0), recordWrite(2, 77), headerWrite({ ...header, complete: true }, 1));
+  const file = fileOf(
+    headerWrite(header, 0),
+    recordWrite(0, 0),
+    recordWrite(2, 77),
+    headerWrite({ ...header, complete: true }, 1),
+  );
   const index = readIndex(file)!;
   assert.equal(index.header.complete, true);
   assert.equal(index.generation, 1);
-  assert.deepEqual([0, 1, 2].map(piece => index.table.has(piece)), [true, false, true], 'zero is a checksum, too');
+  assert.deepEqual(
+    [0, 1, 2].map(piece => index.table.has(piece)),
+    [true, false, true],
+    'zero is a checksum, too',
+  );
   assert.equal(index.table.checksums[2], 77);
   assert.equal(index.table.bytes, 4096 + 10_001 - 8192);
 });
@@ -78,7 +105,11 @@ test('an index is read as it was written, the newer header first', () => {
 test('a header that was torn leaves the one before it', () => {
   const newer = headerWrite({ ...header, complete: true }, 1);
   for (let cut = 0; cut < 400; cut += 7) {
-    const file = fileOf(headerWrite(header, 0), { at: newer.at, bytes: newer.bytes.subarray(0, cut) }, recordWrite(1, 5));
+    const file = fileOf(
+      headerWrite(header, 0),
+      { at: newer.at, bytes: newer.bytes.subarray(0, cut) },
+      recordWrite(1, 5),
+    );
     const index = readIndex(file)!;
     assert.equal(index.header.complete, cut > 16 + JSON.stringify({ ...header, complete: true }).length - 1);
     assert.ok(index.table.has(1));
@@ -89,10 +120,11 @@ test('hostile indexes are nothing', () => {
   const whole = fileOf(headerWrite(header, 0), recordWrite(0, 9), recordWrite(1, 10), recordWrite(2, 11));
   assert.equal(readIndex(new Uint8Array(0)), undefined);
   let state = 5;
-  const random = (below: number) => (state = (Math.imul(state, 1103515245) + 12345) >>> 0) % 1000003 % below;
+  const random = (below: number) => ((state = (Math.imul(state, 1103515245) + 12345) >>> 0) % 1000003) % below;
   for (let i = 0; i < 3000; ++i) {
     const file = whole.slice(0, random(4) === 0 ? random(whole.length) : whole.length);
-    for (let n = 1 + random(4); n > 0 && file.length > 0; --n) file[random(2) === 0 ? random(file.length) : random(Math.min(400, file.length))]! ^= 1 << random(8);
+    for (let n = 1 + random(4); n > 0 && file.length > 0; --n)
+      file[random(2) === 0 ? random(file.length) : random(Math.min(400, file.length))]! ^= 1 << random(8);
     const index = readIndex(file);
     if (index !== undefined) assert.deepEqual(index.header, header, 'a header that was changed is not taken');
   }

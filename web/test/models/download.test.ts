@@ -28,8 +28,14 @@ afterEach(async () => {
 
 // A page: the store outlives it.
 async function page(options: ModelsOptions = {}): Promise<Models> {
-  const models = await openModels({ store, pieceBytes: PIECE, requestBytes: 8 * PIECE, endpoint: server.url,
-    patience: { ...PATIENCE }, ...options });
+  const models = await openModels({
+    store,
+    pieceBytes: PIECE,
+    requestBytes: 8 * PIECE,
+    endpoint: server.url,
+    patience: { ...PATIENCE },
+    ...options,
+  });
   opened.push(models);
   return models;
 }
@@ -45,16 +51,21 @@ async function load(models: Models, options: OpenOptions = {}, name = url()) {
 }
 
 async function failure(promise: Promise<unknown>): Promise<ModelError> {
-  const error = await promise.then(() => undefined, (reason: unknown) => reason);
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   assert.ok(error instanceof ModelError, `expected a ModelError, got ${String(error)}`);
   return error;
 }
 
 async function failedLoad(models: Models, options: OpenOptions = {}): Promise<ModelError> {
-  return failure((async () => {
-    const model = await models.open(url(), options);
-    await model.complete();
-  })());
+  return failure(
+    (async () => {
+      const model = await models.open(url(), options);
+      await model.complete();
+    })(),
+  );
 }
 
 const keptBytes = async (models: Models) => (await models.list()).reduce((sum, { here }) => sum + here, 0);
@@ -75,10 +86,16 @@ test('all of a file comes once, and a second page asks nobody', async () => {
 test('bytes are given before everything is here, those that are wanted first', async () => {
   server.behaviour.slow = 3;
   const model = await (await page({ connections: 1, requestBytes: PIECE })).open(url());
-  const offset = 100 * KIB;
-  model.want([{ file: 0, offset, count: 10 * KIB }]);
-  assert.deepEqual(await model.files[0]!.read(offset, 10 * KIB), bytes.slice(offset, offset + 10 * KIB));
+  const [wanted, needed] = [100 * KIB, 60 * KIB];
+  model.want([
+    { file: 0, offset: wanted, count: 10 * KIB },
+    { file: 0, offset: 20 * KIB, count: KIB },
+  ]);
+  assert.deepEqual(await model.files[0]!.read(needed, 10 * KIB), bytes.slice(needed, needed + 10 * KIB));
+  assert.equal(model.files[0]!.has(wanted, 10 * KIB), false, 'what somebody waits for comes first');
+  while (!model.files[0]!.has(wanted, 10 * KIB)) await new Promise(resolve => setTimeout(resolve, 1));
   assert.ok(server.sent < 60 * KIB, `${server.sent} bytes came before those that were wanted`);
+  assert.equal(model.files[0]!.has(20 * KIB, KIB), false, 'in the order of the list');
   assert.equal(model.files[0]!.has(0, SIZE), false);
   await model.complete();
   assert.equal(model.files[0]!.has(0, SIZE), true);
@@ -88,7 +105,15 @@ test('bytes are given before everything is here, those that are wanted first', a
 test('ranges past the end and numbers that are none are refused', async () => {
   const { model } = await load(await page());
   const file = model.files[0]!;
-  for (const [offset, count] of [[SIZE, 1], [0, SIZE + 1], [-1, 1], [0.5, 1], [0, NaN], [2 ** 53, 1], [1, 2 ** 53 - 1]] as const) {
+  for (const [offset, count] of [
+    [SIZE, 1],
+    [0, SIZE + 1],
+    [-1, 1],
+    [0.5, 1],
+    [0, NaN],
+    [2 ** 53, 1],
+    [1, 2 ** 53 - 1],
+  ] as const) {
     assert.equal((await failure(file.read(offset, count))).code, 'invalid_argument');
   }
   assert.equal((await file.read(SIZE, 0)).length, 0);
@@ -110,7 +135,13 @@ for (const point of [1, 3000, PIECE, 40_000, SIZE - 1]) {
     });
     server.behaviour.slow = 1;
     const models = await page({ connections: 2 });
-    const model = await models.open(url(), { onProgress: ({ loaded }) => { if (loaded >= point) stopped!(); } }).catch(() => undefined);
+    const model = await models
+      .open(url(), {
+        onProgress: ({ loaded }) => {
+          if (loaded >= point) stopped!();
+        },
+      })
+      .catch(() => undefined);
     await Promise.race([reached, model?.complete()]);
     await models.close();
     const first = server.sent;
@@ -153,7 +184,13 @@ test('a wait that is too long is told instead', async () => {
   assert.match(error.message, /asks to wait 3600 s/);
 });
 
-for (const [status, code] of [[401, 'not_found'], [403, 'not_found'], [404, 'not_found'], [500, 'io'], [501, 'io']] as const) {
+for (const [status, code] of [
+  [401, 'not_found'],
+  [403, 'not_found'],
+  [404, 'not_found'],
+  [500, 'io'],
+  [501, 'io'],
+] as const) {
   test(`status ${status} is ${code}, and leaves nothing`, async () => {
     server.behaviour.intercept = (_request, response) => {
       response.writeHead(status).end();
@@ -221,7 +258,10 @@ test('a file that changes between two pages starts over', async () => {
   server.files.set('/m.gguf', changed);
   const { read, remarks } = await load(await page());
   assert.deepEqual(read, changed);
-  assert.ok(remarks.some(remark => remark.includes('has changed')), remarks.join('; '));
+  assert.ok(
+    remarks.some(remark => remark.includes('has changed')),
+    remarks.join('; '),
+  );
 });
 
 test('a file that changes while it is loaded is never mixed', async () => {
@@ -375,10 +415,12 @@ test('a network that is gone is waited for', async () => {
   let online: (() => void) | undefined;
   const network = { onLine: true };
   Object.defineProperty(globalThis, 'navigator', { value: network, configurable: true });
-  global.addEventListener = (_name: string, use: () => void) => { online = use; };
+  global.addEventListener = (_name: string, use: () => void) => {
+    online = use;
+  };
   try {
     server.behaviour.intercept = (_request, response, turn) => {
-      if (turn < 2 || network.onLine && turn > 2) return false;
+      if (turn < 2 || (network.onLine && turn > 2)) return false;
       network.onLine = false;
       response.destroy();
       return true;
@@ -450,7 +492,7 @@ test('abort ends everything at once, and what came stays', async () => {
   const requests = server.requests.length;
   await new Promise(resolve => setTimeout(resolve, 50));
   assert.ok(server.requests.length === requests && server.sent < SIZE, 'nothing more is asked for');
-  assert.ok(await keptBytes(models) >= 3 * PIECE);
+  assert.ok((await keptBytes(models)) >= 3 * PIECE);
   assert.equal((await failure(models.open(url(), { signal: AbortSignal.abort() }))).code, 'cancelled');
 });
 
@@ -458,7 +500,17 @@ test('progress tells the same of network and cache', async () => {
   const models = await page();
   const seen: string[] = [];
   const sums: [number, number, number][] = [];
-  const onProgress = ({ phase, loaded, total, fromCache }: { phase: string; loaded: number; total: number; fromCache: number }) => {
+  const onProgress = ({
+    phase,
+    loaded,
+    total,
+    fromCache,
+  }: {
+    phase: string;
+    loaded: number;
+    total: number;
+    fromCache: number;
+  }) => {
     if (seen.at(-1) !== phase) seen.push(phase);
     sums.push([loaded, total, fromCache]);
   };
@@ -480,7 +532,10 @@ test('what is not kept passes by in a bounded window, and only what is read come
   for (let at = 0; at < 100 * KIB; at += 10 * KIB) {
     assert.deepEqual(await model.files[0]!.read(at, 10 * KIB), bytes.slice(at, at + 10 * KIB));
   }
-  assert.ok(server.sent <= 100 * KIB + PIECE, `${server.sent} bytes: ${server.requests.map(({ range }) => range).join(' ')}`);
+  assert.ok(
+    server.sent <= 100 * KIB + PIECE,
+    `${server.sent} bytes: ${server.requests.map(({ range }) => range).join(' ')}`,
+  );
   assert.deepEqual(await models.list(), []);
 });
 

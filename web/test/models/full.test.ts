@@ -49,11 +49,15 @@ afterEach(async () => {
   await server.close();
 });
 
-const open = (place: Store) => openModels({ store: place, pieceBytes: PIECE, requestBytes: 4 * PIECE, patience: { pause: 2, retries: 1 } });
+const open = (place: Store) =>
+  openModels({ store: place, pieceBytes: PIECE, requestBytes: 4 * PIECE, patience: { pause: 2, retries: 1 } });
 const url = () => `${server.url}/m.gguf`;
 
 async function failure(promise: Promise<unknown>): Promise<ModelError> {
-  const error = await promise.then(() => undefined, (reason: unknown) => reason);
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   assert.ok(error instanceof ModelError, `expected a ModelError, got ${String(error)}`);
   return error;
 }
@@ -85,6 +89,7 @@ test('room that is made in the middle is used', async () => {
   const model = await models.open(url(), {
     onMakeRoom: async request => {
       asked.push(request);
+      await new Promise(resolve => setTimeout(resolve, 50));
       store.room = Infinity;
       return request.models.map(({ id }) => id);
     },
@@ -93,7 +98,10 @@ test('room that is made in the middle is used', async () => {
   assert.deepEqual(await model.files[0]!.read(0, bytes.length), bytes);
   assert.equal(asked.length, 1, 'connections that find it full together ask once');
   assert.ok(asked[0]!.needed > 0);
-  assert.deepEqual((await models.list()).map(({ shortName }) => shortName), ['m']);
+  assert.deepEqual(
+    (await models.list()).map(({ shortName }) => shortName),
+    ['m'],
+  );
 });
 
 test('room that nobody makes is an error', async () => {

@@ -3,8 +3,23 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatBytes, printable } from '../../src/models/bytes.js';
 import { ModelError } from '../../src/models/error.js';
-import { encodePath, parseContentRange, parseRetryAfter, pauseBeforeRetry, DEFAULT_PATIENCE } from '../../src/models/http.js';
-import { addTreePage, bytesOf, describeModels, groupModels, isComplete, selectModel, typeInName, type RemoteFile } from '../../src/models/listing.js';
+import {
+  encodePath,
+  parseContentRange,
+  parseRetryAfter,
+  pauseBeforeRetry,
+  DEFAULT_PATIENCE,
+} from '../../src/models/http.js';
+import {
+  addTreePage,
+  bytesOf,
+  describeModels,
+  groupModels,
+  isComplete,
+  selectModel,
+  typeInName,
+  type RemoteFile,
+} from '../../src/models/listing.js';
 import { canonicalName, isRevision, isSafePath, parseModelName } from '../../src/models/name.js';
 
 const codeOf = (run: () => unknown): [string, string] => {
@@ -18,12 +33,21 @@ const codeOf = (run: () => unknown): [string, string] => {
 };
 
 test('names are taken apart', () => {
-  assert.deepEqual(parseModelName('hf:owner/repo-GGUF'),
-    { kind: 'repository', repository: 'owner/repo-GGUF', revision: 'main', selection: '' });
+  assert.deepEqual(parseModelName('hf:owner/repo-GGUF'), {
+    kind: 'repository',
+    repository: 'owner/repo-GGUF',
+    revision: 'main',
+    selection: '',
+  });
   assert.deepEqual(parseModelName('owner/repo:Q4_K_M'), parseModelName('hf:owner/repo:Q4_K_M'));
   assert.deepEqual(parseModelName('hf://owner/repo'), parseModelName('hf:owner/repo'));
   const full = parseModelName('hf:owner/repo@refs/pr/1:sub/model-Q8_0.gguf');
-  assert.deepEqual(full, { kind: 'repository', repository: 'owner/repo', revision: 'refs/pr/1', selection: 'sub/model-Q8_0.gguf' });
+  assert.deepEqual(full, {
+    kind: 'repository',
+    repository: 'owner/repo',
+    revision: 'refs/pr/1',
+    selection: 'sub/model-Q8_0.gguf',
+  });
   assert.equal(canonicalName(full), 'hf:owner/repo@refs/pr/1:sub/model-Q8_0.gguf');
   const address = parseModelName('HTTPS://host:8080/a/b.gguf?sig=secret#part');
   assert.deepEqual(address, { kind: 'address', address: 'https://host:8080/a/b.gguf', query: '?sig=secret' });
@@ -31,10 +55,35 @@ test('names are taken apart', () => {
 });
 
 test('hostile names are refused', () => {
-  for (const text of ['', 'hf:', 'hf:owner', 'hf:owner/', 'hf:/repo', 'hf:../repo', 'hf:owner/..', 'hf:owner/a--b', 'hf:a/b/c',
-    'hf:a/b:', 'hf:a/b:../c.gguf', 'hf:a/b:/etc/passwd', 'hf:a/b@', 'hf:a/b@..', 'hf:a/b@x y', 'hf:a/b:c\nd', 'hf:.a/b',
-    'file:///etc/passwd', 'ftp://host/x', 'http://', 'http://user:pw@host/x', 'http://host/a b', 'http://ho\rst/', 'model.gguf',
-    './a/b', 'name with spaces', `hf:a/${'b'.repeat(5000)}`]) {
+  for (const text of [
+    '',
+    'hf:',
+    'hf:owner',
+    'hf:owner/',
+    'hf:/repo',
+    'hf:../repo',
+    'hf:owner/..',
+    'hf:owner/a--b',
+    'hf:a/b/c',
+    'hf:a/b:',
+    'hf:a/b:../c.gguf',
+    'hf:a/b:/etc/passwd',
+    'hf:a/b@',
+    'hf:a/b@..',
+    'hf:a/b@x y',
+    'hf:a/b:c\nd',
+    'hf:.a/b',
+    'file:///etc/passwd',
+    'ftp://host/x',
+    'http://',
+    'http://user:pw@host/x',
+    'http://host/a b',
+    'http://ho\rst/',
+    'model.gguf',
+    './a/b',
+    'name with spaces',
+    `hf:a/${'b'.repeat(5000)}`,
+  ]) {
     assert.equal(codeOf(() => parseModelName(text))[0], 'invalid_argument', text);
   }
 });
@@ -42,7 +91,7 @@ test('hostile names are refused', () => {
 test('fuzzed names are safe or refused', () => {
   const pieces = ['hf:', 'a/b', '/', '..', '.', '@', ':', 'a', 'Q4_0', 'http://', '?', '\\', '\x01', '-', '#'];
   let state = 7;
-  const random = (below: number) => (state = (Math.imul(state, 1103515245) + 12345) >>> 0) % 65521 % below;
+  const random = (below: number) => ((state = (Math.imul(state, 1103515245) + 12345) >>> 0) % 65521) % below;
   let taken = 0;
   for (let i = 0; i < 20000; ++i) {
     let text = random(2) === 0 ? 'hf:' : '';
@@ -64,13 +113,29 @@ test('fuzzed names are safe or refused', () => {
 });
 
 test('types are read from names', () => {
-  const cases: [string, string][] = [['Qwen3-0.6B-Q8_0.gguf', 'Q8_0'], ['qwen2.5-0.5b-instruct-q4_k_m.gguf', 'Q4_K_M'],
-    ['tinyllama-1.1b-chat-v1.0.Q2_K.gguf', 'Q2_K'], ['gemma-3-1b-it-qat-q4_0.gguf', 'Q4_0'], ['Model-UD-Q4_K_XL.gguf', 'UD-Q4_K_XL'],
-    ['Model-UD-IQ1_S.gguf', 'UD-IQ1_S'], ['Model-IQ2_XXS.gguf', 'IQ2_XXS'], ['model_q4_0.gguf', 'Q4_0'],
-    ['gpt-oss-20b-mxfp4.gguf', 'MXFP4'], ['gpt-oss-20b-MXFP4_MOE.gguf', 'MXFP4_MOE'], ['Model-Q4_0_4_8.gguf', 'Q4_0_4_8'],
-    ['Model-TQ1_0.gguf', 'TQ1_0'], ['Model-Q6_K_L.gguf', 'Q6_K_L'], ['BF16/Model-BF16-00001-of-00003.gguf', 'BF16'],
-    ['Q8_0/model-00001-of-00002.gguf', 'Q8_0'], ['model-fp16.gguf', 'F16'], ['model.f32.GGUF', 'F32'], ['model.gguf', ''],
-    ['Q.gguf', ''], ['Qwen-7B.gguf', ''], ['.gguf', '']];
+  const cases: [string, string][] = [
+    ['Qwen3-0.6B-Q8_0.gguf', 'Q8_0'],
+    ['qwen2.5-0.5b-instruct-q4_k_m.gguf', 'Q4_K_M'],
+    ['tinyllama-1.1b-chat-v1.0.Q2_K.gguf', 'Q2_K'],
+    ['gemma-3-1b-it-qat-q4_0.gguf', 'Q4_0'],
+    ['Model-UD-Q4_K_XL.gguf', 'UD-Q4_K_XL'],
+    ['Model-UD-IQ1_S.gguf', 'UD-IQ1_S'],
+    ['Model-IQ2_XXS.gguf', 'IQ2_XXS'],
+    ['model_q4_0.gguf', 'Q4_0'],
+    ['gpt-oss-20b-mxfp4.gguf', 'MXFP4'],
+    ['gpt-oss-20b-MXFP4_MOE.gguf', 'MXFP4_MOE'],
+    ['Model-Q4_0_4_8.gguf', 'Q4_0_4_8'],
+    ['Model-TQ1_0.gguf', 'TQ1_0'],
+    ['Model-Q6_K_L.gguf', 'Q6_K_L'],
+    ['BF16/Model-BF16-00001-of-00003.gguf', 'BF16'],
+    ['Q8_0/model-00001-of-00002.gguf', 'Q8_0'],
+    ['model-fp16.gguf', 'F16'],
+    ['model.f32.GGUF', 'F32'],
+    ['model.gguf', ''],
+    ['Q.gguf', ''],
+    ['Qwen-7B.gguf', ''],
+    ['.gguf', ''],
+  ];
   for (const [name, type] of cases) assert.equal(typeInName(name), type, name);
 });
 
@@ -78,13 +143,28 @@ const files = (list: Record<string, number>): RemoteFile[] =>
   Object.entries(list).map(([path, size]) => ({ path, size, sha256: '' }));
 
 test('parts belong together, and companions are no models', () => {
-  const listing = groupModels(files({ 'm-Q4_0.gguf': 10, 'm-Q8_0-00002-of-00002.gguf': 11, 'm-Q8_0-00001-of-00002.gguf': 12,
-    'm-F16-00001-of-00003.gguf': 30, 'mmproj-m-F16.gguf': 500, 'sub/m.imatrix.gguf': 400 }));
-  assert.deepEqual(listing.models.map(({ type }) => type), ['F16', 'Q8_0', 'Q4_0'], 'the largest first');
+  const listing = groupModels(
+    files({
+      'm-Q4_0.gguf': 10,
+      'm-Q8_0-00002-of-00002.gguf': 11,
+      'm-Q8_0-00001-of-00002.gguf': 12,
+      'm-F16-00001-of-00003.gguf': 30,
+      'mmproj-m-F16.gguf': 500,
+      'sub/m.imatrix.gguf': 400,
+    }),
+  );
+  assert.deepEqual(
+    listing.models.map(({ type }) => type),
+    ['F16', 'Q8_0', 'Q4_0'],
+    'the largest first',
+  );
   assert.equal(listing.others.length, 2);
   const [f16, q8] = listing.models;
   assert.equal(isComplete(f16!), false);
-  assert.deepEqual(q8!.files.map(({ path }) => path), ['m-Q8_0-00001-of-00002.gguf', 'm-Q8_0-00002-of-00002.gguf']);
+  assert.deepEqual(
+    q8!.files.map(({ path }) => path),
+    ['m-Q8_0-00001-of-00002.gguf', 'm-Q8_0-00002-of-00002.gguf'],
+  );
   assert.equal(bytesOf(q8!), 23);
   assert.equal(q8!.stem, 'm-Q8_0');
   assert.equal(selectModel(listing, 'm-Q8_0-00002-of-00002.gguf').files.length, 2, 'any part means all of them');
@@ -92,7 +172,9 @@ test('parts belong together, and companions are no models', () => {
 });
 
 test('selections mean one model or say why', () => {
-  const listing = groupModels(files({ 'a-Q4_K_M.gguf': 10, 'b-Q4_K_M.gguf': 11, 'a-UD-Q6_K.gguf': 9, 'x/a-F16.gguf': 30 }));
+  const listing = groupModels(
+    files({ 'a-Q4_K_M.gguf': 10, 'b-Q4_K_M.gguf': 11, 'a-UD-Q6_K.gguf': 9, 'x/a-F16.gguf': 30 }),
+  );
   assert.equal(selectModel(listing, 'A-q4_k_m.gguf').stem, 'a-Q4_K_M');
   assert.equal(selectModel(listing, 'fp16').stem, 'x/a-F16');
   assert.equal(selectModel(listing, 'a-f16.gguf').stem, 'x/a-F16');
@@ -113,17 +195,48 @@ test('hostile lists are refused or left out', () => {
   }
   const found: RemoteFile[] = [];
   const file = (path: unknown, size: unknown, more = {}) => ({ type: 'file', path, size, ...more });
-  addTreePage([null, 1, [], {}, { type: 'file' }, { type: 'directory', path: 'a.gguf', size: 1 }, file('../a.gguf', 1),
-    file('/a.gguf', 1), file('a/./b.gguf', 1), file('a\\b.gguf', 1), file('neg.gguf', -1), file('huge.gguf', 99999999999999999999),
-    file('big.gguf', 9007199254740993000), file('half.gguf', 1.5), file(3, 1), file('text.txt', 1), file('text.gguf', '1'),
-    file('ok.gguf', 7, { lfs: { oid: 'not a hash', size: 8 } })], found);
+  addTreePage(
+    [
+      null,
+      1,
+      [],
+      {},
+      { type: 'file' },
+      { type: 'directory', path: 'a.gguf', size: 1 },
+      file('../a.gguf', 1),
+      file('/a.gguf', 1),
+      file('a/./b.gguf', 1),
+      file('a\\b.gguf', 1),
+      file('neg.gguf', -1),
+      file('huge.gguf', 99999999999999999999),
+      file('big.gguf', 9007199254740993000),
+      file('half.gguf', 1.5),
+      file(3, 1),
+      file('text.txt', 1),
+      file('text.gguf', '1'),
+      file('ok.gguf', 7, { lfs: { oid: 'not a hash', size: 8 } }),
+    ],
+    found,
+  );
   assert.deepEqual(found, [{ path: 'ok.gguf', size: 8, sha256: '' }]);
 });
 
 test('content ranges are taken only whole', () => {
   assert.deepEqual(parseContentRange('bytes 10-19/400'), { first: 10, last: 19, total: 400 });
-  for (const text of ['', 'bytes', 'bytes 1-2', 'bytes */400', 'bytes 1-2/*', 'bytes 5-4/10', 'bytes 1-10/10', 'bytes -1-2/3',
-    'items 1-2/3', 'bytes 99999999999999999999-1/2', 'bytes 1-2/3x', 'bytes 1-2/9999999999999999']) {
+  for (const text of [
+    '',
+    'bytes',
+    'bytes 1-2',
+    'bytes */400',
+    'bytes 1-2/*',
+    'bytes 5-4/10',
+    'bytes 1-10/10',
+    'bytes -1-2/3',
+    'items 1-2/3',
+    'bytes 99999999999999999999-1/2',
+    'bytes 1-2/3x',
+    'bytes 1-2/9999999999999999',
+  ]) {
     assert.equal(parseContentRange(text), undefined, text);
   }
 });
@@ -132,7 +245,8 @@ test('waits that a server asks for', () => {
   assert.equal(parseRetryAfter('3'), 3000);
   assert.equal(parseRetryAfter('Wed, 21 Oct 2015 07:28:00 GMT'), 0);
   assert.equal(parseRetryAfter('Wed, 21 Oct 2015 07:28:00 GMT', Date.UTC(2015, 9, 21, 7, 27, 50)), 10_000);
-  for (const text of ['', 'soon', '-1', '1.5', 'Wed, 99 Foo 2020']) assert.equal(parseRetryAfter(text), undefined, text);
+  for (const text of ['', 'soon', '-1', '1.5', 'Wed, 99 Foo 2020'])
+    assert.equal(parseRetryAfter(text), undefined, text);
   assert.equal(pauseBeforeRetry(DEFAULT_PATIENCE, 1, 0), 500);
   assert.equal(pauseBeforeRetry(DEFAULT_PATIENCE, 3, 0), 2000);
   assert.equal(pauseBeforeRetry(DEFAULT_PATIENCE, 3, 1), 3000);
@@ -143,7 +257,13 @@ test('texts for addresses and messages', () => {
   assert.equal(encodePath('a b/c?#%\u00e4-._~'), 'a%20b/c%3F%23%25%C3%A4-._~');
   assert.equal(printable('a\nb\u202e'), 'a\\x0ab\\x202e');
   assert.equal(printable('abcdef', 3), 'abc...');
-  assert.deepEqual([0, 1023, 1024, 1.5 * 2 ** 30, 2 ** 50].map(formatBytes), ['0 B', '1023 B', '1.0 KiB', '1.5 GiB', '1024.0 TiB']);
+  assert.deepEqual([0, 1023, 1024, 1.5 * 2 ** 30, 2 ** 50].map(formatBytes), [
+    '0 B',
+    '1023 B',
+    '1.0 KiB',
+    '1.5 GiB',
+    '1024.0 TiB',
+  ]);
 });
 
 test('errors cross a boundary and keep what they say', () => {
@@ -153,5 +273,6 @@ test('errors cross a boundary and keep what they say', () => {
   assert.equal(ModelError.from(new DOMException('x', 'QuotaExceededError')).code, 'quota');
   assert.equal(ModelError.from(Object.assign(new Error('x'), { code: 'ENOSPC' })).code, 'quota');
   assert.equal(ModelError.from(new DOMException('x', 'AbortError')).code, 'cancelled');
-  for (const odd of [undefined, null, 1, 'text', {}, { name: 'ModelError', code: 'toString' }]) assert.equal(ModelError.from(odd).code, 'io');
+  for (const odd of [undefined, null, 1, 'text', {}, { name: 'ModelError', code: 'toString' }])
+    assert.equal(ModelError.from(odd).code, 'io');
 });

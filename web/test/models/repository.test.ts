@@ -1,7 +1,14 @@
 // A repository in place of Hugging Face: which file is taken and why, what is kept, and what happens without a network.
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { ModelError, openModels, type Candidate, type Models, type ModelsOptions, type OpenOptions } from '../../src/models/index.js';
+import {
+  ModelError,
+  openModels,
+  type Candidate,
+  type Models,
+  type ModelsOptions,
+  type OpenOptions,
+} from '../../src/models/index.js';
 import { MemoryStore } from '../../src/models/store_memory.js';
 import { modelBytes, startServer, treeOf, type Server } from './server.js';
 
@@ -31,8 +38,15 @@ afterEach(async () => {
 });
 
 const list = (tree: unknown[]) => new TextEncoder().encode(JSON.stringify(tree));
-const page = (options: ModelsOptions = {}) => openModels({ store, pieceBytes: PIECE, requestBytes: 4 * PIECE, endpoint: server.url,
-  patience: { stall: 5000, pause: 2, retries: 2, mostWait: 1000 }, ...options });
+const page = (options: ModelsOptions = {}) =>
+  openModels({
+    store,
+    pieceBytes: PIECE,
+    requestBytes: 4 * PIECE,
+    endpoint: server.url,
+    patience: { stall: 5000, pause: 2, retries: 2, mostWait: 1000 },
+    ...options,
+  });
 
 async function load(name: string, options: OpenOptions = {}, by = models) {
   const remarks: string[] = [];
@@ -44,7 +58,10 @@ async function load(name: string, options: OpenOptions = {}, by = models) {
 }
 
 async function failure(promise: Promise<unknown>): Promise<ModelError> {
-  const error = await promise.then(() => undefined, (reason: unknown) => reason);
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   assert.ok(error instanceof ModelError, `expected a ModelError, got ${String(error)}`);
   return error;
 }
@@ -61,8 +78,13 @@ test('a type, a file, and any part of a split one', async () => {
   assert.deepEqual(f16.parts, [repository['m-F16-00001-of-00002.gguf'], repository['m-F16-00002-of-00002.gguf']]);
   assert.equal(f16.model.size, 90_000);
   assert.equal((await failure(models.open('owner/repo:Q2_K'))).code, 'not_found');
-  assert.deepEqual((await models.list()).map(({ shortName, complete, bytes, type }) => [shortName, complete, bytes, type]).sort(),
-    [['m-F16', true, 90_000, 'F16'], ['m-Q4_0', true, 25_000, 'Q4_0']]);
+  assert.deepEqual(
+    (await models.list()).map(({ shortName, complete, bytes, type }) => [shortName, complete, bytes, type]).sort(),
+    [
+      ['m-F16', true, 90_000, 'F16'],
+      ['m-Q4_0', true, 25_000, 'Q4_0'],
+    ],
+  );
 });
 
 test('what is here is used without asking, and without a network', async () => {
@@ -87,17 +109,29 @@ test('the largest that fits is taken, with the reason', async () => {
   const { model, parts, remarks } = await load('owner/repo', { fits });
   assert.deepEqual(asked, ['F16', 'Q8_0']);
   assert.deepEqual(parts, [repository['m-Q8_0.gguf']]);
-  assert.equal(model.why, 'Q8_0 (43.9 KiB): the largest of 3 that fits this device; it takes 44.9 KiB of 58.6 KiB; F16 would take 88.9 KiB');
+  assert.equal(
+    model.why,
+    'Q8_0 (43.9 KiB): the largest of 3 that fits this device; it takes 44.9 KiB of 58.6 KiB; F16 would take 88.9 KiB',
+  );
   assert.ok(remarks.includes(model.why));
   // The next time nobody is asked.
-  const again = await load('owner/repo', { fits: () => { throw new Error('nobody should ask'); } });
+  const again = await load('owner/repo', {
+    fits: () => {
+      throw new Error('nobody should ask');
+    },
+  });
   assert.deepEqual(again.parts, parts);
 });
 
 test('where nothing fits, the sentence says what the smallest needs', async () => {
-  const error = await failure(models.open('owner/repo', { fits: ({ bytes }) => ({ fits: false, needs: bytes, of: 1024 }) }));
+  const error = await failure(
+    models.open('owner/repo', { fits: ({ bytes }) => ({ fits: false, needs: bytes, of: 1024 }) }),
+  );
   assert.equal(error.code, 'out_of_memory');
-  assert.match(error.message, /F16 \(87\.9 KiB\), Q8_0 \(43\.9 KiB\), Q4_0 \(24\.4 KiB\) fits this device; the smallest, Q4_0, would take 24\.4 KiB of 1\.0 KiB/);
+  assert.match(
+    error.message,
+    /F16 \(87\.9 KiB\), Q8_0 \(43\.9 KiB\), Q4_0 \(24\.4 KiB\) fits this device; the smallest, Q4_0, would take 24\.4 KiB of 1\.0 KiB/,
+  );
   assert.match(error.message, /\(:Q4_0\) loads it all the same/);
 });
 
@@ -110,15 +144,28 @@ test('a header that is read for the choice comes once, and goes where it was not
     },
   });
   assert.deepEqual(parts, [repository['m-Q8_0.gguf']]);
-  assert.equal(server.sent - server.files.get('/api/models/owner/repo/tree/main')!.length, 45_000 + 2 * PIECE, 'only two pieces of the other');
-  assert.deepEqual((await models.list()).map(({ type }) => type), ['Q8_0']);
+  assert.equal(
+    server.sent - server.files.get('/api/models/owner/repo/tree/main')!.length,
+    45_000 + 2 * PIECE,
+    'only two pieces of the other',
+  );
+  assert.deepEqual(
+    (await models.list()).map(({ type }) => type),
+    ['Q8_0'],
+  );
 });
 
 test('quantisations are listed with their sizes and what is here', async () => {
   await load('owner/repo:Q4_0');
   const found = await models.quantisations('owner/repo');
-  assert.deepEqual(found.map(({ type, bytes, parts, stored }) => [type, bytes, parts, stored]),
-    [['F16', 90_000, 2, false], ['Q8_0', 45_000, 1, false], ['Q4_0', 25_000, 1, true]]);
+  assert.deepEqual(
+    found.map(({ type, bytes, parts, stored }) => [type, bytes, parts, stored]),
+    [
+      ['F16', 90_000, 2, false],
+      ['Q8_0', 45_000, 1, false],
+      ['Q4_0', 25_000, 1, true],
+    ],
+  );
 });
 
 test('a file that differs from its list is refused and removed', async () => {
@@ -127,7 +174,10 @@ test('a file that differs from its list is refused and removed', async () => {
   assert.equal(error.code, 'invalid_file');
   assert.match(error.message, /SHA-256/);
   server.files.set('/owner/repo/resolve/main/m-Q4_0.gguf', modelBytes(24_000, 4));
-  assert.match((await failure(load('owner/repo:Q4_0'))).message, /the repository says 25000 bytes and the server 24000/);
+  assert.match(
+    (await failure(load('owner/repo:Q4_0'))).message,
+    /the repository says 25000 bytes and the server 24000/,
+  );
   assert.deepEqual(await models.list(), []);
 });
 
@@ -150,7 +200,9 @@ test('lists of several pages, and what is no list', async () => {
     if (!request.url!.startsWith('/api/')) return false;
     const isSecond = request.url!.includes('cursor=2');
     const mirror = 'https://huggingface.co/api/models/owner/repo/tree/main?recursive=true&cursor=2';
-    response.writeHead(200, isSecond ? {} : { Link: `<${mirror}>; rel="next"` }).end(JSON.stringify(isSecond ? tree.slice(2) : tree.slice(0, 2)));
+    response
+      .writeHead(200, isSecond ? {} : { Link: `<${mirror}>; rel="next"` })
+      .end(JSON.stringify(isSecond ? tree.slice(2) : tree.slice(0, 2)));
     return true;
   };
   assert.equal((await models.quantisations('owner/repo')).length, 3);

@@ -44,8 +44,13 @@ export function modelBytes(size: number, seed = 1): Uint8Array<ArrayBuffer> {
 export const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 /** The answer of /api/models/OWNER/REPO/tree/main. */
-export const treeOf = (files: Record<string, Uint8Array>): unknown[] => Object.entries(files).map(([path, bytes]) =>
-  ({ type: 'file', path, size: 134, lfs: { oid: hashOf(bytes), size: bytes.length } }));
+export const treeOf = (files: Record<string, Uint8Array>): unknown[] =>
+  Object.entries(files).map(([path, bytes]) => ({
+    type: 'file',
+    path,
+    size: 134,
+    lfs: { oid: hashOf(bytes), size: bytes.length },
+  }));
 
 export async function startServer(behaviour: Behaviour = {}): Promise<Server> {
   const files = new Map<string, Uint8Array>();
@@ -57,8 +62,13 @@ export async function startServer(behaviour: Behaviour = {}): Promise<Server> {
     const path = decodeURIComponent(new URL(request.url!, 'http://host').pathname);
     const page = server.statics(path);
     if (page !== undefined) {
-      return void response.writeHead(200, { 'Content-Type': page[0], 'Cross-Origin-Opener-Policy': 'same-origin',
-        'Cross-Origin-Embedder-Policy': 'require-corp' }).end(page[1]);
+      return void response
+        .writeHead(200, {
+          'Content-Type': page[0],
+          'Cross-Origin-Opener-Policy': 'same-origin',
+          'Cross-Origin-Embedder-Policy': 'require-corp',
+        })
+        .end(page[1]);
     }
     const mine = turn++;
     requests.push({ method: request.method!, path, range: request.headers.range, headers: request.headers });
@@ -79,7 +89,8 @@ export async function startServer(behaviour: Behaviour = {}): Promise<Server> {
     if (ranges && asked !== null && mayRange) {
       const first = Number(asked[1]);
       const last = Math.min(Number(asked[2]), bytes.length - 1);
-      if (first >= bytes.length) return void response.writeHead(416, { 'Content-Range': `bytes */${bytes.length}` }).end();
+      if (first >= bytes.length)
+        return void response.writeHead(416, { 'Content-Range': `bytes */${bytes.length}` }).end();
       body = bytes.subarray(first, last + 1);
       status = 206;
       headers['Content-Range'] = `bytes ${first}-${last}/${bytes.length}`;
@@ -117,10 +128,11 @@ export async function startServer(behaviour: Behaviour = {}): Promise<Server> {
     statics: () => undefined,
     sent: 0,
     requests,
-    close: () => new Promise(resolve => {
-      http.close(() => resolve());
-      http.closeAllConnections();
-    }),
+    close: () =>
+      new Promise(resolve => {
+        http.close(() => resolve());
+        http.closeAllConnections();
+      }),
   };
   return server;
 }

@@ -31,38 +31,44 @@ async function flipBit(path: string, at: number): Promise<void> {
 for (const check of checks) {
   test(`memory: ${check.name}`, async () => {
     let store: Store;
-    await check.run({ open: async () => store = new MemoryStore(Infinity), again: async () => store });
+    await check.run({ open: async () => (store = new MemoryStore(Infinity)), again: async () => store });
   });
-  test(`files: ${check.name}`, () => withFolder(async folder => {
-    const open = () => openStore('files', folder);
-    const fixture: Fixture = { open, again: open,
-      damage: (id, piece, pieceBytes) => flipBit(`${folder}/${id}.data`, piece * pieceBytes + 5) };
-    await check.run(fixture);
-  }));
+  test(`files: ${check.name}`, () =>
+    withFolder(async folder => {
+      const open = () => openStore('files', folder);
+      const fixture: Fixture = {
+        open,
+        again: open,
+        damage: (id, piece, pieceBytes) => flipBit(`${folder}/${id}.data`, piece * pieceBytes + 5),
+      };
+      await check.run(fixture);
+    }));
 }
 
-test('a folder is readable by its owner only, and what is no index is left out', () => withFolder(async folder => {
-  const place = `${folder}/a/b`;
-  const store = await openStore('files', place);
-  assert.equal((await stat(place)).mode & 0o777, 0o700);
-  await writeFile(`${place}/x.index`, 'nonsense');
-  await writeFile(`${place}/y.index`, '');
-  assert.deepEqual(await store.list(), []);
-  assert.equal(await store.open('x', 'read'), undefined);
-  const { used, quota } = await store.usage();
-  assert.ok(used >= 0 && quota > 1e6);
-}));
+test('a folder is readable by its owner only, and what is no index is left out', () =>
+  withFolder(async folder => {
+    const place = `${folder}/a/b`;
+    const store = await openStore('files', place);
+    assert.equal((await stat(place)).mode & 0o777, 0o700);
+    await writeFile(`${place}/x.index`, 'nonsense');
+    await writeFile(`${place}/y.index`, '');
+    assert.deepEqual(await store.list(), []);
+    assert.equal(await store.open('x', 'read'), undefined);
+    const { used, quota } = await store.usage();
+    assert.ok(used >= 0 && quota > 1e6);
+  }));
 
-test('a lease ends by itself when its owner is gone, and not before', () => withFolder(async folder => {
-  const store = await openStore('files', folder);
-  await writeFile(`${folder}/m.lock`, JSON.stringify({ owner: 'gone', until: Date.now() + 120 }));
-  assert.equal(await store.locks.tryAcquire('m', 'exclusive'), undefined);
-  const began = Date.now();
-  const held = await store.locks.acquire('m', 'exclusive');
-  assert.ok(Date.now() - began >= 100);
-  await held.release();
-  assert.deepEqual(await readdir(folder), []);
-}));
+test('a lease ends by itself when its owner is gone, and not before', () =>
+  withFolder(async folder => {
+    const store = await openStore('files', folder);
+    await writeFile(`${folder}/m.lock`, JSON.stringify({ owner: 'gone', until: Date.now() + 120 }));
+    assert.equal(await store.locks.tryAcquire('m', 'exclusive'), undefined);
+    const began = Date.now();
+    const held = await store.locks.acquire('m', 'exclusive');
+    assert.ok(Date.now() - began >= 100);
+    await held.release();
+    assert.deepEqual(await readdir(folder), []);
+  }));
 
 test('a lease that is held is renewed', async () => {
   const taken: number[] = [];
@@ -76,16 +82,26 @@ test('a lease that is held is renewed', async () => {
   assert.equal(taken.length, count, 'not when it was given back');
 });
 
-test('texts by name, in a folder', () => withFolder(async folder => {
-  const texts = await openTexts(`${folder}/texts`);
-  assert.deepEqual(await texts.load(), new Map());
-  await texts.save(new Map([['tuning-1.2', 'a'], ['../x', 'b'], ['shader', 'c']]));
-  await texts.save(new Map([['shader', 'd']]));
-  assert.deepEqual([...await (await openTexts(`${folder}/texts`)).load()].sort(), [['shader', 'd'], ['tuning-1.2', 'a']]);
-  assert.deepEqual(await readdir(folder), ['texts']);
-  await texts.clear();
-  assert.deepEqual(await texts.load(), new Map());
-  const nowhere = await openTexts('/dev/null/x');
-  await nowhere.save(new Map([['a', 'b']]));
-  assert.deepEqual(await nowhere.load(), new Map());
-}));
+test('texts by name, in a folder', () =>
+  withFolder(async folder => {
+    const texts = await openTexts(`${folder}/texts`);
+    assert.deepEqual(await texts.load(), new Map());
+    await texts.save(
+      new Map([
+        ['tuning-1.2', 'a'],
+        ['../x', 'b'],
+        ['shader', 'c'],
+      ]),
+    );
+    await texts.save(new Map([['shader', 'd']]));
+    assert.deepEqual([...(await (await openTexts(`${folder}/texts`)).load())].sort(), [
+      ['shader', 'd'],
+      ['tuning-1.2', 'a'],
+    ]);
+    assert.deepEqual(await readdir(folder), ['texts']);
+    await texts.clear();
+    assert.deepEqual(await texts.load(), new Map());
+    const nowhere = await openTexts('/dev/null/x');
+    await nowhere.save(new Map([['a', 'b']]));
+    assert.deepEqual(await nowhere.load(), new Map());
+  }));
