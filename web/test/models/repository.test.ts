@@ -240,6 +240,8 @@ test('the parts of an address lie beside each other', async () => {
   assert.deepEqual(parts, [modelBytes(9001, 1), modelBytes(9002, 2)]);
   const [kept] = await models.list();
   assert.equal(kept!.bytes, 18_003);
+  server.files.set('/x/one.gguf', modelBytes(9000, 3));
+  await load(`${server.url}/x/one.gguf?sig=secret`);
   assert.ok(!JSON.stringify(await store.list()).includes('secret'), 'a signature is not kept');
 });
 
