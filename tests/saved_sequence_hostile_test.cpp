@@ -139,7 +139,7 @@ class HostileSavedState : public testing::Test {
   std::unique_ptr<Engine> engine(bool prefix_cache = true) const {
     EngineOptions options{.max_sequences = 1, .kv_blocks = {4}, .prefix_cache = prefix_cache};
     return expect_value(
-        Engine::create(test::open_bytes(model_.bytes), options, expect_value(cpu::make_cpu_executor({}))));
+        Engine::create(test::open_bytes(model_.bytes), options, expect_value(cpu::make_cpu_executor({.threads = 1}))));
   }
   static Request asked(std::vector<TokenId> prompt, std::shared_ptr<const SavedSequence> state = nullptr) {
     Request request{.prompt = std::move(prompt), .max_new_tokens = 3, .ignore_end = true};
@@ -217,7 +217,7 @@ TEST_F(HostileSavedState, TamperedFilesAreRefusedOrSurvived) {
   const std::vector<std::vector<float>> expected = run(*engine(), asked(good.tokens)).logits;
   std::mt19937 random(4);
   int taken = 0, refused = 0;
-  for (int i = 0; i < (test::full_run() ? 3'000 : 300); ++i) {
+  for (int i = 0; i < (test::full_run() ? 3'000 : 150); ++i) {
     // Half of them where the counts are.
     std::vector<std::byte> bad = bytes;
     if (i % 2 == 0) bad[random() % 44] = static_cast<std::byte>(random());
@@ -240,8 +240,8 @@ TEST_F(HostileSavedState, TamperedFilesAreRefusedOrSurvived) {
     ++taken;
     if (taken % 8 == 0) EXPECT_TRUE(same_bits(run(*victim, asked(good.tokens)).logits, expected)) << i;
   }
-  EXPECT_GT(taken, 20);
-  EXPECT_GT(refused, 5);
+  EXPECT_GT(taken, 10);
+  EXPECT_GT(refused, 2);
 }
 
 // What only an engine can judge.

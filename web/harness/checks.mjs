@@ -3,7 +3,8 @@
 import { expect } from './expect.mjs';
 import { checkGoldenCase, GOLDEN_CASES } from './golden_checks.mjs';
 import {
-  checkChunksKeepBits, checkEmbeddings, checkGreedyText, checkKvTypes, checkLoading, checkThreadsKeepBits, checkTokenizer, measureSpeed,
+  checkChunksKeepBits, checkEmbeddings, checkGreedyText, checkKvTypes, checkLoading, checkSavedSequences, checkThreadsKeepBits,
+  checkTokenizer, measureSpeed,
 } from './model_checks.mjs';
 import { STATUSES } from './model.mjs';
 import { hasRelaxedSimd, hasSharedMemory, openModule } from './module.mjs';
@@ -89,6 +90,7 @@ const CHECKS = [
     variants: ALL,
     run: where => checkGoldenCase(where, name),
   })),
+  { name: 'SavedSequences', variants: ALL, run: checkSavedSequences },
   { name: 'KvTypes', variants: ALL, run: checkKvTypes },
   { name: 'ThreadsKeepBits', variants: THREADED, run: checkThreadsKeepBits },
   { name: 'ChunksKeepBits', variants: ALL, run: checkChunksKeepBits },

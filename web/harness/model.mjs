@@ -11,6 +11,7 @@ const PIECE_BYTES = 1 << 20;
 const [FINISHED, MORE, WAITS] = [0, 1, 2]; // wisp_step_state
 const [NONE, TOKEN, LOGITS, FINISH] = [0, 1, 2, 3]; // wisp_kind
 const REASON_ERROR = 5; // wisp_finish_reason
+const CACHED_TOKENS = 1; // wisp_figure
 
 export class Model {
   // `bytes` of a GGUF file. `reversed` feeds its pieces last first, which must make no difference. `gpu`: on host.gpu;
@@ -141,27 +142,29 @@ export class Model {
   }
 
   // Greedy, unless `settings` of a request say otherwise. Logits are those of position `logitsFrom` and all behind it,
-  // [positions, vocabulary]. `onstep` hears how many tokens there are.
-  async generate(ids, count, { logitsFrom = NO_LOGITS, ignoreEnd = false, settings = {}, onstep = () => {} } = {}) {
+  // [positions, vocabulary]. `onstep` hears how many tokens there are. With `keepState` the bytes of the saved sequence
+  // come along; `state` are such bytes, of the first ids.
+  async generate(ids, count, { logitsFrom = NO_LOGITS, ignoreEnd = false, keepState = false, state = null, settings = {}, onstep = () => {} } = {}) {
     const begun = performance.now();
-    const made = { ids: [], text: '', pieces: [], positions: 0 };
+    const made = { ids: [], text: '', pieces: [], positions: 0, keepState, state: null, cachedTokens: 0 };
     this.submit({
       prompt: [...ids], temperature: 0, max_tokens: count, ignore_end: ignoreEnd, logits_from: logitsFrom,
-      token_logits: logitsFrom !== NO_LOGITS, ...settings,
-    });
+      token_logits: logitsFrom !== NO_LOGITS, keep_state: keepState, ...settings,
+    }, state);
     let first = 0;
-    for (let state = MORE; state !== FINISHED;) {
+    for (let step = MORE; step !== FINISHED;) {
       this.call('wisp_engine_step', this.engine, this.scratch);
-      state = new Int32Array(this.module.memory.buffer, this.scratch, 1)[0];
+      step = new Int32Array(this.module.memory.buffer, this.scratch, 1)[0];
       this.takeEvents(made, ids.length);
       if (first === 0 && made.ids.length > 0) first = performance.now();
       onstep(made.ids.length);
-      if (state === WAITS) await this.deviceAnswers();
+      if (step === WAITS) await this.deviceAnswers();
     }
     const ended = performance.now();
     const logits = new Float32Array(made.positions * this.vocabulary);
     made.pieces.forEach((piece, index) => logits.set(piece, index * this.vocabulary));
-    return { ids: made.ids, text: made.text, logits, promptMilliseconds: first - begun, decodeMilliseconds: ended - first };
+    const { state: kept, cachedTokens } = made;
+    return { ids: made.ids, text: made.text, logits, state: kept, cachedTokens, promptMilliseconds: first - begun, decodeMilliseconds: ended - first };
   }
 
   // The vectors that stand for a text, of a model with the output "embeddings"; on a CPU.
@@ -173,10 +176,11 @@ export class Model {
     return new Float32Array(this.bytesAt(exports.wisp_event_embedding(event), 4 * exports.wisp_event_embedding_count(event)).buffer);
   }
 
-  submit(settings) {
+  submit(settings, state = null) {
     const request = this.exports.wisp_request_create();
     try {
       this.set(request, 'wisp_request_set_json', settings);
+      if (state !== null) this.with(state, (at, length) => this.call('wisp_request_set_state', request, at, length));
       if (this.exports.wisp_engine_submit(this.engine, request, this.error) === 0n) throw this.failure();
     } finally {
       this.exports.wisp_request_destroy(request);
@@ -199,10 +203,21 @@ export class Model {
           made.positions += 1;
         }
       }
+      if (kind === FINISH) made.cachedTokens = Number(exports.wisp_event_figure(event, CACHED_TOKENS));
+      if (kind === FINISH && made.keepState) {
+        this.call('wisp_event_state', event, this.buffer);
+        made.state = new Uint8Array(this.result());
+      }
       if (kind === FINISH && exports.wisp_event_finish_reason(event) === REASON_ERROR) {
         throw this.failure(exports.wisp_event_status(event), exports.wisp_event_message(event));
       }
     }
+  }
+
+  // Of a saved sequence.
+  stateTokens(state) {
+    this.with(state, (at, length) => this.call('wisp_state_tokens', at, length, this.buffer));
+    return [...new Int32Array(this.result())];
   }
 
   // ---- the C interface ----

@@ -87,6 +87,26 @@ export async function checkKvTypes(where) {
   }
 }
 
+// What one module saves another one goes on with, though the files of both are gone by then; what is cut is refused.
+export async function checkSavedSequences(where) {
+  const { whole, state } = await withModel(where, {}, async model => {
+    const ids = model.tokenize(STORY, { special: true });
+    const all = await model.generate(ids, 24, { ignoreEnd: true });
+    const first = await model.generate(ids, 9, { ignoreEnd: true, keepState: true });
+    return { whole: [...ids, ...all.ids], state: first.state };
+  });
+  await withModel(where, {}, async model => {
+    const told = model.stateTokens(state);
+    expect(told.join() === whole.slice(0, told.length).join(), `${told} was saved of ${whole}`);
+    const rest = await model.generate(told, whole.length - told.length, { ignoreEnd: true, state });
+    expect([...told, ...rest.ids].join() === whole.join(), `${rest.ids} came behind ${told}, not the rest of ${whole}`);
+    expect(rest.cachedTokens === told.length - 1, `${rest.cachedTokens} of ${told.length} tokens were restored`);
+    let refusal = null;
+    await model.generate(told, 1, { state: state.subarray(0, state.length - 1) }).catch(error => { refusal = error; });
+    expect(refusal?.code === 'invalid_file', `a state that was cut: ${refusal}`);
+  });
+}
+
 // Pieces in any order; what is damaged, cut or missing is refused with a sentence, and never ends the module.
 export async function checkLoading(where) {
   const { host, variant } = where;
