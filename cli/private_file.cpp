@@ -17,6 +17,12 @@ std::unexpected<Error> cannot_write(const std::string& path) {
   return fail(Code::device, "cannot write {}: {}", printable(path, 400), std::strerror(errno));
 }
 
+std::unexpected<Error> cannot_create(const std::string& path) {
+  return fail(Code::io, "cannot create {}: {}", printable(path, 400), std::strerror(errno));
+}
+
+std::string part_of(const std::string& path) { return fmt::format("{}.{}.part", path, getpid()); }
+
 // A file that goes away again unless it is renamed.
 class NewFile {
  public:
@@ -55,9 +61,14 @@ class NewFile {
 
 }  // namespace
 
+Status try_private_file(const std::string& path) {
+  const NewFile file(part_of(path));
+  return file.opened() ? Status() : cannot_create(path);
+}
+
 Status write_private_file(const std::string& path, std::span<const std::byte> bytes) {
-  NewFile file(fmt::format("{}.{}.part", path, getpid()));
-  if (!file.opened()) return fail(Code::io, "cannot create {}: {}", printable(path, 400), std::strerror(errno));
+  NewFile file(part_of(path));
+  if (!file.opened()) return cannot_create(path);
   if (!file.write_all(bytes) || !file.become(path)) return cannot_write(path);
   return {};
 }

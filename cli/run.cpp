@@ -15,6 +15,7 @@
 #include "model_options.h"
 #include "output.h"
 #include "output_file.h"
+#include "private_file.h"
 #include "sampling_options.h"
 #include "saved_state.h"
 #include "speculation_options.h"
@@ -136,6 +137,11 @@ Status check_request(const RunOptions& options, const Prompt& prompt, const Open
   return {};
 }
 
+Status keep_state(const std::string& path, const Generation& made) {
+  if (made.state == nullptr) return fail(Code::io, "{} is not written, for the reason above", printable(path, 400));
+  return save_state(path, *made.state);
+}
+
 Status run(const RunOptions& options) {
   const bool asked = options.prompt || options.ids || options.file || options.load_state;
   if (!asked && isatty(STDIN_FILENO) == 1) {
@@ -148,7 +154,10 @@ Status run(const RunOptions& options) {
   if (options.load_state) {
     WISP_TRY(request.state, load_state(*options.load_state, opened.file));
   }
-  if (options.save_state) WISP_CHECK(refuse_model_as_output(opened.file, "--save-state", *options.save_state));
+  if (options.save_state) {
+    WISP_CHECK(refuse_model_as_output(opened.file, "--save-state", *options.save_state));
+    WISP_CHECK(try_private_file(*options.save_state));
+  }
   request.keep_state = options.save_state.has_value();
   WISP_TRY(const Prompt prompt, read_prompt(options, opened.tokenizer.get(), request.state.get()));
   WISP_CHECK(check_request(options, prompt, opened, request));
@@ -181,12 +190,13 @@ Status run(const RunOptions& options) {
   };
   WISP_TRY(const Generation made, generate(*model.engine, std::move(request), show));
   const bool cancelled = made.reason == runtime::FinishReason::cancelled;
-  if (options.save_state && made.state != nullptr) WISP_CHECK(save_state(*options.save_state, *made.state));
+  const Status kept = options.save_state ? keep_state(*options.save_state, made) : Status();
   const bool too_few = options.print_ids && made.ids.size() < options.max_new;  // all of them are printed, or none
   if (!too_few) WISP_CHECK(print_generation(options, prompt, seed, made, model));
   WISP_CHECK(flush_output());
   if (figures) note("{}; seed {}", describe(made), seed);
   WISP_CHECK(end_trace(model));
+  WISP_CHECK(kept);  // the text is shown all the same
   if (cancelled) return Interrupts::stopped();
   if (too_few) {
     return fail(Code::limit, "only {} of {} ids: ended by {}", made.ids.size(), options.max_new,

@@ -138,8 +138,8 @@ class HostileSavedState : public testing::Test {
   // Of little memory: what one request has used the next one gets.
   std::unique_ptr<Engine> engine(bool prefix_cache = true) const {
     EngineOptions options{.max_sequences = 1, .kv_blocks = {4}, .prefix_cache = prefix_cache};
-    return expect_value(
-        Engine::create(test::open_bytes(model_.bytes), options, expect_value(cpu::make_cpu_executor({.threads = 1}))));
+    return expect_value(Engine::create(test::open_bytes(model_.bytes), options,
+                                       expect_value(cpu::make_cpu_executor({.threads = 1, .isa = {}}))));
   }
   static Request asked(std::vector<TokenId> prompt, std::shared_ptr<const SavedSequence> state = nullptr) {
     Request request{.prompt = std::move(prompt), .max_new_tokens = 3, .ignore_end = true};

@@ -66,8 +66,8 @@ class Story {
   std::unique_ptr<Engine> engine() {
     EngineOptions options{.context = context_, .kv_type = type_, .row_budget = 4 + below(100), .max_sequences = 2};
     options.prefix_cache = below(3) > 0;
-    return expect_value(
-        Engine::create(test::open_bytes(model_.bytes), options, expect_value(cpu::make_cpu_executor({.threads = 1}))));
+    return expect_value(Engine::create(test::open_bytes(model_.bytes), options,
+                                       expect_value(cpu::make_cpu_executor({.threads = 1, .isa = {}}))));
   }
   Request asked(std::vector<TokenId> prompt, std::uint32_t n) const {
     Request request{.prompt = std::move(prompt), .max_new_tokens = n, .ignore_end = true};

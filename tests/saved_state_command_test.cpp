@@ -107,6 +107,8 @@ TEST_F(SavedState, FilesThatAreNoUseAreToldApart) {
   std::filesystem::resize_file(huge, std::uintmax_t{1} << 42);
   fails({"--load-state", huge}, 3, "do not fit the available memory");
   fails({"--prompt", "a", "-n", "1", "--save-state", shipped()}, 2, "is the model itself");
+  // Before there is a text that could not be kept.
+  fails({"--prompt", "a", "-n", "1", "--save-state", folder_ / "nowhere/text.state"}, 1, "cannot create");
   EXPECT_GT(std::filesystem::file_size(shipped()), 1000u);
 }
 
