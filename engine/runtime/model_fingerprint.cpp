@@ -43,16 +43,25 @@ class Hasher {
 
 // The first and the last bytes, and between them a piece at a place of its own in each sixteenth: training that left
 // the start or any other part as it was is seen in the rest.
-Status add_samples(Hasher& hasher, gguf::ByteSource& source, const gguf::TensorInfo& tensor) {
-  if (tensor.bytes <= kFingerprintBytes) return hasher.add_range(source, tensor.offset, tensor.bytes);
+std::array<std::uint64_t, kPieces> places_in(const gguf::TensorInfo& tensor) {
   const std::uint64_t stretch = tensor.bytes / kPieces;  // at least kPiece
   const std::uint64_t seed = hash64(std::as_bytes(std::span(tensor.name)));
-  WISP_CHECK(hasher.add_range(source, tensor.offset, kPiece));
+  std::array<std::uint64_t, kPieces> places = {tensor.offset};
   for (std::uint64_t i = 1; i + 1 < kPieces; ++i) {
-    const std::uint64_t place = hash64(std::as_bytes(std::span(&i, 1)), seed) % (stretch - kPiece + 1);
-    WISP_CHECK(hasher.add_range(source, tensor.offset + i * stretch + place, kPiece));
+    const std::uint64_t within = hash64(std::as_bytes(std::span(&i, 1)), seed) % (stretch - kPiece + 1);
+    places[static_cast<std::size_t>(i)] = tensor.offset + i * stretch + within;
   }
-  return hasher.add_range(source, tensor.offset + tensor.bytes - kPiece, kPiece);
+  places.back() = tensor.offset + tensor.bytes - kPiece;
+  return places;
+}
+
+Status add_samples(Hasher& hasher, gguf::ByteSource& source, const gguf::TensorInfo& tensor) {
+  if (tensor.bytes <= kFingerprintBytes) return hasher.add_range(source, tensor.offset, tensor.bytes);
+  const std::array<std::uint64_t, kPieces> places = places_in(tensor);
+  // All at once: a disk is slow to answer, and a mapping would fetch much more around each.
+  for (const std::uint64_t place : places) source.will_need(place, kPiece);
+  for (const std::uint64_t place : places) WISP_CHECK(hasher.add_range(source, place, kPiece));
+  return {};
 }
 
 }  // namespace
