@@ -48,10 +48,11 @@ export const openBrowser = (name, gpu) => (name === 'firefox' ? openFirefox() : 
 
 /**
  * A browser with a profile on the disk, as a user has: its tabs share what they keep, and there is room for large files.
- * @param {'chromium' | 'firefox'} name
+ * @param {'chromium' | 'firefox' | 'webkit'} name
  * @returns {Promise<{newPage(): Promise<object>, close(): Promise<void>}>}
  */
 export async function openProfile(name) {
+  if (name === 'webkit') return (await import('./webdriver.mjs')).openWebKit();
   if (name === 'firefox') return (await openFirefox()).browser; // its profile is on the disk anyway
   const { chromium } = await import('playwright-core');
   // An empty name: a folder that goes with the browser.

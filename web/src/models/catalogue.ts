@@ -29,6 +29,7 @@ export interface StoredModel {
 export interface Usage {
   /** Bytes of this origin, with everything that it keeps. */
   readonly used: number;
+  /** Infinity where the browser does not tell. */
   readonly quota: number;
   readonly free: number;
   /** The browser asks before it clears this origin's storage. */

@@ -17,17 +17,16 @@ const settled = <T>(request: IDBRequest<T>): Promise<T> =>
 
 const piecesOf = (id: string): IDBKeyRange => IDBKeyRange.bound([id, 0], [id, Infinity]);
 
-/** Nothing where this page has none. */
-export async function openIndexedDb(name: string): Promise<Store | undefined> {
+/** Nothing where this page has none. Without `locks` its leases are in the database, too. */
+export async function openIndexedDb(
+  name: string,
+  locks: LockManager | null | undefined = globalThis.navigator?.locks,
+): Promise<Store | undefined> {
   if (globalThis.indexedDB === undefined) return undefined;
   try {
     const database = new Database(name);
     await database.use('readonly', [HEADERS], headers => settled(headers.count()));
-    const locks = globalThis.navigator?.locks;
-    return new IndexedDbStore(
-      database,
-      locks === undefined ? new LeaseLocks(leasesIn(database)) : new WebLocks(locks, `${name} `),
-    );
+    return new IndexedDbStore(database, !locks ? new LeaseLocks(leasesIn(database)) : new WebLocks(locks, `${name} `));
   } catch {
     return undefined; // a private window of some browsers
   }
