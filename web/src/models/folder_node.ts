@@ -8,6 +8,7 @@ interface NodeModules {
   'node:fs/promises': typeof import('node:fs/promises');
   'node:path': typeof import('node:path');
   'node:os': typeof import('node:os');
+  'node:url': typeof import('node:url');
 }
 
 /** Node 20.16 and newer; nothing elsewhere. */
@@ -123,6 +124,11 @@ export class NodeFolder implements Folder, Leases {
   private pathOf(name: string): string {
     return `${this.path}/${name}`;
   }
+}
+
+/** A file of the user, to be read. */
+export async function openNodeFile(path: string): Promise<RandomFile> {
+  return new NodeFile(await nodeModule('node:fs/promises')!.open(path, 'r'));
 }
 
 class NodeFile implements RandomFile {

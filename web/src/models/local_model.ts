@@ -1,6 +1,7 @@
 // Bytes of the user: files that were picked, or arrays. They are read where they are, and never kept.
 import { isCount, MOST_FILE_BYTES, printable } from './bytes.js';
 import { ModelError, cancelled, throwIfAborted } from './error.js';
+import { nodeModule, openNodeFile } from './folder_node.js';
 import { parsePart, typeInName } from './listing.js';
 import { checkRange, type Completed, type ModelFile, type OpenedModel } from './opened.js';
 import type { ProgressMeter } from './progress.js';
@@ -11,6 +12,7 @@ interface Bytes {
   readonly name: string;
   readonly size: number;
   slice(start: number, end: number): Promise<ArrayBuffer>;
+  close?(): void | Promise<void>;
 }
 
 const withoutEnding = (name: string): string => name.replace(/\.gguf$/i, '');
@@ -60,6 +62,59 @@ export async function openLocal(
   return new LocalModel(inOrder(await Promise.all(files.map(bytesOfFile))), progress);
 }
 
+/** In Node: whatever exists as a file is one, as it is for the command. */
+export async function pathOnDisk(source: string | URL): Promise<string | undefined> {
+  const fs = nodeModule('node:fs/promises');
+  if (fs === undefined) return undefined;
+  const isFileUrl = String(source).startsWith('file:');
+  if (source instanceof URL && !isFileUrl) return undefined;
+  const path = isFileUrl ? nodeModule('node:url')!.fileURLToPath(source) : String(source);
+  if (isFileUrl) return path;
+  return fs.stat(path).then(
+    status => (status.isFile() ? path : undefined),
+    () => undefined,
+  );
+}
+
+/** All parts of a split model, whichever of them was named. */
+export async function openPath(path: string, progress: ProgressMeter): Promise<OpenedModel> {
+  const part = parsePart(withoutEnding(path));
+  if (part !== undefined && part.count > 1000)
+    throw new ModelError('limit', `${printable(path, 300)} names more than 1000 parts`);
+  const paths = part === undefined ? [path] : partPaths(part.stem, part.count, path.slice(-'-of-00003.gguf'.length));
+  const files: Bytes[] = [];
+  try {
+    for (const one of paths) files.push(await bytesOfPath(one));
+    return new LocalModel(files, progress);
+  } catch (error) {
+    for (const file of files) await file.close?.();
+    throw error;
+  }
+}
+
+const partPaths = (stem: string, count: number, tail: string): string[] =>
+  Array.from({ length: count }, (_, index) => `${stem}-${String(index + 1).padStart(5, '0')}${tail}`);
+
+async function bytesOfPath(path: string): Promise<Bytes> {
+  try {
+    const file = await openNodeFile(path);
+    return {
+      name: path.slice(path.lastIndexOf('/') + 1),
+      size: await file.size(),
+      slice: async (start, end) => {
+        const bytes = new Uint8Array(end - start);
+        const count = await file.read(bytes, start);
+        return count === bytes.length ? bytes.buffer : bytes.buffer.slice(0, count);
+      },
+      close: () => file.close(),
+    };
+  } catch (error) {
+    throw new ModelError('not_found', `${printable(path, 300)} cannot be opened: ${ModelError.from(error).message}`, {
+      cause: error,
+    });
+  }
+}
+
 class LocalModel implements OpenedModel {
   readonly id = '';
   readonly why = '';
@@ -72,16 +127,16 @@ class LocalModel implements OpenedModel {
   private readBytes = 0;
 
   constructor(
-    files: readonly Bytes[],
+    private readonly sources: readonly Bytes[],
     private readonly progress: ProgressMeter,
   ) {
-    this.name = files[0]!.name;
+    this.name = sources[0]!.name;
     this.type = typeInName(this.name);
-    this.size = files.reduce((sum, { size }) => sum + size, 0);
-    if (files.some(({ size }) => !isCount(size, MOST_FILE_BYTES))) {
+    this.size = sources.reduce((sum, { size }) => sum + size, 0);
+    if (sources.some(({ size }) => !isCount(size, MOST_FILE_BYTES))) {
       throw new ModelError('invalid_argument', `${printable(this.name)} is too large`);
     }
-    this.files = files.map(file => this.open(file));
+    this.files = sources.map(file => this.open(file));
   }
 
   want(): void {}
@@ -90,9 +145,10 @@ class LocalModel implements OpenedModel {
     return Promise.resolve({ verified: false, received: 0, resumed: this.size });
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    if (this.closed) return;
     this.closed = true;
-    return Promise.resolve();
+    for (const file of this.sources) await file.close?.();
   }
 
   private open(file: Bytes): ModelFile {

@@ -7,7 +7,7 @@ import { contentLength, DEFAULT_PATIENCE, validatorOf, type Patience } from './h
 import { HuggingFace } from './hugging_face.js';
 import { KeptModel, type Access } from './kept_model.js';
 import { bytesOf, selectModel, type Listing, type RemoteModel } from './listing.js';
-import { openLocal, type LocalFile } from './local_model.js';
+import { openLocal, openPath, pathOnDisk, type LocalFile } from './local_model.js';
 import { parseModelName, type ModelName, type RepositoryName } from './name.js';
 import { openStore } from './open_store.js';
 import type { OpenedModel } from './opened.js';
@@ -18,7 +18,8 @@ import { openTexts, type TextStore } from './texts.js';
 
 /**
  * A string is a name as `wisp pull` takes it: hf:OWNER/REPO[@REVISION][:FILE or TYPE], the same without "hf:", or an
- * address. Bytes and files of the user are read where they are. An array: the parts of a split model, in any order.
+ * address; in Node also a path, or a `file:` URL. Bytes and files of the user are read where they are. An array: the
+ * parts of a split model, in any order.
  */
 export type ModelSource = string | URL | ArrayBuffer | Uint8Array | LocalFile | readonly LocalFile[];
 
@@ -134,18 +135,28 @@ export class Models {
     const progress = new ProgressMeter(options.onProgress);
     const model = await this.openAny(source, options, progress);
     this.opened.add(model);
+    const stop = () => void model.close();
+    options.signal?.addEventListener('abort', stop, { once: true });
+    // What is whole needs nobody any more who could be stopped.
+    if (model.kept)
+      void model.complete().then(
+        () => options.signal?.removeEventListener('abort', stop),
+        () => {},
+      );
     const close = model.close.bind(model);
     model.close = async () => {
       this.opened.delete(model);
+      options.signal?.removeEventListener('abort', stop);
       await close();
     };
-    options.signal?.addEventListener('abort', () => void model.close(), { once: true });
     return model;
   }
 
   private async openAny(source: ModelSource, options: OpenOptions, progress: ProgressMeter): Promise<OpenedModel> {
     throwIfAborted(options.signal);
     if (typeof source !== 'string' && !(source instanceof URL)) return openLocal(source, progress);
+    const path = await pathOnDisk(source);
+    if (path !== undefined) return openPath(path, progress);
     const name = parseModelName(String(source));
     const kept = await this.catalogue.find(name);
     if (kept !== undefined && options.refresh !== true) {

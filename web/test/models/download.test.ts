@@ -494,6 +494,11 @@ test('abort ends everything at once, and what came stays', async () => {
   assert.ok(server.requests.length === requests && server.sent < SIZE, 'nothing more is asked for');
   assert.ok((await keptBytes(models)) >= 3 * PIECE);
   assert.equal((await failure(models.open(url(), { signal: AbortSignal.abort() }))).code, 'cancelled');
+  delete server.behaviour.slow;
+  const late = new AbortController();
+  const { model: whole } = await load(models, { signal: late.signal });
+  late.abort();
+  assert.deepEqual(await whole.files[0]!.read(5, 5), bytes.slice(5, 10), 'what is whole stays open');
 });
 
 test('progress tells the same of network and cache', async () => {

@@ -1,6 +1,9 @@
 // A repository in place of Hugging Face: which file is taken and why, what is kept, and what happens without a network.
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import {
   ModelError,
   openModels,
@@ -298,4 +301,30 @@ test('files and bytes of the user', async () => {
   await bytes.close();
   assert.equal((await failure(bytes.files[0]!.read(0, 1))).code, 'cancelled');
   assert.deepEqual(await models.list(), []);
+});
+
+test('files of the disk, in Node', async () => {
+  const folder = await mkdtemp(`${tmpdir()}/wisp-local-`);
+  try {
+    for (const part of [1, 2])
+      await writeFile(`${folder}/m-Q8_0-0000${part}-of-00002.gguf`, modelBytes(3000 + part, part));
+    await writeFile(`${folder}/one.gguf`, modelBytes(500, 7));
+    const split = await models.open(`${folder}/m-Q8_0-00002-of-00002.gguf`);
+    assert.deepEqual([split.type, split.size, split.kept], ['Q8_0', 6003, false]);
+    assert.deepEqual(await split.files[1]!.read(2990, 12), modelBytes(3002, 2).slice(2990));
+    await split.close();
+    assert.equal((await failure(split.files[0]!.read(0, 1))).code, 'cancelled');
+    const one = await models.open(pathToFileURL(`${folder}/one.gguf`));
+    assert.deepEqual(await one.files[0]!.read(0, 500), modelBytes(500, 7));
+    await one.close();
+    assert.equal((await failure(models.open(pathToFileURL(`${folder}/none.gguf`)))).code, 'not_found');
+    assert.equal((await failure(models.open(`${folder}/none.gguf`))).code, 'invalid_argument');
+    await rm(`${folder}/m-Q8_0-00001-of-00002.gguf`);
+    assert.match(
+      (await failure(models.open(`${folder}/m-Q8_0-00002-of-00002.gguf`))).message,
+      /00001-of-00002\.gguf cannot be opened/,
+    );
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });
