@@ -16,7 +16,7 @@ using Vector = std::vector<float>;
 
 const std::string kText = "A dog and a cat ran to the park and saw a red ball.";
 
-class CInterfaceEngineOfEmbeddings : public CInterface {
+class CInterfaceEmbeddings : public CInterface {
  protected:
   // Vectors by request.
   std::map<std::uint64_t, Vector> vectors() {
@@ -59,7 +59,7 @@ double length(const Vector& vector) {
                                    [](double sum, float x) { return sum + double{x} * double{x}; }));
 }
 
-TEST_F(CInterfaceEngineOfEmbeddings, PoolsWhatNoPoolingShows) {
+TEST_F(CInterfaceEmbeddings, PoolsWhatNoPoolingShows) {
   ASSERT_GT(width, 0u);
   const Json as_it_is = {{"normalize", false}};
   const Vector each = vector_of(kText, "none");
@@ -80,7 +80,7 @@ TEST_F(CInterfaceEngineOfEmbeddings, PoolsWhatNoPoolingShows) {
   EXPECT_NEAR(length(vector_of(kText, "none", {{"normalize", true}})), std::sqrt(static_cast<double>(n)), 1e-4);
 }
 
-TEST_F(CInterfaceEngineOfEmbeddings, ManyTextsAtOnceAreThoseOfTheCommand) {
+TEST_F(CInterfaceEmbeddings, ManyTextsAtOnceAreThoseOfTheCommand) {
   const std::vector<std::string> texts = {kText, "A cat sat.", "Once upon a time"};
   std::vector<Vector> alone;
   for (const std::string& text : texts) alone.push_back(vector_of(text, "mean"));
@@ -97,7 +97,7 @@ TEST_F(CInterfaceEngineOfEmbeddings, ManyTextsAtOnceAreThoseOfTheCommand) {
   EXPECT_NE(alone[0], alone[1]);
 }
 
-TEST_F(CInterfaceEngineOfEmbeddings, AnEngineGivesOneOfThem) {
+TEST_F(CInterfaceEmbeddings, LogitsOrVectorsAndNeverBoth) {
   const EngineHandle of_logits = engine_of(model);
   EXPECT_EQ(wisp_engine_embedding_width(of_logits.get()), 0u);
   EXPECT_EQ(refusal(of_logits, R"({"prompt": "x", "pooling": "last"})", "output is \"embeddings\""),
@@ -129,7 +129,7 @@ TEST_F(CInterfaceEngineOfEmbeddings, AnEngineGivesOneOfThem) {
   EXPECT_NE(std::string(wisp_error_message(error.get())).find("embeddings"), std::string::npos);
 }
 
-TEST_F(CInterfaceEngineOfEmbeddings, OthersHaveNone) {
+TEST_F(CInterfaceEmbeddings, OthersHaveNone) {
   const EngineHandle of_logits = engine_of(model);
   submit(of_logits, R"({"prompt": "Once", "max_tokens": 1, "ignore_end": true})");
   for (const wisp_kind kind : {WISP_EVENT_TOKEN, WISP_EVENT_FINISH}) {
@@ -146,7 +146,7 @@ TEST_F(CInterfaceEngineOfEmbeddings, OthersHaveNone) {
 }
 
 // Vectors that nobody pulls stop the steps, as other events do.
-TEST_F(CInterfaceEngineOfEmbeddings, VectorsCountAsEvents) {
+TEST_F(CInterfaceEmbeddings, VectorsCountAsEvents) {
   engine = engine_of(
       model, R"({"threads": 1, "context": 128, "max_sequences": 1, "output": "embeddings", "event_memory": 8000})");
   for (int i = 0; i < 6; ++i) ask(kText, "none");
@@ -158,7 +158,7 @@ TEST_F(CInterfaceEngineOfEmbeddings, VectorsCountAsEvents) {
   EXPECT_EQ(vectors().size(), 6u);
 }
 
-TEST_F(CInterfaceEngineOfEmbeddings, TheOutputMatrixTakesNoMemory) {
+TEST_F(CInterfaceEmbeddings, TheOutputMatrixTakesNoMemory) {
   const auto bytes = [&](const char* output) {
     const OptionsHandle options(wisp_options_create());
     EXPECT_OK(wisp_options_set_text(options.get(), "output", output, WISP_TO_NUL, error.get()));
