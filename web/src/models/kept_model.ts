@@ -118,7 +118,14 @@ export class KeptModel implements OpenedModel {
       throwIfAborted(signal);
       await this.switching;
       if (this.ended !== undefined) throw this.ended;
-      await this.await(file, piece, signal);
+      const { access } = this;
+      try {
+        await this.await(file, piece, signal);
+      } catch (error) {
+        // Who would have brought the piece was replaced meanwhile: the next one is asked.
+        if (access === this.access && this.switching === undefined) throw error;
+        continue;
+      }
       if (this.switching !== undefined) continue;
       if (await this.readNow(file, piece, from, into)) break;
       if (++repairs > MOST_REPAIRS)
