@@ -123,6 +123,8 @@ const commands: Record<string, (...args: never[]) => Promise<unknown>> = {
   },
   close: async () => model!.close(),
   list: async () => models!.list(),
+  here: async () => (await models!.list()).reduce((sum, { here }) => sum + here, 0),
+  remarks: async () => remarks,
   remove: async (id: string) =>
     models!.remove(id).then(
       () => 'removed',
