@@ -4,6 +4,9 @@
 #include <optional>
 #include <string>
 
+#include "answer_view.h"
+#include "arguments.h"
+#include "chat_tools.h"
 #include "commands.h"
 #include "constraint_options.h"
 #include "conversation.h"
@@ -14,6 +17,7 @@
 #include "json.h"
 #include "line_input.h"
 #include "load_model.h"
+#include "message_json.h"
 #include "model_options.h"
 #include "output.h"
 #include "sampling_options.h"
@@ -28,6 +32,8 @@ struct ChatOptions {
   SpeculationOptions speculation;
   ConstraintOptions constraint;
   std::string system;
+  std::string tools;  // a file
+  bool no_think = false, hide_reasoning = false;
   std::optional<std::string> prompt;
   std::uint32_t max_new = runtime::kNoLimit;
   bool json = false;
@@ -35,6 +41,8 @@ struct ChatOptions {
 
 // Room that is kept for an answer before old messages are forgotten.
 constexpr std::uint32_t kMostAnswerRoom = 512;
+// Answers to one question, each of which called tools: a model that goes on calling is stopped.
+constexpr int kMostRounds = 16;
 
 constexpr std::string_view kHelp =
     "  /reset         forget the conversation\n"
@@ -49,13 +57,15 @@ constexpr std::string_view kHelp =
 class Chat {
  public:
   // `grammar` holds for each answer; nullptr for none.
-  Chat(const ChatOptions& options, LoadedModel model, Conversation conversation, sample::SamplingParams params,
-       std::shared_ptr<text::grammar::CompiledGrammar> grammar)
+  Chat(const ChatOptions& options, LoadedModel model, Conversation conversation, ChatTools tools,
+       sample::SamplingParams params, std::shared_ptr<text::grammar::CompiledGrammar> grammar)
       : options_(options),
         model_(std::move(model)),
         conversation_(std::move(conversation)),
+        tools_(std::move(tools)),
         params_(std::move(params)),
-        grammar_(std::move(grammar)) {}
+        grammar_(std::move(grammar)),
+        marks_(text::mark_tokens(conversation_.format(), model_.tokenizer->vocabulary())) {}
 
   // One question and its answer, which goes to stdout. The conversation is unchanged when it fails.
   Status answer(std::string question);
@@ -73,59 +83,132 @@ class Chat {
   Status retry();
   void show_stats() const;
 
+  // Answers until the model calls nothing more, or what it calls has to be answered by the person: unanswered_.
+  Status answer_all();
+  Status answer_once();
+  void run_calls(const std::vector<text::ToolCall>& calls);
+  // The person's answer to the first of unanswered_; after the last one the model goes on.
+  Status take_result(std::string line);
+  void ask_for_result() const;
+
   const ChatOptions& options_;
   LoadedModel model_;
   Conversation conversation_;
+  ChatTools tools_;
   sample::SamplingParams params_;
   std::shared_ptr<text::grammar::CompiledGrammar> grammar_;
+  std::vector<TokenId> marks_;  // control tokens that mark reasoning and calls
+  std::vector<text::ToolCall> unanswered_;
   std::optional<Generation> last_;
 };
 
-Json answer_json(const Generation& made, std::size_t n_forgotten) {
-  return {{"text", made.text},
-          {"ids", made.ids},
-          {"finish_reason", finish_reason_name(made.reason)},
-          {"forgotten_messages", n_forgotten},
-          {"timings", timings_json(made)}};
+Json answer_json(const Generation& made, const text::ParsedOutput& parsed, std::size_t n_forgotten) {
+  Json answer = {{"text", parsed.message.content}, {"ids", made.ids}};
+  if (!parsed.message.reasoning.empty()) answer["reasoning_content"] = parsed.message.reasoning;
+  if (!parsed.message.tool_calls.empty()) answer["tool_calls"] = calls_json(parsed.message.tool_calls);
+  if (!parsed.errors.empty()) answer["errors"] = parsed.errors;
+  answer["finish_reason"] = finish_reason_name(made.reason);
+  answer["forgotten_messages"] = n_forgotten;
+  answer["timings"] = timings_json(made);
+  return answer;
 }
 
 Status Chat::answer(std::string question) {
+  const std::vector<text::ChatMessage> before = conversation_.messages();
+  conversation_.add_user(std::move(question));
+  Status answered = answer_all();
+  if (!answered) {
+    unanswered_.clear();
+    conversation_.set_messages(before);
+  }
+  return answered;
+}
+
+Status Chat::answer_all() {
+  for (int round = 0; round < kMostRounds; ++round) {
+    WISP_CHECK(answer_once());
+    const std::vector<text::ToolCall>& calls = conversation_.messages().back().tool_calls;
+    if (calls.empty() || Interrupts::pending()) return {};
+    run_calls(std::vector(calls));
+    if (!unanswered_.empty()) {
+      if (!options_.prompt) ask_for_result();
+      return {};
+    }
+  }
+  note("(stopped after {} answers that all called tools)", kMostRounds);
+  return {};
+}
+
+Status Chat::answer_once() {
   const std::uint32_t longest = model_.engine->max_positions();
   const std::uint32_t room = std::min({kMostAnswerRoom, longest / 4, options_.max_new});
-  conversation_.add_user(std::move(question));
-  auto prompt = conversation_.prompt(longest - room);
-  if (!prompt) {
-    conversation_.drop_last();
-    return std::unexpected(std::move(prompt).error());
-  }
-  if (prompt->n_forgotten > 0 && !options_.model.quiet) {
-    note("({} oldest messages forgotten: the context holds {} tokens)", prompt->n_forgotten, longest);
+  WISP_TRY(Conversation::Prompt prompt, conversation_.prompt(longest - room));
+  if (prompt.n_forgotten > 0 && !options_.model.quiet) {
+    note("({} oldest messages forgotten: the context holds {} tokens)", prompt.n_forgotten, longest);
   }
 
   runtime::Request request;
-  request.prompt = std::move(prompt->ids);
+  request.prompt = std::move(prompt.ids);
   request.sampling = params_;
   request.max_new_tokens = options_.max_new;
   request.stop = options_.sampling.stop;
+  request.shown_tokens = marks_;
   ask_for_guesses(options_.speculation, request);
   if (grammar_ != nullptr) {
     WISP_TRY(request.constraint, text::grammar::Constraint::create(grammar_));
   }
-  const ShowText show = [this](std::string_view text) -> Status {
-    if (options_.json) return {};
-    WISP_CHECK(print(text));
-    return flush_output();
-  };
-  auto made = generate(*model_.engine, std::move(request), show);
-  if (!made) {
-    conversation_.drop_last();
-    return std::unexpected(std::move(made).error());
+  // What a grammar asks for is the answer, whatever it looks like.
+  text::OutputFormat format = grammar_ != nullptr ? text::OutputFormat{} : conversation_.format();
+  text::OutputParser parser(std::move(format), conversation_.tools(),
+                            {.calls = !conversation_.tools().empty(), .id_seed = params_.seed});
+  parser.prime(prompt.end);
+  AnswerView view(std::move(parser), options_.hide_reasoning ? ShowReasoning::never : ShowReasoning::on_terminal,
+                  options_.json);
+  WISP_TRY(Generation made,
+           generate(*model_.engine, std::move(request), [&](std::string_view text) { return view.feed(text); }));
+  WISP_CHECK(view.finish());
+  const text::ParsedOutput& parsed = view.parsed();
+  if (options_.json) {
+    WISP_CHECK(print_json_line(answer_json(made, parsed, prompt.n_forgotten)));
+  } else if (parsed.message.tool_calls.empty() || !parsed.message.content.empty()) {
+    WISP_CHECK(print("\n"));
   }
-  WISP_CHECK(options_.json ? print_json_line(answer_json(*made, prompt->n_forgotten)) : print("\n"));
   WISP_CHECK(flush_output());
-  conversation_.add_assistant(made->text);
-  last_ = std::move(*made);
+  for (const std::string& error : parsed.errors) note("(a call that is none: {})", error);
+  text::ChatMessage message = parsed.message;
+  message.role = "assistant";
+  conversation_.add(std::move(message));
+  last_ = std::move(made);
   return {};
+}
+
+void Chat::run_calls(const std::vector<text::ToolCall>& calls) {
+  for (const text::ToolCall& call : calls) {
+    if (!options_.json) note("({}{})", call.name, printable(call.arguments, 400));
+    const auto command = tools_.commands.find(call.name);
+    if (command == tools_.commands.end()) {
+      unanswered_.push_back(call);
+      continue;
+    }
+    std::string result = run_tool(command->second, call.arguments);
+    if (!options_.json && !options_.model.quiet) note("  = {}", printable(result, 400));
+    conversation_.add({.role = "tool", .content = std::move(result), .tool_call_id = call.id, .name = call.name});
+  }
+}
+
+void Chat::ask_for_result() const {
+  if (!options_.model.quiet) note("(the next line is the result of {})", unanswered_.front().name);
+}
+
+Status Chat::take_result(std::string line) {
+  const text::ToolCall call = std::move(unanswered_.front());
+  unanswered_.erase(unanswered_.begin());
+  conversation_.add({.role = "tool", .content = std::move(line), .tool_call_id = call.id, .name = call.name});
+  if (!unanswered_.empty()) {
+    ask_for_result();
+    return {};
+  }
+  return answer_all();
 }
 
 void Chat::show_stats() const {
@@ -138,6 +221,7 @@ void Chat::show_stats() const {
 
 // Drawn anew: the seed is another. Greedy answers stay what they are.
 Status Chat::retry() {
+  unanswered_.clear();
   std::string question = conversation_.drop_exchange();
   if (question.empty()) return fail(Code::not_found, "there is no question to answer again");
   params_.seed += 1;
@@ -147,6 +231,7 @@ Status Chat::retry() {
 std::optional<Status> Chat::change(std::string_view name, const std::string& rest) {
   if (name == "/retry") return retry();
   if (name == "/undo") {
+    unanswered_.clear();
     if (conversation_.drop_exchange().empty()) return fail(Code::not_found, "there is nothing to take back");
     return Status();
   }
@@ -160,6 +245,7 @@ std::optional<Status> Chat::change(std::string_view name, const std::string& res
   auto loaded = load_conversation(rest);
   if (!loaded) return std::unexpected(std::move(loaded).error());
   note("  {} messages.", loaded->size());
+  unanswered_.clear();
   conversation_.set_messages(std::move(*loaded));
   return Status();
 }
@@ -173,6 +259,7 @@ Chat::Next Chat::command(const std::string& line) {
   }
   if (line == "/exit" || line == "/quit") return Next::end;
   if (line == "/reset") {
+    unanswered_.clear();
     conversation_.reset();
     note("  The conversation is forgotten.");
   } else if (line == "/stats") {
@@ -206,7 +293,7 @@ Status Chat::talk() {
       if (command(line) == Next::end) return {};
       continue;
     }
-    const Status answered = answer(line);
+    const Status answered = unanswered_.empty() ? answer(line) : take_result(line);
     if (!answered && !input.interactive()) return answered;
     if (!answered) note("wisp: {}", answered.error().message);
     if (!input.interactive() && Interrupts::pending()) break;
@@ -218,7 +305,16 @@ Status Chat::talk() {
 Status chat(const ChatOptions& options) {
   const Interrupts interrupts(Interrupts::CtrlC::breaks_off);
   WISP_TRY(OpenedModel opened, open_model(options.model, NeedsText::yes));
-  WISP_TRY(Conversation conversation, Conversation::create(*opened.tokenizer, options.system));
+  ConversationSetup setup{.system = options.system, .tools = {}, .variables = {}};
+  ChatTools tools;
+  if (!options.tools.empty()) {
+    WISP_TRY(tools, read_tools(options.tools));
+    setup.tools = tools.tools;
+  }
+  // A grammar is for the answer: a model that thinks first would have to do so within it.
+  const bool is_constrained = is_asked_for(options.constraint);
+  if (options.no_think || is_constrained) setup.variables = R"({"enable_thinking": false})";
+  WISP_TRY(Conversation conversation, Conversation::create(*opened.tokenizer, std::move(setup)));
   WISP_TRY(const ModelShape shape, shape_of(opened.file, options.model));
   WISP_TRY(sample::SamplingParams params, sampling_params(options.sampling, shape.vocabulary, opened.tokenizer.get()));
   WISP_TRY(auto grammar, compile_constraint(options.constraint, *opened.tokenizer));
@@ -226,7 +322,8 @@ Status chat(const ChatOptions& options) {
   adapt(options.speculation, model_options);
   WISP_TRY(LoadedModel model, load_model(std::move(opened), model_options, one_sequence()));
   WISP_CHECK(add_draft_model(options.speculation, model_options, model));
-  Chat session(options, std::move(model), std::move(conversation), std::move(params), std::move(grammar));
+  Chat session(options, std::move(model), std::move(conversation), std::move(tools), std::move(params),
+               std::move(grammar));
   if (options.prompt) {
     WISP_CHECK(session.answer(*options.prompt));
     if (!options.model.quiet) note(session.last_answer());
@@ -258,12 +355,25 @@ void add_chat(CLI::App& app, int& exit_code) {
   add_model_options(command, options->model);
   command.add_option("-s,--system", options->system, "What the model is told before the conversation")
       ->type_name("TEXT");
+  command
+      .add_option(
+          "--tools", options->tools,
+          "A file with functions that the model may call, as OpenAI's interface has them.\n"
+          "An entry's \"command\": [\"PROGRAM\", ..] is run with the arguments, JSON, on its standard input, and\n"
+          "answers with what it prints; calls of others are shown, and the next line of input answers")
+      ->check(refuse_empty)
+      ->type_name("FILE");
+  command.add_flag("--no-think", options->no_think,
+                   "Ask the template for an answer without reasoning (enable_thinking)");
+  command.add_flag("--hide-reasoning", options->hide_reasoning,
+                   "Do not show what the model thinks; else a terminal has it dimmed, a pipe never");
   command.add_option("-p,--prompt", options->prompt, "One message: answer it and end")->type_name("TEXT");
   command.add_option("-n,--max-new", options->max_new, "At most N tokens an answer [what the context holds]")
       ->check(CLI::Range(1u, 0x7FFFFFFFu))
       ->type_name("N");
   command.add_flag("--json", options->json,
-                   "Print an object a line for each answer: text, ids, finish_reason, forgotten_messages, timings");
+                   "Print an object a line for each answer: text, ids, reasoning_content, tool_calls, finish_reason,\n"
+                   "forgotten_messages, timings");
   add_sampling_options(command, options->sampling);
   add_speculation_options(command, options->speculation);
   add_constraint_options(command, options->constraint);

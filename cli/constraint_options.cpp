@@ -36,9 +36,13 @@ Result<GrammarSource> read_grammar(const ConstraintOptions& options) {
   return GrammarSource{is_schema ? Notation::json_schema : Notation::gbnf, std::move(text), printable(path, 400)};
 }
 
+bool is_asked_for(const ConstraintOptions& options) {
+  return !options.grammar.empty() || !options.schema.empty() || options.regex.has_value();
+}
+
 Result<std::shared_ptr<text::grammar::CompiledGrammar>> compile_constraint(const ConstraintOptions& options,
                                                                            const text::Tokenizer& tokenizer) {
-  if (options.grammar.empty() && options.schema.empty() && !options.regex) return nullptr;
+  if (!is_asked_for(options)) return nullptr;
   WISP_TRY(const GrammarSource source, read_grammar(options));
   auto compiled = text::grammar::compile_grammar(source.notation, source.text, tokenizer);
   if (compiled) return compiled;

@@ -19,6 +19,8 @@ struct ConstraintOptions {
 
 void add_constraint_options(CLI::App& command, ConstraintOptions& options);
 
+bool is_asked_for(const ConstraintOptions& options);
+
 // nullptr where none was asked for. A failure names the file and the place in it.
 Result<std::shared_ptr<text::grammar::CompiledGrammar>> compile_constraint(const ConstraintOptions& options,
                                                                            const text::Tokenizer& tokenizer);

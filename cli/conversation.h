@@ -6,45 +6,57 @@
 #include <vector>
 
 #include "base/result.h"
-#include "text/chat_template.h"
+#include "text/chat/chat_prompt.h"
 #include "text/tokenizer.h"
 
 namespace wisp::cli {
 
+// What holds for a whole conversation.
+struct ConversationSetup {
+  std::string system;             // "": none
+  std::vector<text::Tool> tools;  // that the model may call
+  std::string variables;          // a JSON object for the template, or ""
+};
+
 class Conversation {
  public:
   // With the model's own template. Code::unsupported when it has none. `tokenizer` outlives the conversation.
-  static Result<Conversation> create(const text::Tokenizer& tokenizer, std::string system);
+  static Result<Conversation> create(const text::Tokenizer& tokenizer, ConversationSetup setup);
 
-  void add_user(std::string text) { messages_.push_back({"user", std::move(text)}); }
-  void add_assistant(std::string text) { messages_.push_back({"assistant", std::move(text)}); }
+  void add_user(std::string text) { said().push_back({"user", std::move(text)}); }
+  void add(text::ChatMessage message) { said().push_back(std::move(message)); }
   // Takes the last message back: it could not be answered.
-  void drop_last() { messages_.pop_back(); }
-  // Takes the last question and its answer back, and gives the question; "" where there is none.
+  void drop_last() { said().pop_back(); }
+  // Takes the last question and all that followed it back, and gives the question; "" where there is none.
   std::string drop_exchange();
   void reset();
   // "": none. What was said stays.
   void set_system(std::string system);
-  // A system message first, if there is one; then users and assistants take turns.
-  [[nodiscard]] const std::vector<text::ChatMessage>& messages() const { return messages_; }
+  // A system message first, if there is one; then questions of users, each with what followed: answers, calls, results.
+  [[nodiscard]] const std::vector<text::ChatMessage>& messages() const { return request_.messages; }
   void set_messages(std::vector<text::ChatMessage> messages);
+
+  [[nodiscard]] const text::OutputFormat& format() const { return form_.format(); }
+  [[nodiscard]] const std::vector<text::Tool>& tools() const { return request_.tools; }
 
   struct Prompt {
     std::vector<TokenId> ids;
+    std::string end;              // as text::ChatPrompt has it
     std::size_t n_forgotten = 0;  // messages dropped to make it fit
   };
   // The conversation as the model reads it, up to where its answer begins. The oldest exchanges are forgotten, for
-  // good, while the prompt is longer than `most` tokens; the last message always stays.
+  // good, while the prompt is longer than `most` tokens; the last question and what followed it always stay.
   Result<Prompt> prompt(std::size_t most);
 
  private:
-  Conversation(const text::Tokenizer& tokenizer, text::ChatTemplate form, std::string system);
-  Result<std::vector<TokenId>> encode() const;
+  Conversation(const text::Tokenizer& tokenizer, text::ChatForm form, ConversationSetup setup);
+  std::vector<text::ChatMessage>& said() { return request_.messages; }
+  Result<text::ChatPrompt> encode() const;
 
   const text::Tokenizer* tokenizer_;
-  text::ChatTemplate template_;
+  text::ChatForm form_;
   std::string system_;
-  std::vector<text::ChatMessage> messages_;  // a system message first, if there is one
+  text::ChatRequest request_;
 };
 
 }  // namespace wisp::cli

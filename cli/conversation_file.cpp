@@ -2,8 +2,10 @@
 
 #include "arguments.h"
 #include "json.h"
+#include "message_json.h"
 #include "output.h"
 #include "private_file.h"
+#include "text/chat/chat_form.h"
 
 namespace wisp::cli {
 namespace {
@@ -16,38 +18,30 @@ std::unexpected<Error> wrong(const std::string& path, const std::string& what) {
 
 Status save_conversation(const std::string& path, const std::vector<text::ChatMessage>& messages) {
   Json list = Json::array();
-  for (const text::ChatMessage& message : messages) {
-    list.push_back({{"role", message.role}, {"content", message.content}});
-  }
+  for (const text::ChatMessage& message : messages) list.push_back(message_json(message));
   const std::string text = Json({{"messages", list}}).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
   return write_private_file(path, std::as_bytes(std::span(text)));
 }
 
 Result<std::vector<text::ChatMessage>> load_conversation(const std::string& path) {
   WISP_TRY(const std::string text, read_text_file(path));
-  const Json parsed = Json::parse(text, nullptr, false);
-  if (!parsed.is_object() || !parsed.contains("messages") || !parsed["messages"].is_array()) {
-    return wrong(path, "it has no list of messages");
-  }
-  std::vector<text::ChatMessage> messages;
-  for (const Json& one : parsed["messages"]) {
-    const auto text_of = [&](const char* key) {
-      const auto found = one.is_object() ? one.find(key) : one.end();
-      return found != one.end() && found->is_string() ? std::optional(found->get<std::string>()) : std::nullopt;
-    };
-    const auto role = text_of("role"), content = text_of("content");
-    if (!role || !content) return wrong(path, fmt::format("message {} lacks a role or a content", messages.size()));
-    messages.push_back({*role, *content});
-  }
-  const std::size_t first = !messages.empty() && messages[0].role == "system" ? 1 : 0;
-  for (std::size_t i = first; i < messages.size(); ++i) {
-    const std::string_view expected = (i - first) % 2 == 0 ? "user" : "assistant";
-    if (messages[i].role != expected) {
-      return wrong(
-          path, fmt::format("message {} is by '{}' and should be by '{}'", i, printable(messages[i].role), expected));
+  auto read = text::parse_chat_request(text);
+  if (!read) return wrong(path, read.error().message);
+  std::vector<text::ChatMessage> messages = std::move(read->messages);
+  // After a question come answers, each but the last with calls, whose results follow.
+  std::string expected = "user";
+  for (std::size_t i = !messages.empty() && messages[0].role == "system" ? 1 : 0; i < messages.size(); ++i) {
+    const text::ChatMessage& message = messages[i];
+    // As many results as there were calls are not counted.
+    const bool is_next_answer = message.role == "assistant" && expected == "tool" && messages[i - 1].role == "tool";
+    if (message.role != expected && !is_next_answer) {
+      return wrong(path,
+                   fmt::format("message {} is by '{}' and should be by '{}'", i, printable(message.role), expected));
     }
+    if (message.role == "user") expected = "assistant";
+    if (message.role == "assistant") expected = message.tool_calls.empty() ? "user" : "tool";
   }
-  if ((messages.size() - first) % 2 != 0) return wrong(path, "the last question has no answer");
+  if (expected != "user") return wrong(path, "the last question has no answer");
   return messages;
 }
 

@@ -5,14 +5,14 @@
 #include <vector>
 
 #include "base/result.h"
-#include "text/chat_template.h"
+#include "text/chat/message.h"
 
 namespace wisp::cli {
 
 // Readable by its owner only.
 Status save_conversation(const std::string& path, const std::vector<text::ChatMessage>& messages);
 // Code::invalid_file says what is wrong with it: after a system message, if there is one, users and assistants take
-// turns, and the last word is an assistant's.
+// turns, between them calls and results of tools, and the last word is an assistant's.
 Result<std::vector<text::ChatMessage>> load_conversation(const std::string& path);
 
 }  // namespace wisp::cli

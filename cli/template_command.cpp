@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "gguf/reader.h"
 #include "json.h"
+#include "message_json.h"
 #include "model_source.h"
 #include "output.h"
 #include "text/chat/chat_form.h"
@@ -86,13 +87,9 @@ Status render_variables(const TemplateOptions& options, const std::pair<std::str
   return print(*rendered);
 }
 
-Json message_json(const text::ParsedOutput& parsed) {
-  Json made = {{"role", "assistant"}, {"content", parsed.message.content}};
-  if (!parsed.message.reasoning.empty()) made["reasoning_content"] = parsed.message.reasoning;
-  for (const text::ToolCall& call : parsed.message.tool_calls) {
-    made["tool_calls"].push_back(
-        {{"id", call.id}, {"type", "function"}, {"function", {{"name", call.name}, {"arguments", call.arguments}}}});
-  }
+Json answer_json(text::ParsedOutput parsed) {
+  parsed.message.role = "assistant";
+  Json made = message_json(parsed.message);
   if (!parsed.errors.empty()) made["errors"] = parsed.errors;
   return made;
 }
@@ -115,7 +112,7 @@ Status use_form(const TemplateOptions& options, const std::pair<std::string, std
     prompt_end = prompt->end;
   }
   WISP_TRY(const std::string output, read_text_file(options.output));
-  return print_json(message_json(text::parse_output(form->format(), request.tools, prompt_end, output)));
+  return print_json(answer_json(text::parse_output(form->format(), request.tools, prompt_end, output)));
 }
 
 Status use_template(TemplateOptions& options) {

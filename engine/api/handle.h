@@ -35,6 +35,7 @@ enum class Tag : std::uint32_t {
   engine,
   request,
   event,
+  answer,
 };
 
 template <Tag kind>

@@ -209,8 +209,8 @@ wisp_status wisp_model_chat_prompt(const wisp_model* model, const char* messages
     WISP_CHECK(check(model, "the model"));
     WISP_CHECK(check_flags(flags, WISP_NO_ANSWER_PROMPT));
     WISP_TRY(const std::string_view json, text_argument("the messages", messages, length));
-    WISP_TRY(const std::vector<TokenId> ids, model->opened->chat_ids(json, (flags & WISP_NO_ANSWER_PROMPT) == 0));
-    return fill(out, std::span<const TokenId>(ids));
+    WISP_TRY(const auto prompt, model->opened->chat_prompt(json, (flags & WISP_NO_ANSWER_PROMPT) == 0));
+    return fill(out, std::span<const TokenId>(prompt.ids));
   });
 }
 

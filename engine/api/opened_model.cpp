@@ -4,16 +4,9 @@
 #include <ctime>
 #include <utility>
 
-#include "text/jinja/value.h"
 
 namespace wisp::api {
 namespace {
-
-using text::ChatMessage;
-using text::jinja::Kind;
-using text::jinja::Value;
-
-constexpr std::uint32_t kMaxDepth = 64;  // of the JSON of messages
 
 Result<std::unique_ptr<text::Tokenizer>> read_tokenizer(const gguf::Metadata& metadata) {
   if (!metadata.has("tokenizer.ggml.model")) return nullptr;
@@ -21,48 +14,17 @@ Result<std::unique_ptr<text::Tokenizer>> read_tokenizer(const gguf::Metadata& me
   return text::Tokenizer::create(std::move(vocabulary));
 }
 
-Result<std::unique_ptr<text::ChatTemplate>> read_template(const text::Tokenizer* tokenizer) {
+Result<std::unique_ptr<text::ChatForm>> read_form(const text::Tokenizer* tokenizer) {
   if (tokenizer == nullptr || tokenizer->vocabulary().chat_template.empty()) return nullptr;
-  auto form = text::ChatTemplate::parse(tokenizer->vocabulary().chat_template);
-  if (!form) return fail_in(std::move(form).error(), "the model's chat template");
-  return std::make_unique<text::ChatTemplate>(std::move(*form));
+  WISP_TRY(text::ChatForm form, text::chat_form_of(*tokenizer));
+  return std::make_unique<text::ChatForm>(std::move(form));
 }
 
-// A text, or the texts of a list of parts, one after the other.
-Result<std::string> read_content(const Value& message, std::size_t index) {
-  const Value* const content = message.find("content");
-  if (content == nullptr || content->is(Kind::none)) return std::string();
-  if (content->is(Kind::string)) return std::string(content->as_text());
-  if (!content->is(Kind::list)) {
-    return fail(Code::invalid_argument, "messages[{}].content is neither a text nor a list", index);
-  }
-  std::string joined;
-  for (const Value& part : content->items()) {
-    const Value* const piece = part.is(Kind::dict) ? part.find("text") : nullptr;
-    if (piece == nullptr || !piece->is(Kind::string)) {
-      return fail(Code::unsupported,
-                  "messages[{}].content has a part that is not {{\"type\": \"text\", \"text\": ...}}", index);
-    }
-    joined += piece->as_text();
-  }
-  return joined;
-}
-
-Result<std::vector<ChatMessage>> read_messages(std::string_view json) {
-  auto value = text::jinja::parse_json(json, kMaxDepth);
-  if (!value) return fail_in(std::move(value).error(), "the messages");
-  if (!value->is(Kind::list)) return fail(Code::invalid_argument, "the messages are not a JSON array");
-  std::vector<ChatMessage> messages;
-  for (const Value& message : value->items()) {
-    const std::size_t index = messages.size();
-    const Value* const role = message.is(Kind::dict) ? message.find("role") : nullptr;
-    if (role == nullptr || !role->is(Kind::string)) {
-      return fail(Code::invalid_argument, "messages[{}] is not an object with a \"role\"", index);
-    }
-    WISP_TRY(std::string content, read_content(message, index));
-    messages.push_back({std::string(role->as_text()), std::move(content)});
-  }
-  return messages;
+Result<text::ChatRequest> read_chat(std::string_view json, bool start_answer) {
+  auto request = text::parse_chat_request(json);
+  if (!request) return fail_in(std::move(request).error(), "the messages");
+  request->add_generation_prompt = start_answer;
+  return request;
 }
 
 }  // namespace
@@ -83,7 +45,7 @@ Result<std::shared_ptr<const OpenedModel>> OpenedModel::open(const wisp_source& 
     model->bytes_.push_back(source.bytes);
   }
   model->tokenizer_ = read_tokenizer(model->file_.metadata);
-  if (model->tokenizer_) model->template_ = read_template(model->tokenizer_->get());
+  if (model->tokenizer_) model->form_ = read_form(model->tokenizer_->get());
   return model;
 }
 
@@ -114,31 +76,37 @@ Result<const text::Tokenizer*> OpenedModel::needed_tokenizer() const {
   return known;
 }
 
-bool OpenedModel::has_template() const { return template_ && *template_ != nullptr; }
+bool OpenedModel::has_template() const { return form_ && *form_ != nullptr; }
 
-Result<const text::ChatTemplate*> OpenedModel::form() const {
+Result<const text::ChatForm*> OpenedModel::chat_form() const {
   WISP_CHECK(needed_tokenizer());
-  if (!template_) return std::unexpected(template_.error());
-  if (*template_ == nullptr) {
+  if (!form_) return std::unexpected(form_.error());
+  if (*form_ == nullptr) {
     return fail(Code::unsupported, "this model has no chat template: it was not made for conversations");
   }
-  return template_->get();
+  return form_->get();
 }
 
-Result<std::vector<TokenId>> OpenedModel::chat_ids(std::string_view messages, bool start_answer) const {
-  WISP_TRY(const text::ChatTemplate* const known, form());
-  WISP_TRY(const std::vector<ChatMessage> turns, read_messages(messages));
-  return text::encode_chat(*known, **tokenizer_, turns, start_answer, std::time(nullptr));
+Result<text::ChatPrompt> OpenedModel::chat_prompt(std::string_view request, bool start_answer) const {
+  WISP_TRY(const text::ChatForm* const form, chat_form());
+  WISP_TRY(const text::ChatRequest read, read_chat(request, start_answer));
+  return text::encode_chat(*form, **tokenizer_, read, std::time(nullptr));
 }
 
-Result<std::string> OpenedModel::chat_text(std::string_view messages, bool start_answer) const {
-  WISP_TRY(const text::ChatTemplate* const known, form());
-  WISP_TRY(const std::vector<ChatMessage> turns, read_messages(messages));
-  const text::Vocabulary& vocabulary = (*tokenizer_)->vocabulary();
-  const auto text_of = [&](std::optional<TokenId> id) {
-    return id ? (*tokenizer_)->token_bytes(*id, true) : std::string();
-  };
-  return known->render_chat(turns, start_answer, text_of(vocabulary.bos), text_of(vocabulary.eos), std::time(nullptr));
+Result<std::string> OpenedModel::chat_text(std::string_view request, bool start_answer) const {
+  WISP_TRY(const text::ChatForm* const form, chat_form());
+  WISP_TRY(const text::ChatRequest read, read_chat(request, start_answer));
+  WISP_TRY(text::ChatForm::Prompt prompt, form->render(read, std::time(nullptr)));
+  return std::move(prompt.text);
+}
+
+Result<text::OutputParser> OpenedModel::answer_parser(std::string_view request) const {
+  WISP_TRY(const text::ChatForm* const form, chat_form());
+  WISP_TRY(const text::ChatRequest read, read_chat(request, true));
+  WISP_TRY(const text::ChatForm::Prompt prompt, form->render(read, std::time(nullptr)));
+  text::OutputParser parser(form->format(), read.tools, {.calls = !read.tools.empty()});
+  parser.prime(prompt.end);
+  return parser;
 }
 
 }  // namespace wisp::api

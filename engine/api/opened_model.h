@@ -7,7 +7,8 @@
 #include "api/handle.h"
 #include "api/source.h"
 #include "gguf/reader.h"
-#include "text/chat_prompt.h"
+#include "text/chat/chat_prompt.h"
+#include "text/chat/output_parser.h"
 #include "text/tokenizer.h"
 
 namespace wisp::api {
@@ -29,18 +30,20 @@ class OpenedModel {
   [[nodiscard]] Result<const text::Tokenizer*> needed_tokenizer() const;
 
   [[nodiscard]] bool has_template() const;
-  // `messages` as wisp_model_chat_prompt() takes them.
-  [[nodiscard]] Result<std::vector<TokenId>> chat_ids(std::string_view messages, bool start_answer) const;
-  [[nodiscard]] Result<std::string> chat_text(std::string_view messages, bool start_answer) const;
+  [[nodiscard]] Result<const text::ChatForm*> chat_form() const;
+  // `request` as wisp_model_chat_prompt() takes it: a list of messages, or an object with them and tools.
+  [[nodiscard]] Result<text::ChatPrompt> chat_prompt(std::string_view request, bool start_answer) const;
+  [[nodiscard]] Result<std::string> chat_text(std::string_view request, bool start_answer) const;
+  // For the answer to it.
+  [[nodiscard]] Result<text::OutputParser> answer_parser(std::string_view request) const;
 
  private:
   OpenedModel() = default;
-  [[nodiscard]] Result<const text::ChatTemplate*> form() const;
 
   gguf::File file_;
   std::vector<std::shared_ptr<SharedBytes>> bytes_;  // of file_.sources
   Result<std::unique_ptr<text::Tokenizer>> tokenizer_ = nullptr;
-  Result<std::unique_ptr<text::ChatTemplate>> template_ = nullptr;
+  Result<std::unique_ptr<text::ChatForm>> form_ = nullptr;
 };
 
 }  // namespace wisp::api

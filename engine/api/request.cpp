@@ -6,8 +6,10 @@
 #include <utility>
 
 #include "api/buffer.h"
+#include "api/request_chat.h"
 #include "api/request_lists.h"
 #include "api/settings.h"
+#include "text/chat/chat_prompt.h"
 #include "text/jinja/value.h"
 
 using wisp::Code;
@@ -68,7 +70,11 @@ constexpr Integer kIntegers[] = {
     {"salt", kLeast64, kMost64,
      [](RequestChoice& choice, std::int64_t value) { choice.request.salt = static_cast<std::uint64_t>(value); }},
     {"ignore_end", 0, 1, [](RequestChoice& choice, std::int64_t value) { choice.request.ignore_end = value != 0; }},
-    {"show_special", 0, 1, [](RequestChoice& choice, std::int64_t value) { choice.request.show_special = value != 0; }},
+    {"show_special", 0, 2,
+     [](RequestChoice& choice, std::int64_t value) {
+       choice.request.show_special = value == 1;
+       choice.shows_marks = value == 2;
+     }},
     {"keep_state", 0, 1, [](RequestChoice& choice, std::int64_t value) { choice.request.keep_state = value != 0; }},
     {"most_drafts", 1, runtime::kMostDrafts,
      [](RequestChoice& choice, std::int64_t value) { choice.request.most_drafts = static_cast<std::uint32_t>(value); }},
@@ -162,8 +168,7 @@ using Text = TextSetting<RequestChoice>;
 constexpr Text kTexts[] = {
     {"prompt", [](RequestChoice& choice,
                   std::string_view value) { return set_prompt(choice, RequestChoice::Prompt::text, value); }},
-    {"messages", [](RequestChoice& choice,
-                    std::string_view value) { return set_prompt(choice, RequestChoice::Prompt::messages, value); }},
+    {"messages", set_chat},
     {"stop", add_stop},
     {"speculate", set_speculation},
     {"grammar", set_grammar<text::grammar::Notation::gbnf>},
@@ -212,7 +217,7 @@ std::string names_of_all() {
                      names_of(std::span<const Number>(kNumbers)), names_of(std::span<const Text>(kTexts)));
 }
 
-// `name` is neither "messages" nor a schema, whose JSON is kept as text.
+// `name` is neither of a chat nor a schema, whose JSON is kept as text.
 Status set_from_json(RequestChoice& choice, std::string_view name, const Value& value) {
   if (name == "logit_bias") return add_biases(choice, value);
   const ListSetting* const list = find_named(std::span<const ListSetting>(kLists), name);
@@ -240,9 +245,15 @@ Result<runtime::Request> make_request(const RequestChoice& choice, const OpenedM
   if (choice.prompt == RequestChoice::Prompt::text) {
     WISP_TRY(const text::Tokenizer* const tokenizer, model.needed_tokenizer());
     WISP_TRY(request.prompt, tokenizer->encode(choice.text, {.add_special = !is_fork}));
-  } else if (choice.prompt == RequestChoice::Prompt::messages) {
+  } else if (choice.prompt == RequestChoice::Prompt::chat) {
     if (is_fork) return fail(Code::invalid_argument, "messages are a whole prompt, and a fork goes on from one");
-    WISP_TRY(request.prompt, model.chat_ids(choice.text, true));
+    WISP_TRY(text::ChatPrompt prompt, model.chat_prompt(chat_json(choice), true));
+    request.prompt = std::move(prompt.ids);
+  }
+  if (choice.shows_marks) {
+    WISP_TRY(const text::ChatForm* const form, model.chat_form());
+    WISP_TRY(const text::Tokenizer* const tokenizer, model.needed_tokenizer());
+    request.shown_tokens = text::mark_tokens(form->format(), tokenizer->vocabulary());
   }
   if (choice.wants_logprobs) {
     request.logprobs = choice.logprobs;
@@ -340,11 +351,12 @@ wisp_status wisp_request_set_json(wisp_request* request, const char* json, size_
     WISP_TRY(const Value object, parse_object("the settings of the request", text));
     RequestChoice choice = request->choice;
     for (const auto& [key, value] : object.as_dict()->entries()) {
-      const bool is_schema = key.as_text() == "json_schema" && !value.is(Kind::string);
-      if (key.as_text() == "messages" || is_schema) {
-        WISP_TRY(const std::string inner, json_of(value));
-        WISP_CHECK(is_schema ? set_grammar<wisp::text::grammar::Notation::json_schema>(choice, inner)
-                             : set_prompt(choice, RequestChoice::Prompt::messages, inner));
+      const bool is_whole_chat = key.as_text() == "messages" && value.is(Kind::string);
+      if (key.as_text() == "json_schema" && !value.is(Kind::string)) {
+        WISP_TRY(const std::string schema, json_of(value));
+        WISP_CHECK(set_grammar<wisp::text::grammar::Notation::json_schema>(choice, schema));
+      } else if (is_chat_member(key.as_text()) && !is_whole_chat) {
+        WISP_CHECK(set_chat_member(choice, key.as_text(), value));
       } else {
         WISP_CHECK(set_from_json(choice, key.as_text(), value));
       }

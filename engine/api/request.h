@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,11 +19,14 @@
 namespace wisp::api {
 
 struct RequestChoice {
-  enum class Prompt : std::uint8_t { ids, text, messages };
+  enum class Prompt : std::uint8_t { ids, text, chat };
 
   runtime::Request request = {};  // without callbacks; its prompt where that is ids
   Prompt prompt = Prompt::ids;
-  std::string text;               // the prompt where it is text or messages
+  std::string text;  // the prompt where it is text
+  // The prompt where it is a chat: JSON texts of "messages", "tools" and their like, by name.
+  std::map<std::string, std::string, std::less<>> chat;
+  bool shows_marks = false;       // those of the model's reasoning and calls
   std::int64_t logits_from = -1;  // -1: no logits of the prompt
   // What the new text has to obey: a grammar's text, where there is a notation.
   std::optional<text::grammar::Notation> notation;

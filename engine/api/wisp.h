@@ -71,6 +71,8 @@ typedef struct wisp_engine wisp_engine;
 typedef struct wisp_request wisp_request;
 /* What an engine tells: a token, logits, an end. */
 typedef struct wisp_event wisp_event;
+/* The text of an answer, taken apart while it comes: what is said, thought, and called. */
+typedef struct wisp_answer wisp_answer;
 
 /* As a length: the text ends before its first NUL. */
 #define WISP_TO_NUL SIZE_MAX
@@ -195,14 +197,33 @@ WISP_API wisp_status wisp_model_tokenize(const wisp_model *model, const char *te
 /* The exact bytes of token ids; of one, its text. `flags`: 0 or WISP_HIDE_SPECIAL. */
 WISP_API wisp_status wisp_model_detokenize(const wisp_model *model, const int32_t *ids, size_t count, uint32_t flags,
                                            wisp_buffer *out, wisp_error *error);
-/* Token ids of a conversation, by the model's own template. `messages` is a JSON array as OpenAI's interface has it:
- * [{"role": "user", "content": "Hi"}], content being a text or a list of {"type": "text", "text": "..."}. What a message
- * spells never becomes a control token. WISP_ERROR_UNSUPPORTED for a model without a template. */
+/* Token ids of a conversation, by the model's own template. `messages` is JSON as OpenAI's interface has it: an array
+ * [{"role": "user", "content": "Hi"}], content being a text or a list of {"type": "text", "text": "..."}; or an object with
+ * "messages" and, if you like, "tools", "enable_thinking", "reasoning_effort", "chat_template_kwargs" (docs/tool-calls.md).
+ * What a message or a tool spells never becomes a control token. WISP_ERROR_UNSUPPORTED for a model without a template. */
 WISP_API wisp_status wisp_model_chat_prompt(const wisp_model *model, const char *messages, size_t length,
                                             uint32_t flags, wisp_buffer *out, wisp_error *error);
 /* The same as the text that the template writes, for people to read. */
 WISP_API wisp_status wisp_model_chat_text(const wisp_model *model, const char *messages, size_t length, uint32_t flags,
                                           wisp_buffer *out, wisp_error *error);
+
+/* ---- answers ---- */
+
+/* For the answer to a request of wisp_model_chat_prompt(), to be fed with the texts of its events, "show_special" being 2:
+ * marks of calls are often control tokens. Without tools in the request calls are content like all else. */
+WISP_API wisp_answer *wisp_answer_create(const wisp_model *model, const char *request, size_t length, wisp_error *error);
+WISP_API void wisp_answer_destroy(wisp_answer *answer);
+/* The next piece of text, and what became certain with it: a JSON array of {"type": "content" or "reasoning", "text"},
+ * {"type": "call_begin", "index", "id", "name"}, {"type": "arguments", "index", "text"} (more of a JSON object), {"type":
+ * "call_end", "index"} and {"type": "error", "index", "text"} (the call is none). However a text is cut, they add up to the
+ * same. */
+WISP_API wisp_status wisp_answer_feed(wisp_answer *answer, const char *text, size_t length, wisp_buffer *out,
+                                      wisp_error *error);
+/* The end of the text: what was held back. */
+WISP_API wisp_status wisp_answer_finish(wisp_answer *answer, wisp_buffer *out, wisp_error *error);
+/* All so far as a message: a JSON object with "role", "content" and, where there are some, "reasoning_content", "tool_calls",
+ * "errors" (sentences about calls that are none). */
+WISP_API wisp_status wisp_answer_message(const wisp_answer *answer, wisp_buffer *out, wisp_error *error);
 
 /* ---- options of an engine ---- */
 
@@ -364,7 +385,7 @@ WISP_API wisp_status wisp_state_tokens(const void *state, size_t size, wisp_buff
  *   priority             higher is served first [0]
  *   salt                 only requests of equal salt share what equal starts of prompts have computed [0]
  *   ignore_end           end tokens are tokens like any other [0]
- *   show_special         control tokens appear in the text [0]
+ *   show_special         control tokens appear in the text; 2: those alone that mark reasoning and calls, for a wisp_answer [0]
  *   token_logits         WISP_EVENT_TOKEN has the logits that the token was chosen from [0]
  *   keep_state           the last event has the whole sequence, for wisp_event_state() [0]
  *   most_drafts          tokens that are guessed at once, where "speculate" asks for it [8]
@@ -394,7 +415,8 @@ WISP_API wisp_status wisp_request_set_integer(wisp_request *request, const char 
  */
 WISP_API wisp_status wisp_request_set_number(wisp_request *request, const char *name, double value, wisp_error *error);
 /*   prompt               text, tokenized with the vocabulary's own special tokens, in place of any prompt before
- *   messages             a conversation as of wisp_model_chat_prompt(), in place of any prompt before
+ *   messages             a conversation as of wisp_model_chat_prompt(), with tools or without, in place of any
+ *                        prompt before
  *   stop                 ends before this text; may be set repeatedly []
  *   samplers             which samplers run, in this order
  *                        ["penalties;dry;top_n_sigma;top_k;typ_p;top_p;min_p;xtc;temperature"]
@@ -414,8 +436,9 @@ WISP_API wisp_status wisp_request_set_text(wisp_request *request, const char *na
 /* Added to the logit of a token; -INFINITY bans it. */
 WISP_API wisp_status wisp_request_add_logit_bias(wisp_request *request, int32_t token, float bias, wisp_error *error);
 /* All of the above at once, as a JSON object: {"prompt": [1, 15], "temperature": 0, "stop": ["\n"], "logit_bias":
- * {"13": -100}}. "prompt" is a text or a list of ids, "messages" a list, "stop" and "samplers" a text or a list,
- * "dry_breakers" and "triggers" lists; "json_schema" may be the schema itself. After a failure nothing has changed. */
+ * {"13": -100}}. "prompt" is a text or a list of ids, "stop" and "samplers" a text or a list, "dry_breakers"
+ * and "triggers" lists; "json_schema" may be the schema itself; "messages", "tools" and what else a conversation has stand
+ * beside the rest. After a failure nothing has changed. */
 WISP_API wisp_status wisp_request_set_json(wisp_request *request, const char *json, size_t length, wisp_error *error);
 
 /* ---- events ---- */

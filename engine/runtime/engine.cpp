@@ -161,7 +161,7 @@ Result<std::unique_ptr<Sequence>> Engine::State::make_sequence(Request request, 
   if (sampler.params().uses_dry()) sampler_scratch_.reserve_history(tokens.capacity());
   // Not from inside a callback, which may look at logprobs that lie there.
   if (request.logprobs && !ending_) sampler_scratch_.reserve_logprobs(*request.logprobs);
-  TextStream text(options.tokenizer, request.show_special, std::move(stops));
+  TextStream text(options.tokenizer, request.show_special, request.shown_tokens, std::move(stops));
   const auto n = static_cast<std::uint32_t>(tokens.size());
   const std::uint32_t longest = n + std::min(max_positions - n, request.max_new_tokens);
   auto sequence = std::make_unique<Sequence>(RequestId{next_id_++}, std::move(request), std::move(tokens), longest,

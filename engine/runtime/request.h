@@ -92,6 +92,7 @@ struct Request {
   std::optional<text::grammar::Constraint> constraint = {};
   bool ignore_end = false;    // end tokens are tokens like any other; not under a constraint that holds
   bool show_special = false;  // control tokens appear in `text`
+  std::vector<TokenId> shown_tokens = {};  // these do in any case
   int priority = 0;           // higher is served first
   Speculation speculation = Speculation::off;
   std::uint32_t most_drafts = 8;  // guesses at once, [1, kMostDrafts]

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/token.h"
 #include "sample/stop_strings.h"
@@ -14,9 +15,9 @@ namespace wisp::runtime {
 class TextStream {
  public:
   // Without a tokenizer there is no text at all.
-  TextStream(const text::Tokenizer* tokenizer, bool show_special, sample::StopMatcher stops)
+  TextStream(const text::Tokenizer* tokenizer, bool show_special, std::vector<TokenId> shown, sample::StopMatcher stops)
       : stops_(std::move(stops)) {
-    if (tokenizer != nullptr) decoder_.emplace(*tokenizer, show_special);
+    if (tokenizer != nullptr) decoder_.emplace(*tokenizer, show_special, std::move(shown));
   }
 
   // Appends to `out` what became certain with this token. True once a stop string is complete.

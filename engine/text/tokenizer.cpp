@@ -96,7 +96,7 @@ std::string Tokenizer::decode(const std::vector<TokenId>& ids) const {
 }
 
 std::string StreamDecoder::push(TokenId id) {
-  pending_ += tokenizer_.token_bytes(id, show_special_);
+  pending_ += tokenizer_.token_bytes(id, show_special_ || std::ranges::find(shown_, id) != shown_.end());
   // All but a last character that is still incomplete: it starts at most 3 bytes before the end.
   std::size_t certain = pending_.size();
   for (std::size_t back = 1; back <= 3 && back <= pending_.size(); ++back) {

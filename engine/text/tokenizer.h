@@ -73,7 +73,9 @@ class Tokenizer {
 // piece, as browsers and Python do. However the bytes are cut into tokens, the text is the same.
 class StreamDecoder {
  public:
-  StreamDecoder(const Tokenizer& tokenizer, bool show_special) : tokenizer_(tokenizer), show_special_(show_special) {}
+  // Control tokens appear where `show_special`, and where they are among `shown`.
+  StreamDecoder(const Tokenizer& tokenizer, bool show_special, std::vector<TokenId> shown = {})
+      : tokenizer_(tokenizer), show_special_(show_special), shown_(std::move(shown)) {}
   // The text that became certain with this token; may be empty.
   std::string push(TokenId id);
   // What was still waiting, at the end of the stream: U+FFFD or nothing.
@@ -82,6 +84,7 @@ class StreamDecoder {
  private:
   const Tokenizer& tokenizer_;
   bool show_special_;
+  std::vector<TokenId> shown_;  // few
   std::string pending_;  // at most 3 bytes: the start of a character
 };
 

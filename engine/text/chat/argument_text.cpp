@@ -35,7 +35,7 @@ class LiteralReader {
     if (depth > kMaxDepth) return false;
     blanks();
     if (at_ == text_.size()) return false;
-    if (gemma_ && text_.substr(at_).starts_with(kQuote)) return gemma_string(out);
+    if (gemma_ && text_.substr(at_).starts_with(kGemmaQuote)) return gemma_string(out);
     const char c = text_[at_];
     if (c == '"' || c == '\'') return string(out);
     if (c == '{') return object(out, depth);
@@ -77,16 +77,15 @@ class LiteralReader {
   }
 
  private:
-  static constexpr std::string_view kQuote = "<|\"|>";
 
   void blanks() { at_ = std::min(text_.find_first_not_of(kBlanks, at_), text_.size()); }
 
   bool gemma_string(std::string& out) {
-    at_ += kQuote.size();
-    const std::size_t end = text_.find(kQuote, at_);
+    at_ += kGemmaQuote.size();
+    const std::size_t end = text_.find(kGemmaQuote, at_);
     if (end == std::string_view::npos) return false;
     out += json_string(text_.substr(at_, end - at_));
-    at_ = end + kQuote.size();
+    at_ = end + kGemmaQuote.size();
     return true;
   }
 
@@ -153,7 +152,7 @@ class LiteralReader {
       if (at_ == text_.size()) return false;
       if (text_[at_] == '"' || text_[at_] == '\'') {
         if (!string(out)) return false;
-      } else if (gemma_ && text_.substr(at_).starts_with(kQuote)) {
+      } else if (gemma_ && text_.substr(at_).starts_with(kGemmaQuote)) {
         if (!gemma_string(out)) return false;
       } else {
         const std::size_t end = std::min(text_.find_first_of(":,}", at_), text_.size());

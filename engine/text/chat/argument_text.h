@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "text/chat/message.h"
+#include "text/chat/output_format.h"
 #include "text/jinja/value.h"
 
 namespace wisp::text {

@@ -13,6 +13,9 @@ namespace {
 using jinja::Kind;
 using jinja::Value;
 
+// Also of schemas. Marks and values of templates walk them by recursion.
+constexpr std::uint32_t kMaxRequestDepth = 100;
+
 Result<std::string> json_text(const Value& value) {
   jinja::Context context(jinja::Limits{}, 0);
   return jinja::to_json(context, value, {});
@@ -110,7 +113,11 @@ std::string role_of(const ChatMessage& message, std::string_view source) {
 }  // namespace
 
 Result<ChatRequest> parse_chat_request(std::string_view json) {
-  WISP_TRY(const Value request, jinja::parse_json(json));
+  WISP_TRY(Value request, jinja::parse_json(json, kMaxRequestDepth));
+  if (request.is(Kind::list)) {
+    Value messages = std::exchange(request, Value::dict());
+    request.set("messages", std::move(messages));
+  }
   const Value* messages = request.is(Kind::dict) ? request.find("messages") : nullptr;
   if (messages == nullptr || !messages->is(Kind::list)) {
     return fail(Code::invalid_argument, "a request is one JSON object with a list \"messages\"");
@@ -141,7 +148,7 @@ Result<ChatRequest> parse_chat_request(std::string_view json) {
   return made;
 }
 
-Result<Value> ChatForm::variables(const ChatRequest& request) const {
+Result<Value> ChatForm::request_values(const ChatRequest& request) const {
   const auto content_value = [&](const std::string& text) {
     if (!traits_.content_parts) return Value::string(text);
     Value part = Value::dict();
@@ -206,8 +213,6 @@ Result<Value> ChatForm::variables(const ChatRequest& request) const {
   }
   made.set("messages", std::move(turns));
   made.set("add_generation_prompt", Value::boolean(request.add_generation_prompt));
-  made.set("bos_token", Value::string(bos_));
-  made.set("eos_token", Value::string(eos_));
   // What Fireworks' template takes instead of tools.
   const bool wants_text =
       source_.find("functions") != std::string::npos && source_.find("datetime") != std::string::npos;
@@ -227,15 +232,25 @@ Result<Value> ChatForm::variables(const ChatRequest& request) const {
   return made;
 }
 
+Value ChatForm::with_own(Value request_values) const {
+  request_values.set("bos_token", Value::string(bos_));
+  request_values.set("eos_token", Value::string(eos_));
+  return request_values;
+}
+
+Result<std::string> ChatForm::render_bare(const ChatRequest& request, std::int64_t now_unix_seconds) const {
+  WISP_TRY(Value given, request_values(request));
+  return template_.render(with_own(std::move(given)), now_unix_seconds);
+}
+
 Result<ChatForm::Prompt> ChatForm::render(const ChatRequest& request, std::int64_t now_unix_seconds) const {
   Prompt prompt;
-  WISP_TRY(const Value given, variables(request));
-  WISP_TRY(prompt.text, template_.render(given, now_unix_seconds));
+  WISP_TRY(prompt.text, render_bare(request, now_unix_seconds));
   if (!request.add_generation_prompt) return prompt;
   ChatRequest without = request;
   without.add_generation_prompt = false;
   std::size_t common = 0;
-  if (const auto bare = template_.render(*variables(without), now_unix_seconds)) {
+  if (const auto bare = render_bare(without, now_unix_seconds)) {
     const auto [a, b] = std::mismatch(prompt.text.begin(), prompt.text.end(), bare->begin(), bare->end());
     common = static_cast<std::size_t>(a - prompt.text.begin());
   }
@@ -250,9 +265,8 @@ Result<ChatForm::Prompt> ChatForm::render(const ChatRequest& request, std::int64
 }
 
 void ChatForm::look_at_messages() {
-  const auto shows = [&](ChatRequest request, std::string_view text) {
-    const auto given = variables(request);
-    const auto rendered = given ? template_.render(*given, 0) : Result<std::string>(std::unexpected(given.error()));
+  const auto shows = [&](const ChatRequest& request, std::string_view text) {
+    const auto rendered = render_bare(request, 0);
     return rendered && rendered->find(text) != std::string::npos;
   };
   const ChatMessage user{"user", "wisp asks"};
@@ -275,8 +289,7 @@ void ChatForm::look_at_messages() {
       traits_.null_content = null;
       traits_.text_arguments = text;
       const ChatRequest request{{user, call}, {tool}, {}, false};
-      const auto given = variables(request);
-      const auto rendered = given ? template_.render(*given, 0) : Result<std::string>(std::unexpected(given.error()));
+      const auto rendered = render_bare(request, 0);
       if (!rendered) continue;
       const std::string turn = rendered->substr(std::min(rendered->rfind("wisp asks"), rendered->size()));
       const auto has = [&](std::string_view part) { return turn.find(part) != std::string::npos; };

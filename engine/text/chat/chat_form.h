@@ -23,7 +23,7 @@ struct ChatRequest {
 };
 
 // A request as clients of OpenAI's interface send it: {"messages": [..], "tools": [..], "enable_thinking": false,
-// "chat_template_kwargs": {..}}; other members are ignored. Code::invalid_argument names what is wrong by its path
+// "chat_template_kwargs": {..}}, or the list of messages alone; other members are ignored. Code::invalid_argument names what is wrong by its path
 // (messages[2].tool_calls[0]); Code::unsupported for content that is no text.
 Result<ChatRequest> parse_chat_request(std::string_view json);
 
@@ -46,9 +46,12 @@ class ChatForm {
   [[nodiscard]] const TemplateTraits& traits() const { return traits_; }
   [[nodiscard]] const OutputFormat& format() const { return format_; }
 
-  // The variables for the template. Fails for arguments that are no JSON object.
-  [[nodiscard]] Result<jinja::Value> variables(const ChatRequest& request) const;
+  // The variables that a request gives the template, a dict. Fails for arguments that are no JSON object.
+  [[nodiscard]] Result<jinja::Value> request_values(const ChatRequest& request) const;
+  // The same with those that the model gives: the texts of BOS and EOS.
+  [[nodiscard]] jinja::Value with_own(jinja::Value request_values) const;
 
+  // As text, for people. For a model: encode_chat(), which keeps what strangers wrote from becoming control tokens.
   struct Prompt {
     std::string text;
     std::string end;  // what the template wrote to make the model answer: for OutputParser::prime
@@ -58,6 +61,7 @@ class ChatForm {
  private:
   ChatForm(ChatTemplate form, std::string source, std::string bos, std::string eos)
       : template_(std::move(form)), source_(std::move(source)), bos_(std::move(bos)), eos_(std::move(eos)) {}
+  [[nodiscard]] Result<std::string> render_bare(const ChatRequest& request, std::int64_t now_unix_seconds) const;
   void look_at_messages();
 
   ChatTemplate template_;

@@ -68,9 +68,9 @@ class Prober {
     if (answer) request.messages.push_back(std::move(*answer));
     for (const std::string_view name : {kName, kOther}) request.tools.push_back({std::string(name), tool_text(name)});
     request.add_generation_prompt = ask;
-    const auto given = form_.variables(request);
+    auto given = form_.request_values(request);
     if (!given) return std::nullopt;
-    auto text = form_.form().render(*given, 0);
+    auto text = form_.form().render(form_.with_own(std::move(*given)), 0);
     return text ? std::optional(std::move(*text)) : std::nullopt;
   }
 

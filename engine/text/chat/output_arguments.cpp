@@ -328,7 +328,6 @@ void OutputParser::end_value() {
 // ---- payload: python, gemma ----
 
 bool OutputParser::step_literal() {
-  constexpr std::string_view kQuote = "<|\"|>";
   const bool gemma = format_.calls.payload == Payload::gemma;
   if (value_.empty() && !gemma) {
     if (!skip_blanks() || rest().empty()) return false;
@@ -345,7 +344,7 @@ bool OutputParser::step_literal() {
   while (n < text.size() && !ended) {
     const char c = text[n];
     if (gemma && c == '<') {
-      const Match match = match_literal(kQuote, text.substr(n));
+      const Match match = match_literal(kGemmaQuote, text.substr(n));
       if (match.partial && !ending_) break;
       if (match.yes) {
         quote_ = quote_ == 0 ? 'q' : '\0';

@@ -1,5 +1,7 @@
 #include "text/chat/output_format.h"
 
+#include <algorithm>
+
 #include "base/format.h"
 #include "text/chat/json_scanner.h"
 
@@ -55,6 +57,29 @@ std::string describe(const OutputFormat& format) {
   }
   for (const std::string& tail : calls.tails) line("tail", tail);
   return out;
+}
+
+std::vector<TokenId> mark_tokens(const OutputFormat& format, const Vocabulary& vocabulary) {
+  std::vector<std::string_view> marks;
+  for (const ReasoningMarks& reasoning : format.reasoning) marks.insert(marks.end(), {reasoning.begin, reasoning.end});
+  marks.insert(marks.end(), format.ignored.begin(), format.ignored.end());
+  const CallFormat& calls = format.calls;
+  for (const Pattern& head : calls.heads) {
+    for (const SyntaxPiece& piece : head) marks.push_back(piece.text);
+  }
+  marks.insert(marks.end(), calls.tails.begin(), calls.tails.end());
+  marks.insert(marks.end(), {calls.section_begin, calls.section_end, calls.argument_begin, calls.key_end, calls.type_end,
+                             calls.value_end, calls.after_end_key});
+  if (calls.payload == Payload::gemma) marks.push_back(kGemmaQuote);
+
+  std::vector<TokenId> found;
+  for (std::size_t id = 0; id < vocabulary.tokens.size(); ++id) {
+    const std::string& text = vocabulary.tokens[id];
+    if (text.empty() || vocabulary.kinds[id] != TokenKind::control) continue;
+    const auto holds = [&](std::string_view mark) { return mark.find(text) != std::string_view::npos; };
+    if (std::ranges::any_of(marks, holds)) found.push_back(static_cast<TokenId>(id));
+  }
+  return found;
 }
 
 }  // namespace wisp::text

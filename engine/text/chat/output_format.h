@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "text/chat/message.h"
+#include "text/vocabulary.h"
 
 namespace wisp::text {
 
@@ -28,6 +29,8 @@ enum class Payload : std::uint8_t {
   gemma,      // {a:1,b:<|"|>x<|"|>}
 };
 std::string_view payload_name(Payload payload);
+
+inline constexpr std::string_view kGemmaQuote = "<|\"|>";  // around strings of gemma's payload
 
 struct CallFormat {
   Payload payload = Payload::none;
@@ -66,5 +69,7 @@ struct OutputFormat {
 
 // One line a fact, for people.
 std::string describe(const OutputFormat& format);
+// The control tokens of a vocabulary that the marks are made of: they have to appear in the text that OutputParser gets.
+std::vector<TokenId> mark_tokens(const OutputFormat& format, const Vocabulary& vocabulary);
 
 }  // namespace wisp::text
