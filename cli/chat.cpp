@@ -22,6 +22,7 @@
 #include "output.h"
 #include "sampling_options.h"
 #include "speculation_options.h"
+#include "text/chat/call_grammar.h"
 
 namespace wisp::cli {
 namespace {
@@ -32,7 +33,8 @@ struct ChatOptions {
   SpeculationOptions speculation;
   ConstraintOptions constraint;
   std::string system;
-  std::string tools;  // a file
+  std::string tools;                 // a file
+  std::string tool_choice = "auto";  // none, required, or the name of one
   bool no_think = false, hide_reasoning = false;
   std::optional<std::string> prompt;
   std::uint32_t max_new = runtime::kNoLimit;
@@ -84,8 +86,11 @@ class Chat {
   void show_stats() const;
 
   // Answers until the model calls nothing more, or what it calls has to be answered by the person: unanswered_.
-  Status answer_all();
-  Status answer_once();
+  // `is_question`: where calls are required, the first answer has to be one; what tools gave is answered freely.
+  Status answer_all(bool is_question);
+  Status answer_once(bool may_have_to_call);
+  // What calls have to look like.
+  Status obey_tools(bool may_have_to_call, const std::string& prompt_end, runtime::Request& request);
   void run_calls(const std::vector<text::ToolCall>& calls);
   // The person's answer to the first of unanswered_; after the last one the model goes on.
   Status take_result(std::string line);
@@ -116,7 +121,7 @@ Json answer_json(const Generation& made, const text::ParsedOutput& parsed, std::
 Status Chat::answer(std::string question) {
   const std::vector<text::ChatMessage> before = conversation_.messages();
   conversation_.add_user(std::move(question));
-  Status answered = answer_all();
+  Status answered = answer_all(true);
   if (!answered) {
     unanswered_.clear();
     conversation_.set_messages(before);
@@ -124,9 +129,9 @@ Status Chat::answer(std::string question) {
   return answered;
 }
 
-Status Chat::answer_all() {
+Status Chat::answer_all(bool is_question) {
   for (int round = 0; round < kMostRounds; ++round) {
-    WISP_CHECK(answer_once());
+    WISP_CHECK(answer_once(is_question && round == 0));
     const std::vector<text::ToolCall>& calls = conversation_.messages().back().tool_calls;
     if (calls.empty() || Interrupts::pending()) return {};
     run_calls(std::vector(calls));
@@ -139,7 +144,19 @@ Status Chat::answer_all() {
   return {};
 }
 
-Status Chat::answer_once() {
+Status Chat::obey_tools(bool may_have_to_call, const std::string& prompt_end, runtime::Request& request) {
+  text::ToolChoice choice;
+  choice.required = may_have_to_call && options_.tool_choice != "auto";
+  if (choice.required && options_.tool_choice != "required") choice.only = options_.tool_choice;
+  WISP_TRY(auto calls,
+           text::compile_calls(conversation_.format(), conversation_.tools(), choice, prompt_end, *model_.tokenizer));
+  if (!calls) return {};
+  WISP_TRY(request.constraint,
+           text::grammar::Constraint::create(std::move(calls->grammar), std::move(calls->triggers)));
+  return {};
+}
+
+Status Chat::answer_once(bool may_have_to_call) {
   const std::uint32_t longest = model_.engine->max_positions();
   const std::uint32_t room = std::min({kMostAnswerRoom, longest / 4, options_.max_new});
   WISP_TRY(Conversation::Prompt prompt, conversation_.prompt(longest - room));
@@ -156,6 +173,8 @@ Status Chat::answer_once() {
   ask_for_guesses(options_.speculation, request);
   if (grammar_ != nullptr) {
     WISP_TRY(request.constraint, text::grammar::Constraint::create(grammar_));
+  } else {
+    WISP_CHECK(obey_tools(may_have_to_call, prompt.end, request));
   }
   // What a grammar asks for is the answer, whatever it looks like.
   text::OutputFormat format = grammar_ != nullptr ? text::OutputFormat{} : conversation_.format();
@@ -208,7 +227,7 @@ Status Chat::take_result(std::string line) {
     ask_for_result();
     return {};
   }
-  return answer_all();
+  return answer_all(false);
 }
 
 void Chat::show_stats() const {
@@ -311,6 +330,13 @@ Status chat(const ChatOptions& options) {
     WISP_TRY(tools, read_tools(options.tools));
     setup.tools = tools.tools;
   }
+  if (options.tools.empty() && options.tool_choice != "auto") {
+    return fail(Code::invalid_argument,
+                "--tool-choice says which functions are called, and there are none: give --tools FILE");
+  }
+  if (!options.tools.empty() && is_asked_for(options.constraint)) {
+    return fail(Code::invalid_argument, "--tools and a grammar: an answer obeys one of them; give one");
+  }
   // A grammar is for the answer: a model that thinks first would have to do so within it.
   const bool is_constrained = is_asked_for(options.constraint);
   if (options.no_think || is_constrained) setup.variables = R"({"enable_thinking": false})";
@@ -363,6 +389,13 @@ void add_chat(CLI::App& app, int& exit_code) {
           "answers with what it prints; calls of others are shown, and the next line of input answers")
       ->check(refuse_empty)
       ->type_name("FILE");
+  command
+      .add_option(
+          "--tool-choice", options->tool_choice,
+          "auto: the model calls as it likes; required, or a function's name: a question's first answer is a call "
+          "[auto]")
+      ->check(refuse_empty)
+      ->type_name("HOW");
   command.add_flag("--no-think", options->no_think,
                    "Ask the template for an answer without reasoning (enable_thinking)");
   command.add_flag("--hide-reasoning", options->hide_reasoning,

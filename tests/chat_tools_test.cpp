@@ -2,7 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include "tests/command.h"
 #include "tests/template_model.h"
@@ -34,6 +37,68 @@ TEST(CliChatTools, AFileOfToolsIsReadAndRefusedByPlace) {
   const CommandOutcome unknowing = chat((source_dir() / "models/wisp-stories.gguf").string(), kTools);
   EXPECT_EQ(unknowing.exit_code, 1);
   EXPECT_NE(unknowing.err.find("knows no tools"), std::string::npos) << unknowing.err;
+}
+
+// A model that has to call does, whatever it was trained for.
+TEST(CliChatTools, AProgramAnswersACallAndTheModelGoesOn) {
+  const TemporaryFolder folder;
+  write_model_with_template(folder / "hermes.gguf", kHermes);
+  const auto chat =
+      [&](const std::string& command, const std::string& input, std::vector<std::string> more = {}) {
+        std::ofstream(folder / "tools.json")
+            << R"([{"type": "function", "function": {"name": "look", "parameters": {"type": "object",
+        "properties": {"n": {"enum": [7]}}, "required": ["n"], "additionalProperties": false}})"
+            << command << "}]";
+        std::vector<std::string> arguments = {"chat",
+                                              folder / "hermes.gguf",
+                                              "--tools",
+                                              folder / "tools.json",
+                                              "--tool-choice",
+                                              "required",
+                                              "--greedy",
+                                              "-n",
+                                              "160",
+                                              "--json",
+                                              "-q"};
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        return run_program(WISP_COMMAND, arguments, input);
+      };
+  const auto lines = [](const CommandOutcome& outcome) {
+    std::vector<nlohmann::json> made;
+    std::istringstream in(outcome.out);
+    for (std::string line; std::getline(in, line);) made.push_back(nlohmann::json::parse(line));
+    return made;
+  };
+  const std::string saved = folder / "talk.json";
+  const auto result_of = [&](const std::string& command) {
+    const CommandOutcome outcome = chat(R"(, "command": )" + command, "Hi\n/save " + saved + "\n");
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    const auto answers = lines(outcome);
+    EXPECT_EQ(answers.size(), 2u) << outcome.out << outcome.err;
+    EXPECT_EQ(nlohmann::json::parse(answers[0]["tool_calls"][0]["function"]["arguments"].get<std::string>()),
+              nlohmann::json({{"n", 7}}));
+    const auto messages = nlohmann::json::parse(std::ifstream(saved))["messages"];
+    EXPECT_EQ(messages.size(), 4u) << messages;
+    EXPECT_EQ(messages[2]["role"], "tool");
+    return messages[2]["content"].get<std::string>();
+  };
+  EXPECT_EQ(nlohmann::json::parse(result_of(R"(["cat"])")), nlohmann::json({{"n", 7}}));
+  EXPECT_EQ(result_of(R"(["printf", "%s", "x y"])"), "x y") << "it may leave its input unread";
+  EXPECT_NE(result_of(R"(["sh", "-c", "echo why >&2; exit 3"])").find("ended with status 3. why"), std::string::npos);
+  EXPECT_NE(result_of(R"(["/no/such/program"])").find("could not be started"), std::string::npos);
+  EXPECT_NE(result_of(R"(["sh", "-c", "yes"])").find("printed more than"), std::string::npos);
+  EXPECT_NE(result_of(R"(["sh", "-c", "kill -9 $$"])").find("signal 9"), std::string::npos);
+
+  // Without a program the next line answers, and goes on.
+  const CommandOutcome asked = chat("", "Hi\nnine <|end|>\n/save " + saved + "\n");
+  ASSERT_EQ(lines(asked).size(), 2u) << asked.out << asked.err;
+  const auto messages = nlohmann::json::parse(std::ifstream(saved))["messages"];
+  EXPECT_EQ(messages[2]["content"], "nine <|end|>");
+  EXPECT_EQ(messages[3]["role"], "assistant");
+  const CommandOutcome again = chat("", "/load " + saved + "\nHi\n");
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_EQ(again.err.find("not a saved"), std::string::npos) << again.err;
+  EXPECT_EQ(chat("", "Hi\n", {"--regex", "a"}).exit_code, 2);
 }
 
 }  // namespace

@@ -29,6 +29,12 @@ struct KnownGrammar {
   std::shared_ptr<text::grammar::CompiledGrammar> compiled;
 };
 
+// The same for calls of tools.
+struct KnownCalls {
+  std::string chat, prompt_end;  // without the messages
+  std::optional<text::CompiledCalls> compiled;
+};
+
 // Texts at which DRY's repetitions end, as the engine's vocabulary spells them.
 using KnownBreakers = std::map<std::string, std::vector<std::vector<TokenId>>, std::less<>>;
 
@@ -52,6 +58,7 @@ struct wisp_engine : wisp::api::Tagged<wisp::api::Tag::engine> {
   std::size_t most_event_bytes = 0;
   bool runs_by_itself = false;                  // on a device
   std::list<wisp::api::KnownGrammar> grammars;  // latest first
+  std::list<wisp::api::KnownCalls> calls;       // latest first
   wisp::api::KnownBreakers breakers;
   std::shared_ptr<wisp::api::DeviceSlot> slot;        // of a page's device
   std::shared_ptr<wisp::gpu::MemoryStorage> storage;  // of a device

@@ -4,7 +4,6 @@
 #include <ctime>
 #include <utility>
 
-
 namespace wisp::api {
 namespace {
 
@@ -98,6 +97,13 @@ Result<std::string> OpenedModel::chat_text(std::string_view request, bool start_
   WISP_TRY(const text::ChatRequest read, read_chat(request, start_answer));
   WISP_TRY(text::ChatForm::Prompt prompt, form->render(read, std::time(nullptr)));
   return std::move(prompt.text);
+}
+
+Result<std::optional<text::CompiledCalls>> OpenedModel::call_grammar(std::string_view request,
+                                                                     std::string_view prompt_end) const {
+  WISP_TRY(const text::ChatForm* const form, chat_form());
+  WISP_TRY(const text::ChatRequest read, read_chat(request, true));
+  return text::compile_calls(form->format(), read.tools, read.tool_choice, prompt_end, **tokenizer_);
 }
 
 Result<text::OutputParser> OpenedModel::answer_parser(std::string_view request) const {

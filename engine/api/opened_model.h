@@ -2,11 +2,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "api/handle.h"
 #include "api/source.h"
 #include "gguf/reader.h"
+#include "text/chat/call_grammar.h"
 #include "text/chat/chat_prompt.h"
 #include "text/chat/output_parser.h"
 #include "text/tokenizer.h"
@@ -34,6 +36,9 @@ class OpenedModel {
   // `request` as wisp_model_chat_prompt() takes it: a list of messages, or an object with them and tools.
   [[nodiscard]] Result<text::ChatPrompt> chat_prompt(std::string_view request, bool start_answer) const;
   [[nodiscard]] Result<std::string> chat_text(std::string_view request, bool start_answer) const;
+  // What its answer has to obey, of the prompt that was made of it; nothing where it is free.
+  [[nodiscard]] Result<std::optional<text::CompiledCalls>> call_grammar(std::string_view request,
+                                                                        std::string_view prompt_end) const;
   // For the answer to it.
   [[nodiscard]] Result<text::OutputParser> answer_parser(std::string_view request) const;
 

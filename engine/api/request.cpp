@@ -240,8 +240,9 @@ Status set_from_json(RequestChoice& choice, std::string_view name, const Value& 
 
 }  // namespace
 
-Result<runtime::Request> make_request(const RequestChoice& choice, const OpenedModel& model, bool is_fork) {
-  runtime::Request request = choice.request;
+Result<MadeRequest> make_request(const RequestChoice& choice, const OpenedModel& model, bool is_fork) {
+  MadeRequest made{.request = choice.request, .prompt_end = {}};
+  runtime::Request& request = made.request;
   if (choice.prompt == RequestChoice::Prompt::text) {
     WISP_TRY(const text::Tokenizer* const tokenizer, model.needed_tokenizer());
     WISP_TRY(request.prompt, tokenizer->encode(choice.text, {.add_special = !is_fork}));
@@ -249,6 +250,7 @@ Result<runtime::Request> make_request(const RequestChoice& choice, const OpenedM
     if (is_fork) return fail(Code::invalid_argument, "messages are a whole prompt, and a fork goes on from one");
     WISP_TRY(text::ChatPrompt prompt, model.chat_prompt(chat_json(choice), true));
     request.prompt = std::move(prompt.ids);
+    made.prompt_end = std::move(prompt.end);
   }
   if (choice.shows_marks) {
     WISP_TRY(const text::ChatForm* const form, model.chat_form());
@@ -260,7 +262,7 @@ Result<runtime::Request> make_request(const RequestChoice& choice, const OpenedM
   } else if (choice.logprobs.mass != 1.0f || choice.logprobs.after_sampling) {
     return fail(Code::invalid_argument, "logprobs_mass and logprobs_after say which logprobs; set logprobs too");
   }
-  return request;
+  return made;
 }
 
 }  // namespace wisp::api

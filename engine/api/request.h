@@ -43,7 +43,11 @@ struct RequestChoice {
 };
 
 // The request with its prompt as ids, ready for callbacks. A fork's prompt stands in the middle of a text.
-Result<runtime::Request> make_request(const RequestChoice& choice, const OpenedModel& model, bool is_fork);
+struct MadeRequest {
+  runtime::Request request;
+  std::string prompt_end;  // of a chat, as text::ChatPrompt has it
+};
+Result<MadeRequest> make_request(const RequestChoice& choice, const OpenedModel& model, bool is_fork);
 
 }  // namespace wisp::api
 

@@ -20,6 +20,15 @@ constexpr std::string_view kMembers[] = {"messages",
                                          "reasoning_effort",
                                          "chat_template_kwargs"};
 
+std::string members_json(const RequestChoice& choice, bool with_messages) {
+  std::string text = "{";
+  for (const auto& [name, value] : choice.chat) {
+    const std::string_view json = with_messages || name != "messages" ? std::string_view(value) : "[]";
+    text += fmt::format("{}\"{}\": {}", text.size() > 1 ? ", " : "", name, json);
+  }
+  return text + "}";
+}
+
 }  // namespace
 
 bool is_chat_member(std::string_view name) { return std::ranges::find(kMembers, name) != std::end(kMembers); }
@@ -48,12 +57,8 @@ Status set_chat(RequestChoice& choice, std::string_view json) {
   return {};
 }
 
-std::string chat_json(const RequestChoice& choice) {
-  std::string text = "{";
-  for (const auto& [name, value] : choice.chat) {
-    text += fmt::format("{}\"{}\": {}", text.size() > 1 ? ", " : "", name, value);
-  }
-  return text + "}";
-}
+std::string chat_json(const RequestChoice& choice) { return members_json(choice, true); }
+
+std::string chat_json_without_messages(const RequestChoice& choice) { return members_json(choice, false); }
 
 }  // namespace wisp::api

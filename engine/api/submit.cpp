@@ -4,6 +4,7 @@
 
 #include "api/engine_handle.h"
 #include "api/request.h"
+#include "api/request_chat.h"
 #include "base/room.h"
 #include "runtime/pooling.h"
 #include "text/spellings.h"
@@ -120,9 +121,32 @@ Status spell_breakers(wisp_engine& engine, const RequestChoice& choice, sample::
   return {};
 }
 
-Status obey_grammar(wisp_engine& engine, const RequestChoice& choice, runtime::Request& request) {
+// What calls of tools have to obey.
+Status obey_tools(wisp_engine& engine, const RequestChoice& choice, const std::string& prompt_end,
+                  runtime::Request& request) {
+  constexpr std::size_t kMostCalls = 16;
+  if (choice.prompt != RequestChoice::Prompt::chat || !choice.chat.contains("tools")) return {};
+  std::string chat = chat_json_without_messages(choice);
+  std::list<KnownCalls>& known = engine.calls;
+  const auto found = std::ranges::find_if(
+      known, [&](const KnownCalls& calls) { return calls.chat == chat && calls.prompt_end == prompt_end; });
+  if (found != known.end()) {
+    known.splice(known.begin(), known, found);
+  } else {
+    WISP_TRY(auto compiled, engine.model->call_grammar(chat, prompt_end));
+    known.push_front({std::move(chat), prompt_end, std::move(compiled)});
+    if (known.size() > kMostCalls) known.pop_back();
+  }
+  const std::optional<text::CompiledCalls>& calls = known.front().compiled;
+  if (!calls) return {};
+  WISP_TRY(request.constraint, text::grammar::Constraint::create(calls->grammar, calls->triggers));
+  return {};
+}
+
+Status obey_grammar(wisp_engine& engine, const RequestChoice& choice, const std::string& prompt_end,
+                    runtime::Request& request) {
   if (!choice.notation) {
-    if (choice.triggers.empty()) return {};
+    if (choice.triggers.empty()) return obey_tools(engine, choice, prompt_end, request);
     return fail(Code::invalid_argument, "triggers start a grammar, and this request has none: set grammar too");
   }
   WISP_TRY(auto grammar, grammar_of(engine, choice));
@@ -186,9 +210,10 @@ Result<std::uint64_t> submit(wisp_engine& engine, const wisp_request* asked, std
   WISP_CHECK(check(asked, "the request"));
   const RequestChoice& choice = asked->choice;
   WISP_CHECK(check_output(engine, choice, parent.has_value()));
-  WISP_TRY(runtime::Request request, make_request(choice, *engine.model, parent.has_value()));
+  WISP_TRY(MadeRequest made, make_request(choice, *engine.model, parent.has_value()));
+  runtime::Request& request = made.request;
   WISP_CHECK(spell_breakers(engine, choice, request.sampling));
-  WISP_CHECK(obey_grammar(engine, choice, request));
+  WISP_CHECK(obey_grammar(engine, choice, made.prompt_end, request));
 
   auto teller = std::make_shared<Teller>(&engine, request.logprobs.has_value());
   request.on_token = [teller](const runtime::TokenEvent& token) { teller->tell(token); };

@@ -199,7 +199,8 @@ WISP_API wisp_status wisp_model_detokenize(const wisp_model *model, const int32_
                                            wisp_buffer *out, wisp_error *error);
 /* Token ids of a conversation, by the model's own template. `messages` is JSON as OpenAI's interface has it: an array
  * [{"role": "user", "content": "Hi"}], content being a text or a list of {"type": "text", "text": "..."}; or an object with
- * "messages" and, if you like, "tools", "enable_thinking", "reasoning_effort", "chat_template_kwargs" (docs/tool-calls.md).
+ * "messages" and, if you like, "tools", "tool_choice", "parallel_tool_calls", "enable_thinking", "reasoning_effort",
+ * "chat_template_kwargs" (docs/tool-calls.md). In a request tools are a grammar, too: calls are calls of these tools.
  * What a message or a tool spells never becomes a control token. WISP_ERROR_UNSUPPORTED for a model without a template. */
 WISP_API wisp_status wisp_model_chat_prompt(const wisp_model *model, const char *messages, size_t length,
                                             uint32_t flags, wisp_buffer *out, wisp_error *error);

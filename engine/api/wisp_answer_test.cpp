@@ -133,6 +133,32 @@ TEST_F(CInterfaceAnswer, ARequestTakesMessagesAndToolsTogetherOrApart) {
   }
 }
 
+TEST_F(CInterfaceAnswer, ARequestMayHaveToCall) {
+  const EngineHandle engine = engine_of(model);
+  Json request = Json::parse(kQuestion);
+  request.update({{"temperature", 0}, {"max_tokens", 60}, {"show_special", 2}, {"tool_choice", "required"}});
+  request["tools"][0]["function"]["parameters"] = {{"type", "object"},
+                                                   {"properties", {{"n", {{"enum", {7}}}}}},
+                                                   {"required", {"n"}},
+                                                   {"additionalProperties", false}};
+  const std::uint64_t id = submit(engine, request.dump());
+  const Answer said = finish(engine)[id];
+  const AnswerHandle answer = answer_to(request.dump());
+  ASSERT_OK(wisp_answer_feed(answer.get(), said.text.data(), said.text.size(), buffer.get(), error.get()));
+  ASSERT_OK(wisp_answer_finish(answer.get(), buffer.get(), error.get()));
+  ASSERT_OK(wisp_answer_message(answer.get(), buffer.get(), error.get()));
+  const Json message = json();
+  ASSERT_TRUE(message.contains("tool_calls")) << said.text;
+  EXPECT_EQ(message["tool_calls"][0]["function"]["name"], "look");
+  EXPECT_EQ(Json::parse(message["tool_calls"][0]["function"]["arguments"].get<std::string>()), Json({{"n", 7}}));
+  request["tool_choice"] = {{"type", "function"}, {"function", {{"name", "nobody"}}}};
+  EXPECT_EQ(wisp_engine_submit(engine.get(), request_of(request.dump()).get(), error.get()), 0u);
+  EXPECT_NE(std::string(wisp_error_message(error.get())).find("nobody"), std::string::npos);
+  request["tool_choice"] = "none";
+  const std::uint64_t free = submit(engine, request.dump());
+  EXPECT_EQ(finish(engine)[free].text.find("tool_call"), std::string::npos);
+}
+
 TEST_F(CInterfaceAnswer, WrongUseIsRefused) {
   EXPECT_EQ(wisp_answer_create(nullptr, "[]", 2, error.get()), nullptr);
   EXPECT_EQ(wisp_answer_create(model.get(), "{", 1, error.get()), nullptr);

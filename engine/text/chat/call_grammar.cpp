@@ -412,4 +412,15 @@ Result<CallGrammar> call_grammar(const OutputFormat& format, const std::vector<T
   return builder.build();
 }
 
+Result<std::optional<CompiledCalls>> compile_calls(const OutputFormat& format, const std::vector<Tool>& tools,
+                                                   const ToolChoice& choice, std::string_view prompt_end,
+                                                   const Tokenizer& tokenizer) {
+  if (!choice.required && (tools.empty() || format.calls.payload == Payload::none)) return std::nullopt;
+  WISP_TRY(CallGrammar made, call_grammar(format, tools, choice, prompt_end, &tokenizer.vocabulary()));
+  WISP_TRY(grammar::Machine machine, grammar::compile(std::move(made.grammar)));
+  WISP_TRY(auto compiled, grammar::CompiledGrammar::create(std::move(machine), tokenizer,
+                                                           std::make_shared<const grammar::TokenTrie>(tokenizer)));
+  return CompiledCalls{std::move(compiled), std::move(made.triggers)};
+}
+
 }  // namespace wisp::text

@@ -1,6 +1,8 @@
 // Calls as a grammar: what a model may write once it has begun a call, or where it has to call.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -8,8 +10,10 @@
 #include "text/chat/message.h"
 #include "text/chat/output_format.h"
 #include "text/chat/tool_choice.h"
+#include "text/grammar/compiled_grammar.h"
 #include "text/grammar/constraint.h"
 #include "text/grammar/grammar.h"
+#include "text/tokenizer.h"
 #include "text/vocabulary.h"
 
 namespace wisp::text {
@@ -34,5 +38,15 @@ struct CallGrammar {
 // failures of schemas, which name the tool. Code::unsupported for a model without calls.
 Result<CallGrammar> call_grammar(const OutputFormat& format, const std::vector<Tool>& tools, const ToolChoice& choice,
                                  std::string_view prompt_end, const Vocabulary* vocabulary = nullptr);
+
+// The same, ready to be made a constraint of. Nothing where an answer may do as it likes: without tools, and for a
+// model without calls unless one is required. `tokenizer` outlives the result.
+struct CompiledCalls {
+  std::shared_ptr<grammar::CompiledGrammar> grammar;
+  grammar::Triggers triggers;
+};
+Result<std::optional<CompiledCalls>> compile_calls(const OutputFormat& format, const std::vector<Tool>& tools,
+                                                   const ToolChoice& choice, std::string_view prompt_end,
+                                                   const Tokenizer& tokenizer);
 
 }  // namespace wisp::text

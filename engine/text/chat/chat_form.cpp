@@ -134,6 +134,8 @@ Result<ChatRequest> parse_chat_request(std::string_view json) {
       made.tools.push_back(std::move(tool));
     }
   }
+  WISP_TRY(made.tool_choice, parse_tool_choice(json));
+  if (!made.tool_choice.calls) made.tools.clear();
   Value variables = Value::dict();
   if (const Value* more = request.find("chat_template_kwargs"); more != nullptr && more->is(Kind::dict)) {
     for (const auto& [key, value] : more->as_dict()->entries()) variables.set(key.as_text(), value);

@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "text/chat/message.h"
 #include "text/chat/output_format.h"
+#include "text/chat/tool_choice.h"
 #include "text/chat_template.h"
 #include "text/jinja/value.h"
 
@@ -20,10 +21,12 @@ struct ChatRequest {
   std::vector<Tool> tools;
   std::string template_variables;  // a JSON object with more variables (enable_thinking, ..), or empty
   bool add_generation_prompt = true;
+  ToolChoice tool_choice = {};
 };
 
 // A request as clients of OpenAI's interface send it: {"messages": [..], "tools": [..], "enable_thinking": false,
-// "chat_template_kwargs": {..}}, or the list of messages alone; other members are ignored. Code::invalid_argument names what is wrong by its path
+// "chat_template_kwargs": {..}}, or the list of messages alone; other members are ignored. Of a request whose
+// tool_choice is "none" the model is told no tools. Code::invalid_argument names what is wrong by its path
 // (messages[2].tool_calls[0]); Code::unsupported for content that is no text.
 Result<ChatRequest> parse_chat_request(std::string_view json);
 
