@@ -579,3 +579,26 @@ test('refresh asks whether an address has changed', async () => {
   assert.ok(offline.remarks.some(remark => remark.includes('taking what is kept')));
   server = await startServer();
 });
+
+test('bytes beyond 4 GiB are asked for by their exact numbers', async () => {
+  const total = 5 * 2 ** 30 + 321;
+  const at = (offset: number) => (offset < 4 ? 'GGUF'.charCodeAt(offset) : (offset / 4096) % 251);
+  server.behaviour.intercept = (request, response) => {
+    const [first, last] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range!)!.slice(1).map(Number) as [number, number];
+    const body = Uint8Array.from({ length: last + 1 - first }, (_, index) => at(first + index));
+    response.writeHead(206, { 'Content-Range': `bytes ${first}-${last}/${total}`, ETag: '"big"' }).end(body);
+    return true;
+  };
+  const models = await page({ pieceBytes: 64 * KIB, windowBytes: KIB * KIB });
+  const model = await models.open(url(), { keep: false });
+  assert.equal(model.size, total);
+  for (const offset of [2 ** 32 - 100, 2 ** 32 + 64 * KIB - 7, total - 200]) {
+    const read = await model.files[0]!.read(offset, 200);
+    assert.deepEqual(
+      read,
+      Uint8Array.from({ length: 200 }, (_, index) => at(offset + index)),
+      `from ${offset} on`,
+    );
+  }
+  assert.ok(server.requests.length <= 6, 'only what was read');
+});
