@@ -1,0 +1,2 @@
+export const HEADERS: Record<string, string>;
+export const TYPES: Record<string, string>;

@@ -1,0 +1,70 @@
+// Where the time of a short generation goes, and who holds the memory.
+import type { Wisp } from '../package.js';
+
+export interface Op {
+  name: string;
+  /** -1: outside of the layers. */
+  layer: number;
+  calls: number;
+  rows: number;
+  nanoseconds: number;
+}
+
+export interface Profile {
+  ops: Op[];
+  tokens: number;
+  milliseconds: number;
+  memory: [owner: string, bytes: number][];
+  counters: Record<string, number>;
+}
+
+const isOp = (value: unknown): value is Op => value !== null && typeof value === 'object' && 'name' in value && 'nanoseconds' in value;
+
+export async function takeProfile(wisp: Wisp, tokens: number, signal: AbortSignal): Promise<Profile> {
+  await wisp.profile(true);
+  const before = await wisp.counters();
+  const begun = performance.now();
+  let ops: unknown[];
+  try {
+    await wisp.completions.create({ prompt: 'Once upon a time', max_tokens: tokens, temperature: 0, ignore_end: true }, { signal });
+  } finally {
+    ops = await wisp.profile(false);
+  }
+  const milliseconds = performance.now() - begun;
+  const after = await wisp.counters();
+  const memory = Object.entries(await wisp.memory()).filter((entry): entry is [string, number] => typeof entry[1] === 'number' && entry[1] > 0);
+  return {
+    ops: ops.filter(isOp), tokens, milliseconds, memory: memory.sort((a, b) => b[1] - a[1]),
+    counters: Object.fromEntries(Object.entries(after).map(([name, value]) => [name, value - (before[name] ?? 0)])),
+  };
+}
+
+export interface Layer {
+  layer: number;
+  nanoseconds: number;
+  parts: Op[];
+}
+
+/** In the order of the model: what comes before the layers and after them is one group, -1. */
+export function byLayer(ops: readonly Op[]): Layer[] {
+  const layers = new Map<number, Layer>();
+  for (const op of ops) {
+    const found = layers.get(op.layer) ?? { layer: op.layer, nanoseconds: 0, parts: [] };
+    found.nanoseconds += op.nanoseconds;
+    found.parts.push(op);
+    layers.set(op.layer, found);
+  }
+  return [...layers.values()].sort((a, b) => a.layer - b.layer);
+}
+
+/** The same op of all layers together, the costliest first. */
+export function byName(ops: readonly Op[]): { name: string; nanoseconds: number; calls: number }[] {
+  const names = new Map<string, { name: string; nanoseconds: number; calls: number }>();
+  for (const { name, nanoseconds, calls } of ops) {
+    const found = names.get(name) ?? { name, nanoseconds: 0, calls: 0 };
+    found.nanoseconds += nanoseconds;
+    found.calls += calls;
+    names.set(name, found);
+  }
+  return [...names.values()].sort((a, b) => b.nanoseconds - a.nanoseconds);
+}

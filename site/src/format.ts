@@ -1,0 +1,27 @@
+// Numbers for people.
+const UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'];
+
+/** 7914112: "7.9 MB" */
+export function formatBytes(bytes: number): string {
+  let unit = 0;
+  let value = bytes;
+  for (; value >= 1000 && unit + 1 < UNITS.length; ++unit) value /= 1000;
+  return `${value.toFixed(unit === 0 || value >= 100 ? 0 : 1)} ${UNITS[unit]}`;
+}
+
+export const formatRate = (perSecond: number): string => (perSecond >= 100 ? perSecond.toFixed(0) : perSecond.toFixed(1));
+
+export function formatMilliseconds(milliseconds: number): string {
+  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
+  if (milliseconds < 60_000) return `${(milliseconds / 1000).toFixed(1)} s`;
+  return `${Math.floor(milliseconds / 60_000)} min ${Math.round((milliseconds % 60_000) / 1000)} s`;
+}
+
+export const formatCount = (count: number): string => (count >= 1e9 ? `${(count / 1e9).toFixed(1)} B` : count >= 1e6 ? `${(count / 1e6).toFixed(1)} M` : String(count));
+
+export function formatWhen(time: number): string {
+  const days = Math.floor(Date.now() / 86_400_000) - Math.floor(time / 86_400_000);
+  if (days === 0) return 'today';
+  if (days === 1) return 'yesterday';
+  return days < 14 ? `${days} days ago` : new Date(time).toLocaleDateString();
+}

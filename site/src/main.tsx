@@ -1,0 +1,11 @@
+import { render } from 'preact';
+
+import { App } from './app.js';
+import { readConversations } from './data/conversations.js';
+import { startService } from './offline/service.js';
+
+startService();
+const place = document.getElementById('app')!;
+place.textContent = '';
+render(<App />, place);
+void readConversations();

@@ -1,0 +1,59 @@
+// A value that views follow.
+import { useEffect, useState } from 'preact/hooks';
+
+export class Store<T> {
+  readonly #listeners = new Set<() => void>();
+  #value: T;
+  constructor(value: T) {
+    this.#value = value;
+  }
+  get value(): T {
+    return this.#value;
+  }
+  set(value: T): void {
+    if (Object.is(value, this.#value)) return;
+    this.#value = value;
+    for (const listener of [...this.#listeners]) listener();
+  }
+  /** Changes some fields of an object. */
+  patch(fields: Partial<T>): void {
+    this.set({ ...this.#value, ...fields });
+  }
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+}
+
+export function useStore<T>(store: Store<T>): T {
+  const [, draw] = useState(0);
+  useEffect(() => {
+    draw(count => count + 1); // it may have changed between the first drawing and now
+    return store.subscribe(() => draw(count => count + 1));
+  }, [store]);
+  return store.value;
+}
+
+/** As Store, kept in localStorage under `key`. What is kept of another shape is taken for `initial`. */
+export class KeptStore<T extends object> extends Store<T> {
+  constructor(key: string, initial: T) {
+    let kept: Partial<T> = {};
+    try {
+      const parsed: unknown = JSON.parse(localStorage.getItem(key) ?? '{}');
+      if (parsed !== null && typeof parsed === 'object') {
+        kept = Object.fromEntries(Object.entries(parsed).filter(([name, value]) =>
+          name in initial && typeof value === typeof initial[name as keyof T])) as Partial<T>;
+      }
+    } catch {
+      // Unreadable: as if nothing was kept.
+    }
+    super({ ...initial, ...kept });
+    this.subscribe(() => {
+      try {
+        localStorage.setItem(key, JSON.stringify(this.value));
+      } catch {
+        // Not kept; it holds for this visit.
+      }
+    });
+  }
+}

@@ -1,0 +1,87 @@
+// The chat: conversations at the side, the open one in the middle, settings at the other side.
+import type { JSX } from 'preact';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+
+import { answering, send, stopAnswer } from '../data/answer.js';
+import { conversations, current, currentConversation, startConversation, type Conversation } from '../data/conversations.js';
+import { engine } from '../engine.js';
+import { useStore } from '../store.js';
+import { AnswerSettings } from './answer_settings.js';
+import { Composer } from './composer.js';
+import { ConversationList } from './conversation_list.js';
+import { FirstRun } from './first_run.js';
+import { IconButton } from './icon.js';
+import { MessageView } from './message.js';
+import { ModelMenu } from './model_menu.js';
+import { LoadingCard } from './progress.js';
+
+const IDEAS = ['Tell me a story about a dog and a balloon.', 'Tell me a story about the sea.', 'Who are you?'];
+
+function Messages({ conversation, isComing, mayAsk }: { conversation: Conversation; isComing: boolean; mayAsk: boolean }): JSX.Element {
+  const list = useRef<HTMLDivElement>(null);
+  const follows = useRef(true);
+  const { messages } = conversation;
+  // Follows the answer, unless the user has scrolled away from the end.
+  useLayoutEffect(() => {
+    const element = list.current;
+    if (element && follows.current) element.scrollTop = element.scrollHeight;
+  });
+  useEffect(() => {
+    follows.current = true;
+  }, [conversation.id, messages.length]);
+  const results = messages.filter(({ role }) => role === 'tool');
+  return (
+    <div class="messages" ref={list} tabIndex={0} role="log" aria-label="Conversation" aria-live="off"
+      onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => { follows.current = scrollHeight - scrollTop - clientHeight < 60; }}>
+      {messages.filter(({ role }) => role !== 'tool').map((message, index, shown) => (
+        <MessageView key={message.id} conversation={conversation.id} message={message} results={results}
+          isComing={isComing && index + 1 === shown.length && message.role === 'assistant'} mayAsk={mayAsk} />
+      ))}
+      <p class="hidden" role="status">{isComing ? '' : messages.at(-1)?.role === 'assistant' ? 'The answer is complete.' : ''}</p>
+    </div>
+  );
+}
+
+export function Chat(): JSX.Element {
+  const { phase } = useStore(engine);
+  useStore(conversations);
+  useStore(current);
+  const coming = useStore(answering);
+  const [side, setSide] = useState<'' | 'list' | 'settings'>('');
+  const open = currentConversation();
+  const isComing = open !== undefined && coming.has(open.id);
+  const isReady = phase === 'ready';
+  const isEmpty = !open || open.messages.length === 0;
+  const say = (text: string): void => void send((open ?? startConversation()).id, text);
+  return (
+    <div class={`panes ${side}`} onKeyDown={event => { if (event.key === 'Escape' && side !== '') setSide(''); }}>
+      <aside class="list" aria-label="Chats">
+        <IconButton name="close" label="Close the list" class="icon narrow" onClick={() => setSide('')} />
+        <ConversationList onChosen={() => setSide('')} />
+      </aside>
+      <div class="middle">
+        <div class="bar">
+          <IconButton name="list" label="Chats" aria-expanded={side === 'list'} onClick={() => setSide(side === 'list' ? '' : 'list')} />
+          <h1 class={isEmpty ? 'hidden' : ''}>{open?.title ?? 'Chat'}</h1>
+          <ModelMenu />
+          <IconButton name="settings" label="Settings" aria-expanded={side === 'settings'} onClick={() => setSide(side === 'settings' ? '' : 'settings')} />
+        </div>
+        {isEmpty && !isReady ? <div class="scroll"><FirstRun /></div> : isEmpty ? (
+          <div class="scroll ideas">
+            <p class="lead">What shall it be?</p>
+            {IDEAS.map(idea => <button key={idea} type="button" onClick={() => say(idea)}>{idea}</button>)}
+          </div>
+        ) : <Messages conversation={open} isComing={isComing} mayAsk={isReady && !isComing} />}
+        {!isEmpty && !isReady && <div class="under">{phase === 'empty' ? <p class="note">Load a model to go on: <a href="#models">Models</a></p> : <LoadingCard />}</div>}
+        {(isReady || !isEmpty) && (
+          <Composer isReady={isReady} isComing={isComing} placeholder={isReady ? 'Write a message' : 'No model is loaded'}
+            onSend={say} onStop={() => open && stopAnswer(open.id)} />
+        )}
+      </div>
+      <aside class="settings-pane" aria-label="Settings" hidden={side !== 'settings'}>
+        <div class="row"><h2 class="grow">Settings</h2><IconButton name="close" label="Close the settings" onClick={() => setSide('')} /></div>
+        <AnswerSettings />
+      </aside>
+    </div>
+  );
+}

@@ -1,0 +1,52 @@
+// Labelled inputs.
+import type { ComponentChildren, JSX } from 'preact';
+import { useId } from 'preact/hooks';
+
+export function Field({ label, hint, children }: { label: string; hint?: string | undefined; children: (id: string) => ComponentChildren }): JSX.Element {
+  const id = useId();
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      {children(id)}
+      {hint && <small>{hint}</small>}
+    </div>
+  );
+}
+
+export function NumberField({ label, hint, value, min, max, step, onChange }: {
+  label: string; hint?: string; value: number; min: number; max: number; step: number; onChange: (value: number) => void;
+}): JSX.Element {
+  return (
+    <Field label={label} hint={hint}>
+      {id => <input id={id} type="number" inputMode="decimal" value={value} min={min} max={max} step={step}
+        onChange={({ currentTarget }) => {
+          const given = currentTarget.valueAsNumber;
+          if (Number.isFinite(given)) onChange(Math.min(max, Math.max(min, given)));
+          else currentTarget.value = String(value);
+        }} />}
+    </Field>
+  );
+}
+
+export function Choice<T extends string>({ label, hint, value, options, onChange }: {
+  label: string; hint?: string; value: T; options: Record<T, string>; onChange: (value: T) => void;
+}): JSX.Element {
+  return (
+    <Field label={label} hint={hint}>
+      {id => (
+        <select id={id} value={value} onChange={({ currentTarget }) => onChange(currentTarget.value as T)}>
+          {(Object.keys(options) as T[]).map(key => <option key={key} value={key}>{options[key]}</option>)}
+        </select>
+      )}
+    </Field>
+  );
+}
+
+export function Check({ label, hint, value, onChange }: { label: string; hint?: string; value: boolean; onChange: (value: boolean) => void }): JSX.Element {
+  return (
+    <div class="field">
+      <label class="check"><input type="checkbox" checked={value} onChange={({ currentTarget }) => onChange(currentTarget.checked)} /><span>{label}</span></label>
+      {hint && <small>{hint}</small>}
+    </div>
+  );
+}

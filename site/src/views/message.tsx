@@ -1,0 +1,87 @@
+// One message: what was said, thought and called, how fast, and what can be done with it.
+import type { JSX } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+
+import { editMessage, regenerate } from '../data/answer.js';
+import type { Message } from '../data/conversations.js';
+import { formatMilliseconds, formatRate } from '../format.js';
+import { copyText } from './copy.js';
+import { Icon, IconButton } from './icon.js';
+import { Markdown } from './markdown.js';
+
+function speedOf({ figures }: Message): string {
+  if (!figures) return '';
+  const { generatedTokens, firstMilliseconds, milliseconds } = figures;
+  const rest = milliseconds - firstMilliseconds;
+  const rate = generatedTokens > 1 && rest > 0 ? ` · ${formatRate(((generatedTokens - 1) * 1000) / rest)} tokens/s` : '';
+  return `${generatedTokens} tokens${rate} · first after ${formatMilliseconds(firstMilliseconds)}`;
+}
+
+function Calls({ message, results }: { message: Message; results: readonly Message[] }): JSX.Element {
+  return (
+    <>
+      {message.calls?.map(({ id, function: { name, arguments: given } }) => {
+        const result = results.find(({ callId }) => callId === id);
+        return (
+          <details key={id} class="call" open>
+            <summary>Tool: {name}</summary>
+            <pre tabIndex={0}><code>{given}</code></pre>
+            {result && <pre tabIndex={0} class="result"><code>{result.content}</code></pre>}
+          </details>
+        );
+      })}
+    </>
+  );
+}
+
+function Editor({ text, onSave, onCancel }: { text: string; onSave: (text: string) => void; onCancel: () => void }): JSX.Element {
+  const field = useRef<HTMLTextAreaElement>(null);
+  useEffect(() => field.current?.focus(), []);
+  const save = (): void => {
+    const said = field.current?.value.trim() ?? '';
+    if (said !== '') onSave(said);
+  };
+  return (
+    <div class="editor">
+      <textarea ref={field} rows={Math.min(10, text.split('\n').length + 1)} aria-label="Edit the message" defaultValue={text}
+        onKeyDown={event => {
+          if (event.key === 'Escape') onCancel();
+          if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) save();
+        }} />
+      <div class="row end">
+        <button type="button" onClick={onCancel}>Cancel</button>
+        <button type="button" class="main" onClick={save}>Send again</button>
+      </div>
+    </div>
+  );
+}
+
+export function MessageView({ conversation, message, results, isComing, mayAsk }: {
+  conversation: string; message: Message; results: readonly Message[]; isComing: boolean; mayAsk: boolean;
+}): JSX.Element {
+  const [isEdited, setEdited] = useState(false);
+  const copy = useRef<HTMLButtonElement>(null);
+  const { id, role, content, reasoning, error, stopped, cut } = message;
+  if (isEdited) {
+    return <article class="message user"><Editor text={content} onCancel={() => setEdited(false)} onSave={text => { setEdited(false); void editMessage(conversation, id, text); }} /></article>;
+  }
+  return (
+    <article class={`message ${role}`} aria-label={role === 'user' ? 'You' : 'Model'} aria-busy={isComing}>
+      {reasoning && <details class="reasoning"><summary>{isComing && content === '' ? 'Thinking…' : 'Thoughts'}</summary><Markdown text={reasoning} /></details>}
+      {role === 'user' ? <div class="said">{content}</div> : content !== '' && <Markdown text={content} />}
+      <Calls message={message} results={results} />
+      {isComing && content === '' && !reasoning && <p class="waiting"><span class="dot" /><span class="dot" /><span class="dot" /><span class="hidden">The model reads</span></p>}
+      {error !== undefined && <p class="error" role="alert">{error}</p>}
+      {stopped && <p class="note">Stopped.</p>}
+      {cut && !isComing && <p class="note">The answer reached its length limit (see Settings, or the context).</p>}
+      {!isComing && (
+        <footer>
+          {role === 'user' && <IconButton name="edit" label="Edit" disabled={!mayAsk} onClick={() => setEdited(true)} />}
+          <button ref={copy} type="button" class="icon" aria-label="Copy" title="Copy" onClick={() => void copyText(content, copy.current)}><Icon name="copy" /></button>
+          {role === 'assistant' && <IconButton name="again" label="Answer again" disabled={!mayAsk} onClick={() => void regenerate(conversation, id)} />}
+          {role === 'assistant' && <span class="speed">{speedOf(message)}</span>}
+        </footer>
+      )}
+    </article>
+  );
+}

@@ -1,0 +1,42 @@
+// A model on its way here, with pause and resume.
+import type { JSX } from 'preact';
+
+import { engine, loadModel, pauseLoading, resumeLoading, SHIPPED, unloadModel } from '../engine.js';
+import { formatBytes, formatMilliseconds } from '../format.js';
+import { useStore } from '../store.js';
+
+const PHASES: Record<string, string> = {
+  asking: 'Asking what there is', waiting: 'Another tab fetches this model', fetching: 'Downloading', reading: 'Reading', checking: 'Checking',
+  loading: 'To the device', starting: 'Preparing the device', ready: 'Ready',
+};
+
+export function LoadingCard(): JSX.Element | null {
+  const { phase, label, progress, remarks, error } = useStore(engine);
+  if (phase === 'empty' || phase === 'ready') return null;
+  const { loaded = 0, total = 0, bytesPerSecond = 0, phase: step = 'asking' } = progress ?? {};
+  const left = bytesPerSecond > 0 && step === 'fetching' ? `, ${formatMilliseconds(((total - loaded) / bytesPerSecond) * 1000)} left` : '';
+  return (
+    <section class="card loading" aria-label="Loading a model">
+      <h2>{phase === 'failed' ? `${label || 'The model'} was not loaded` : label || 'A model'}</h2>
+      {phase === 'failed' ? <p class="error" role="alert">{error}</p> : (
+        <>
+          <progress aria-label="Progress" {...(total > 0 && { value: loaded, max: total })} />
+          <p class="note" aria-live="polite">
+            {phase === 'paused' ? 'Paused; what is here stays here.' : PHASES[step] ?? step}
+            {total > 0 && `: ${formatBytes(loaded)} of ${formatBytes(total)}`}
+            {bytesPerSecond > 0 && phase === 'loading' && ` (${formatBytes(bytesPerSecond)}/s${left})`}
+          </p>
+        </>
+      )}
+      {remarks.map(remark => <p key={remark} class="note">{remark}</p>)}
+      <div class="row">
+        {phase === 'loading' && <button type="button" onClick={pauseLoading}>Pause</button>}
+        {phase === 'paused' && <button type="button" class="main" onClick={() => void resumeLoading()}>Resume</button>}
+        {phase === 'failed' && <button type="button" class="main" onClick={() => void resumeLoading()}>Try again</button>}
+        {phase !== 'loading' && <button type="button" onClick={() => void unloadModel()}>Another model</button>}
+      </div>
+    </section>
+  );
+}
+
+export const loadShipped = (): Promise<boolean> => loadModel(SHIPPED.address(), SHIPPED.label);

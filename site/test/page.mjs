@@ -1,0 +1,54 @@
+// A browser on a built site: what it asked for, what its policy refused, and what it said in its console.
+import { createRequire } from 'node:module';
+
+import { serve } from '../serve.mjs';
+
+const require = createRequire(new URL('../../web/harness/package.json', import.meta.url));
+const { chromium } = require('playwright-core');
+const FLAGS = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
+
+/**
+ * @param {{folder: string, headers?: Record<string, string>, device?: object}} settings
+ * @returns what a test needs: page, url, requests (addresses asked for by anything in the page), problems, close()
+ */
+export async function openSite({ folder, headers, device = {} }) {
+  const asked = [];
+  const server = await serve({ folder, ...(headers && { headers }), onRequest: path => asked.push(path) });
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: FLAGS });
+  const context = await browser.newContext({ ...device });
+  const requests = [];
+  const problems = [];
+  // Also those of workers, and of the service worker.
+  context.on('request', request => requests.push(request.url()));
+  context.on('weberror', error => problems.push(`error: ${error.error()}`));
+  context.on('console', message => { if (['error', 'warning'].includes(message.type())) problems.push(`${message.type()}: ${message.text()}`); });
+  await context.addInitScript(() => {
+    globalThis.violations = [];
+    globalThis.longTasks = [];
+    document.addEventListener('securitypolicyviolation', event => globalThis.violations.push(`${event.effectiveDirective}: ${event.blockedURI}`));
+    new PerformanceObserver(list => globalThis.longTasks.push(...list.getEntries().map(({ startTime, duration }) => ({ startTime, duration })))).observe({ type: 'longtask', buffered: true });
+  });
+  const page = await context.newPage();
+  await page.goto(`${server.url}/`);
+  return {
+    page, context, url: server.url, asked, requests, problems,
+    violations: () => page.evaluate(() => globalThis.violations),
+    async close() {
+      await browser.close();
+      server.close();
+    },
+  };
+}
+
+export const answered = page => page.getByText('The answer is complete.').waitFor({ state: 'attached', timeout: 60_000 });
+
+/** Loads the model that comes with the site, from the first screen. */
+export async function startShipped(page) {
+  await page.getByRole('button', { name: 'Start' }).click();
+  await page.getByRole('textbox', { name: 'Message' }).waitFor({ timeout: 120_000 });
+}
+
+export async function say(page, text) {
+  await page.getByRole('textbox', { name: 'Message' }).fill(text);
+  await page.keyboard.press('Enter');
+}

@@ -1,0 +1,21 @@
+// The tests of the site: node test/run.mjs. The page is built twice: with a stand-in for the package, to show what the page does with
+// every kind of answer, and with the package itself where it is built.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const here = fileURLToPath(new URL('..', import.meta.url));
+const run = (args, env = {}) => spawnSync(process.execPath, args, { cwd: here, stdio: 'inherit', env: { ...process.env, ...env } }).status ?? 1;
+const vite = ['node_modules/vite/bin/vite.js', 'build', '--logLevel', 'warn'];
+
+let failed = run(['node_modules/typescript/bin/tsc', '--noEmit']);
+failed |= run(vite, { WISP_PACKAGE: `${here}test/fake`, WISP_SITE_OUT: `${here}../build/site-fake` });
+const tests = ['test/calculator.test.mjs', 'test/page.test.mjs'];
+if (existsSync(`${here}../web/dist/wisp-single.wasm`)) {
+  failed |= run(vite);
+  tests.push('test/model.test.mjs');
+} else {
+  console.log('skipped: test/model.test.mjs, the package is not built (./dev web)');
+}
+failed |= run(['--test', '--test-concurrency=1', ...tests]);
+process.exitCode = failed;
