@@ -19,6 +19,8 @@ export interface Result {
   context: number;
   kv: string;
   browser: string;
+  /** Measured GB/s of this device's memory; 0: not measured. */
+  bandwidth: number;
   rows: Row[];
   numerics?: Comparison;
 }
@@ -31,11 +33,11 @@ export function browserName(agent = navigator.userAgent): string {
   return `${names[match[1]!] ?? match[1]} ${match[2]}`;
 }
 
-export function resultOf(info: EngineInfo, rows: Row[], numerics: Comparison | undefined): Result {
+export function resultOf(info: EngineInfo, rows: Row[], bandwidth: number, numerics: Comparison | undefined): Result {
   const { model, device, executor, variant, threads, context, kv, version } = info;
   return {
     id: newId(), time: Date.now(), version, model: model.name, type: model.type, bytes: model.bytes, device, executor, variant, threads, context, kv,
-    browser: browserName(), rows, ...(numerics && { numerics }),
+    browser: browserName(), bandwidth, rows, ...(numerics && { numerics }),
   };
 }
 

@@ -2,6 +2,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 
+import { measureBandwidth } from '../bench/bandwidth.js';
 import { drawResult } from '../bench/image.js';
 import { compareNumerics } from '../bench/numerics.js';
 import { bestOf, forgetResult, gigabytesPerSecond, keepResult, readResults, resultOf, type Result } from '../bench/results.js';
@@ -13,7 +14,7 @@ import { saveFile } from './copy.js';
 import { IconButton } from './icon.js';
 import { LoadingCard, loadShipped } from './progress.js';
 
-function Rows({ rows, bytes }: { rows: readonly Row[]; bytes: number }): JSX.Element {
+function Rows({ rows, bytes, bandwidth }: { rows: readonly Row[]; bytes: number; bandwidth: number }): JSX.Element {
   return (
     <div class="table" tabIndex={0} role="region" aria-label="Speed">
       <table>
@@ -27,7 +28,9 @@ function Rows({ rows, bytes }: { rows: readonly Row[]; bytes: number }): JSX.Ele
           {rows.map(({ size, prefill, decode, firstMilliseconds }) => (
             <tr key={size}>
               <td class="number">{size}</td><td class="number">{formatRate(prefill)}</td><td class="number">{formatMilliseconds(firstMilliseconds)}</td>
-              <td class="number">{formatRate(decode)}</td><td class="number">{gigabytesPerSecond({ bytes }, decode).toFixed(2)} GB/s</td>
+              <td class="number">{formatRate(decode)}</td><td class="number">
+                {gigabytesPerSecond({ bytes }, decode).toFixed(2)} GB/s{bandwidth > 0 && ` (${((100 * gigabytesPerSecond({ bytes }, decode)) / bandwidth).toFixed(0)} %)`}
+              </td>
             </tr>
           ))}
         </tbody>
@@ -67,6 +70,7 @@ function Leaderboard({ results, onChange }: { results: readonly Result[]; onChan
 export function Benchmark(): JSX.Element {
   const { phase, info, label } = useStore(engine);
   const [rows, setRows] = useState<readonly Row[]>([]);
+  const [bandwidth, setBandwidth] = useState(0);
   const [doing, setDoing] = useState('');
   const [problem, setProblem] = useState('');
   const [result, setResult] = useState<Result>();
@@ -83,9 +87,12 @@ export function Benchmark(): JSX.Element {
     setProblem('');
     setResult(undefined);
     setRows([]);
-    setDoing('Measuring');
+    setDoing('Measuring the memory');
     try {
       const wisp = currentWisp();
+      const moved = await measureBandwidth(wisp.info());
+      setBandwidth(moved);
+      setDoing('Measuring');
       const measured = await measureSpeed(wisp, (done, left) => { setRows([...done]); setDoing(`Measuring, ${left} sizes left`); }, mine.signal);
       setDoing('Comparing numbers');
       let numerics;
@@ -95,7 +102,7 @@ export function Benchmark(): JSX.Element {
         if (mine.signal.aborted) throw error;
         setProblem(`The numbers were not compared: ${messageOf(error)}`);
       }
-      const made = resultOf(wisp.info(), measured, numerics);
+      const made = resultOf(wisp.info(), measured, moved, numerics);
       setResult(made);
       await keepResult(made);
       readAgain();
@@ -127,7 +134,12 @@ export function Benchmark(): JSX.Element {
               : <><button type="button" onClick={() => abort.current?.abort()}>Stop</button><span class="note" role="status">{doing}…</span></>}
           </div>
           {problem !== '' && <p class="error" role="alert">{problem}</p>}
-          {rows.length > 0 && <Rows rows={rows} bytes={info.model.bytes} />}
+          {rows.length > 0 && <Rows rows={rows} bytes={info.model.bytes} bandwidth={bandwidth} />}
+          {rows.length > 0 && bandwidth > 0 && (
+            <p class="note">
+              The memory moves {bandwidth.toFixed(1)} GB/s here, measured by copies. Every token reads all weights once; a model that fits the caches can be faster than the memory.
+            </p>
+          )}
           {result?.numerics && (
             <p class={result.numerics.equal === result.numerics.compared ? 'good' : 'error'}>
               {result.numerics.equal === result.numerics.compared ? 'Equal' : `Different from token ${result.numerics.equal + 1} on`}: {result.numerics.text}.

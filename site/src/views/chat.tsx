@@ -79,7 +79,7 @@ export function Chat(): JSX.Element {
         )}
       </div>
       <aside class="settings-pane" aria-label="Settings" hidden={side !== 'settings'}>
-        <div class="row"><h2 class="grow">Settings</h2><IconButton name="close" label="Close the settings" onClick={() => setSide('')} /></div>
+        <div class="row"><h2>Settings</h2><IconButton name="close" label="Close the settings" onClick={() => setSide('')} /></div>
         <AnswerSettings />
       </aside>
     </div>

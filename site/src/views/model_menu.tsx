@@ -15,15 +15,16 @@ export function ModelMenu(): JSX.Element | null {
   }, [phase, info]);
   if (phase !== 'ready' || !info) return null;
   const others = kept.filter(({ name }) => name !== info.model.source);
-  if (others.length === 0) return <span class="model-name" title={info.executor}>{label}</span>;
   return (
     <select class="model-name" aria-label="Model" value=""
       onChange={({ currentTarget }) => {
+        if (currentTarget.value === 'more') location.hash = '#models';
         const model = others.find(({ id }) => id === currentTarget.value);
         if (model) void loadModel(model.name, labelOf(model));
       }}>
       <option value="">{label}</option>
       {others.map(model => <option key={model.id} value={model.id}>{labelOf(model)} ({formatBytes(model.bytes)})</option>)}
+      <option value="more">Other models and types…</option>
     </select>
   );
 }
