@@ -1,6 +1,5 @@
 // A model's text, drawn block by block. Markdown's code comes when the first text is there; until then the text is plain.
-import type { JSX } from 'preact';
-import { memo } from 'preact/compat';
+import { Component, type JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
 
 import { Store, useStore } from '../store.js';
@@ -10,7 +9,14 @@ type Render = (text: string) => string[];
 const render = new Store<Render | undefined>(undefined);
 let asked = false;
 
-const Block = memo(({ html }: { html: string }): JSX.Element => <div dangerouslySetInnerHTML={{ __html: html }} />);
+class Block extends Component<{ html: string }> {
+  override shouldComponentUpdate(next: { html: string }): boolean {
+    return next.html !== this.props.html;
+  }
+  override render({ html }: { html: string }): JSX.Element {
+    return <div dangerouslySetInnerHTML={{ __html: html }} />;
+  }
+}
 
 function onClick({ target }: MouseEvent): void {
   const button = target instanceof Element ? target.closest<HTMLButtonElement>('button[data-copy]') : null;
