@@ -145,7 +145,7 @@ TEST(CallGrammar, TextsAreCallsThatTheSchemasAccept) {
       grammar::Automaton automaton(*machine, 8);
       wisp::test::RandomText texts(made->grammar, random, lures_of(form->format()));
       for (int i = 0; i < (choice.only.empty() ? rounds : 4 * rounds); ++i) {
-        const std::string text = texts.make(static_cast<std::size_t>(100 << (i % 4)));
+        const std::string text = texts.make(std::size_t{100} << (i % 4));
         SCOPED_TRACE(prompt->end + "|" + text);
         ASSERT_EQ(wisp::test::read_with(automaton, text), wisp::test::Verdict::accepted);
         const grammar::Triggers& triggers = made->triggers;

@@ -172,7 +172,7 @@ TEST(ToolCalls, EveryTemplateAndItsParserAgree) {
       const auto full = form->render(request, 0);
       ASSERT_TRUE(full) << full.error().message;
       const auto [prompt_end, turn] = written_turn(*form, *asked, full->text, tools);
-      SCOPED_TRACE(prompt_end + "|" + turn);
+      SCOPED_TRACE(fmt::format("{}|{}", prompt_end, turn));
       ChatMessage wanted = request.messages.back();
       const ParsedOutput parsed = parse_output(form->format(), tools, prompt_end, turn);
       EXPECT_TRUE(parsed.errors.empty()) << parsed.errors.front();
@@ -240,7 +240,7 @@ TEST(ToolCalls, TextAndCallsOfOneAnswerAreToldApart) {
       std::size_t mark = end.find_first_of("<[", end.size() - shared);
       if (mark != std::string::npos && end.substr(mark).starts_with("<|sep|>")) mark = end.find('<', mark + 1);
       if (mark != std::string::npos) turn.resize(turn.size() - (end.size() - mark));
-      SCOPED_TRACE(prompt_end + "|" + turn);
+      SCOPED_TRACE(fmt::format("{}|{}", prompt_end, turn));
       const ParsedOutput parsed = parse_output(form->format(), tools, prompt_end, turn);
       EXPECT_TRUE(parsed.errors.empty()) << parsed.errors.front();
       expect_same(parsed.message, request.messages.back());

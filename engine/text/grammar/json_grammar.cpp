@@ -91,7 +91,7 @@ NodeId JsonGrammar::name_of(std::string_view name) {
   return !escapes() && is_word ? text(name) : string_of(name);
 }
 
-NodeId JsonGrammar::string_but(std::vector<std::string> names) {
+NodeId JsonGrammar::string_but(const std::vector<std::string>& names) {
   std::vector<std::u32string> texts;
   for (const std::string& name : names) {
     std::u32string text;

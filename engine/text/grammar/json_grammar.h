@@ -49,7 +49,7 @@ class JsonGrammar {
   // The same as the name of a member.
   NodeId name_of(std::string_view text);
   // Any string but these, each in its usual spelling.
-  NodeId string_but(std::vector<std::string> names);
+  NodeId string_but(const std::vector<std::string>& names);
 
   // ---- everything else ----
   NodeId number();   // up to 16 digits in front of the point and behind it, an exponent of two

@@ -273,7 +273,9 @@ TEST(JinjaHostile, AListThatHoldsItselfIsBoundedAndFreed) {
   for (const char* use : {"{{ a }}", "{{ a | tojson }}", "{{ a == a.copy() }}", "{{ a | string | length }}",
                           "{{ [a] < [a] }}", "{% for x in a recursive %}{{ loop(x) }}{% endfor %}"}) {
     const auto text = render(twice + use);
-    if (!text) EXPECT_EQ(text.error().code, Code::limit) << use << ": " << text.error().message;
+    if (!text) {
+      EXPECT_EQ(text.error().code, Code::limit) << use << ": " << text.error().message;
+    }
   }
   EXPECT_EQ(text_of(twice), "");
   const auto grows = render("{% set a = [1] %}{% for i in range(100) %}{% set _ = a.extend(a) %}{% endfor %}");

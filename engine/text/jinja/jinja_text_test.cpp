@@ -117,13 +117,17 @@ TEST(JinjaTextHostile, TextFiltersAreBounded) {
   const std::string a_million = "{% set s = 'a' * 1000000 %}";
   for (const char* filter : {"wordwrap(1)", "wordwrap(3, wrapstring='x' * 100000)", "urlize", "striptags", "upper"}) {
     const auto made = render(a_million + "{{ s | " + filter + " | length }}");
-    if (!made) EXPECT_EQ(made.error().code, Code::limit) << filter << made.error().message;
+    if (!made) {
+      EXPECT_EQ(made.error().code, Code::limit) << filter << made.error().message;
+    }
   }
   for (const char* piece :
        {"<", "<!--", "&", "&#", "(", "&lt;(", "a-", "--a", "@", "http://a.", ".com ", "www.a.com "}) {
     for (const char* filter : {"wordwrap(9)", "urlize(1, rel='r' * 10000)", "striptags"}) {
       const auto made = render("{{ ('" + std::string(piece) + "' * 50000) | " + filter + " | length }}");
-      if (!made) EXPECT_EQ(made.error().code, Code::limit) << piece << filter << made.error().message;
+      if (!made) {
+        EXPECT_EQ(made.error().code, Code::limit) << piece << filter << made.error().message;
+      }
     }
   }
   EXPECT_EQ(text_of("{{ 'a' | wordwrap(9223372036854775807) }}"), "a");

@@ -12,6 +12,7 @@ namespace {
 bool is_ascii_digit(char c) { return c >= '0' && c <= '9'; }
 char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 bool is_ascii_letter(char c) { return ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z'; }
+bool is_hexadecimal(char c) { return is_ascii_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f'); }
 bool starts_with_any_case(std::string_view text, std::string_view start) {
   return text.size() >= start.size() && std::ranges::equal(text.substr(0, start.size()), start, {}, ascii_lower);
 }
@@ -78,18 +79,13 @@ bool is_ipv6(std::string_view host) {
   host = host.substr(1, host.size() - 2);
   for (int i = 0; i < 2; ++i) {
     const std::size_t colon = host.find(':');
-    if (colon == std::string_view::npos || colon > 4) return false;
-    for (const char c : host.substr(0, colon)) {
-      if (!is_ascii_digit(c) && !(ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f')) return false;
-    }
+    if (colon > 4 || !std::ranges::all_of(host.substr(0, colon), is_hexadecimal)) return false;  // or there is none
     host.remove_prefix(colon + 1);
   }
   std::size_t groups = 0;
   while (!host.empty()) {
     const std::size_t colon = std::min(host.find(':'), host.size());
-    for (const char c : host.substr(0, colon)) {
-      if (!is_ascii_digit(c) && !(ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f')) return false;
-    }
+    if (!std::ranges::all_of(host.substr(0, colon), is_hexadecimal)) return false;
     groups += std::max<std::size_t>(1, (colon + 3) / 4);
     host.remove_prefix(std::min(colon + 1, host.size()));
   }
