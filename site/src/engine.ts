@@ -123,11 +123,12 @@ export async function unloadModel(): Promise<void> {
   await gone?.dispose();
 }
 
-/** The model was loaded, and its worker ended: starts it again. */
-export const restartModel = (): Promise<boolean> => {
+/** After a failed call: where the engine's worker ended, the page says so, and offers to start it again. */
+export function noteFailure(error: unknown): void {
+  if ((error as { code?: unknown } | null)?.code !== 'worker_died') return;
   wisp = undefined;
-  return resumeLoading();
-};
+  engine.patch({ phase: 'failed', error: messageOf(error) });
+}
 
 /** Runs `work` on the list of kept models, in a worker of its own. */
 export async function withStored<T>(work: (stored: ReturnType<(typeof import('wisp-llm'))['Wisp']['models']>) => Promise<T>): Promise<T> {

@@ -30,18 +30,51 @@ rules.fence = rules.code_block = (tokens, index) => {
 rules.table_open = () => '<div class="table" tabindex="0"><table>\n';
 rules.table_close = () => '</table></div>\n';
 
-/** One piece of HTML for each block of the top level: while an answer comes, all but the last stay as they are. */
-export function renderBlocks(text: string): string[] {
+interface Block {
+  html: string;
+  /** The line of the text that it begins at. */
+  line: number;
+}
+
+function parseBlocks(text: string, firstLine: number): Block[] {
   const env = {};
   const tokens = markdown.parse(text, env);
-  const blocks: string[] = [];
+  const blocks: Block[] = [];
   let begin = 0;
   let depth = 0;
   for (const [index, { nesting }] of tokens.entries()) {
     depth += nesting;
     if (depth > 0) continue;
-    blocks.push(markdown.renderer.render(tokens.slice(begin, index + 1), markdown.options, env));
+    blocks.push({ html: markdown.renderer.render(tokens.slice(begin, index + 1), markdown.options, env), line: firstLine + (tokens[begin]?.map?.[0] ?? 0) });
     begin = index + 1;
   }
   return blocks;
+}
+
+/**
+ * A text that grows, as one piece of HTML for each block of the top level. What is added can change the last block, never one before
+ * it, so only from there on it is read again: a long answer costs no more at its end than at its beginning. (A reference that is
+ * defined further down is the exception; whole() makes good for it.)
+ */
+export class GrowingMarkdown {
+  #text = '';
+  #blocks: Block[] = [];
+
+  blocksOf(text: string): string[] {
+    const last = text.startsWith(this.#text) ? this.#blocks.at(-1) : undefined;
+    if (last) {
+      const rest = text.split('\n').slice(last.line).join('\n');
+      this.#blocks = [...this.#blocks.slice(0, -1), ...parseBlocks(rest, last.line)];
+    } else {
+      this.#blocks = parseBlocks(text, 0);
+    }
+    this.#text = text;
+    return this.#blocks.map(({ html }) => html);
+  }
+
+  whole(text: string): string[] {
+    this.#text = '';
+    this.#blocks = [];
+    return this.blocksOf(text);
+  }
 }

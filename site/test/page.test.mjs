@@ -92,6 +92,16 @@ test('shows thoughts folded, errors as they are, and goes on after both', async 
   assert.deepEqual(messages.map(({ role }) => role), ['user', 'assistant', 'user', 'user']);
 });
 
+test('says when the engine has ended, and starts it again', async () => {
+  await freshChat();
+  await say(page, 'die');
+  await page.getByRole('region', { name: 'Loading a model' }).getByText('the worker ended').waitFor();
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.locator('.status.ready').waitFor();
+  await say(page, 'once more');
+  await page.getByText('small dog named Max').waitFor();
+});
+
 test('runs tools in the page, and shows calls and results', async () => {
   await (await setting('Tools: calculator and clock')).check();
   await freshChat();

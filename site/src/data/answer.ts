@@ -1,5 +1,5 @@
 // An answer to a conversation: streamed into it, through tools where the model calls some.
-import { currentWisp, engine, isAbort, messageOf } from '../engine.js';
+import { currentWisp, engine, isAbort, messageOf, noteFailure } from '../engine.js';
 import type { ChatMessage, ToolCall } from '../package.js';
 import { Store } from '../store.js';
 import { change, conversations, newId, setMessage, type Conversation, type Message } from './conversations.js';
@@ -118,6 +118,7 @@ async function answerOnce(id: string, signal: AbortSignal, mayCall: boolean): Pr
       draw();
     }
   } catch (error) {
+    noteFailure(error);
     calls.length = 0;
     message = signal.aborted || isAbort(error) ? { ...message, stopped: true, calls: [] } : { ...message, error: messageOf(error), calls: [] };
   }

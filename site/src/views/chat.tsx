@@ -4,7 +4,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 import { answering, send, stopAnswer } from '../data/answer.js';
 import { conversations, current, currentConversation, startConversation, type Conversation } from '../data/conversations.js';
-import { engine } from '../engine.js';
+import { engine, lastModel, loadModel, SHIPPED } from '../engine.js';
 import { useStore } from '../store.js';
 import { AnswerSettings } from './answer_settings.js';
 import { Composer } from './composer.js';
@@ -13,7 +13,7 @@ import { FirstRun } from './first_run.js';
 import { IconButton } from './icon.js';
 import { MessageView } from './message.js';
 import { ModelMenu } from './model_menu.js';
-import { LoadingCard } from './progress.js';
+import { LoadingCard, loadShipped } from './progress.js';
 
 const IDEAS = ['Tell me a story about a dog and a balloon.', 'Tell me a story about the sea.', 'Who are you?'];
 
@@ -38,6 +38,17 @@ function Messages({ conversation, isComing, mayAsk }: { conversation: Conversati
           isComing={isComing && index + 1 === shown.length && message.role === 'assistant'} mayAsk={mayAsk} />
       ))}
       <p class="hidden" role="status">{isComing ? '' : messages.at(-1)?.role === 'assistant' ? 'The answer is complete.' : ''}</p>
+    </div>
+  );
+}
+
+/** Under a conversation of an earlier visit. */
+function Reload(): JSX.Element {
+  const { source, label } = useStore(lastModel);
+  return (
+    <div class="row">
+      <button type="button" class="main" onClick={() => void (source === '' ? loadShipped() : loadModel(source, label))}>Load {source === '' ? SHIPPED.label : label || source}</button>
+      <a href="#models">Another model</a>
     </div>
   );
 }
@@ -72,7 +83,7 @@ export function Chat(): JSX.Element {
             {IDEAS.map(idea => <button key={idea} type="button" onClick={() => say(idea)}>{idea}</button>)}
           </div>
         ) : <Messages conversation={open} isComing={isComing} mayAsk={isReady && !isComing} />}
-        {!isEmpty && !isReady && <div class="under">{phase === 'empty' ? <p class="note">Load a model to go on: <a href="#models">Models</a></p> : <LoadingCard />}</div>}
+        {!isEmpty && !isReady && <div class="under">{phase === 'empty' ? <Reload /> : <LoadingCard />}</div>}
         {(isReady || !isEmpty) && (
           <Composer isReady={isReady} isComing={isComing} placeholder={isReady ? 'Write a message' : 'No model is loaded'}
             onSend={say} onStop={() => open && stopAnswer(open.id)} />

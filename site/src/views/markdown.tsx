@@ -1,12 +1,13 @@
 // A model's text, drawn block by block. Markdown's code comes when the first text is there; until then the text is plain.
 import { Component, type JSX } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
 
+import type { GrowingMarkdown } from '../markdown.js';
 import { Store, useStore } from '../store.js';
 import { copyText } from './copy.js';
 
-type Render = (text: string) => string[];
-const render = new Store<Render | undefined>(undefined);
+type Reader = typeof GrowingMarkdown;
+const reader = new Store<Reader | undefined>(undefined);
 let asked = false;
 
 class Block extends Component<{ html: string }> {
@@ -24,13 +25,16 @@ function onClick({ target }: MouseEvent): void {
   if (button && code) void copyText(code.textContent ?? '', button);
 }
 
-export function Markdown({ text }: { text: string }): JSX.Element {
-  const blocksOf = useStore(render);
+/** `grows`: more of it comes. */
+export function Markdown({ text, grows }: { text: string; grows: boolean }): JSX.Element {
+  const Growing = useStore(reader);
+  const made = useMemo(() => Growing && new Growing(), [Growing]);
+  const blocks = useMemo(() => (grows ? made?.blocksOf(text) : made?.whole(text)), [made, text, grows]);
   useEffect(() => {
     if (asked) return;
     asked = true;
-    void import('../markdown.js').then(({ renderBlocks }) => render.set(renderBlocks), () => { asked = false; });
+    void import('../markdown.js').then(({ GrowingMarkdown: found }) => reader.set(found), () => { asked = false; });
   }, []);
-  if (!blocksOf) return <div class="prose raw">{text}</div>;
-  return <div class="prose" onClick={onClick}>{blocksOf(text).map((html, index) => <Block key={index} html={html} />)}</div>;
+  if (!blocks) return <div class="prose raw">{text}</div>;
+  return <div class="prose" onClick={onClick}>{blocks.map((html, index) => <Block key={index} html={html} />)}</div>;
 }

@@ -67,8 +67,8 @@ export function MessageView({ conversation, message, results, isComing, mayAsk }
   }
   return (
     <article class={`message ${role}`} aria-label={role === 'user' ? 'You' : 'Model'} aria-busy={isComing}>
-      {reasoning && <details class="reasoning"><summary>{isComing && content === '' ? 'Thinking…' : 'Thoughts'}</summary><Markdown text={reasoning} /></details>}
-      {role === 'user' ? <div class="said">{content}</div> : content !== '' && <Markdown text={content} />}
+      {reasoning && <details class="reasoning"><summary>{isComing && content === '' ? 'Thinking…' : 'Thoughts'}</summary><Markdown text={reasoning} grows={isComing} /></details>}
+      {role === 'user' ? <div class="said">{content}</div> : content !== '' && <Markdown text={content} grows={isComing} />}
       <Calls message={message} results={results} />
       {isComing && content === '' && !reasoning && <p class="waiting"><span class="dot" /><span class="dot" /><span class="dot" /><span class="hidden">The model reads</span></p>}
       {error !== undefined && <p class="error" role="alert">{error}</p>}

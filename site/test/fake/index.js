@@ -32,6 +32,7 @@ function scriptFor({ messages, tools, response_format: format }) {
   if (format?.type === 'json_schema') return { content: '{"answer": "yes"}' };
   if (/markdown/.test(asked)) return { content: MARKDOWN };
   if (/think/.test(asked)) return { reasoning: 'First I look at it from all sides.', content: 'Yes.' };
+  if (/die/.test(asked)) return { code: 'worker_died', error: 'the worker ended: out of memory' };
   if (/fail/.test(asked)) return { error: 'the conversation takes 3000 tokens, the context has 2048' };
   if (/long/.test(asked)) return { content: `${STORY} `.repeat(40) };
   return { content: STORY };
@@ -39,10 +40,10 @@ function scriptFor({ messages, tools, response_format: format }) {
 
 async function* chunks(request, signal, fake) {
   const chunk = (delta, finish_reason = null) => ({ id: 'x', object: 'chat.completion.chunk', created: 0, model: 'fake', choices: [{ index: 0, delta, finish_reason }], usage: null });
-  const { reasoning, content = '', call, error } = scriptFor(request);
+  const { reasoning, content = '', call, error, code = 'limit' } = scriptFor(request);
   fake.requests.push(structuredClone(request));
   await pause(fake.slow ? 300 : 5, signal);
-  if (error) throw new WispError('limit', error);
+  if (error) throw new WispError(code, error);
   yield chunk({ role: 'assistant', content: '' });
   if (reasoning) yield chunk({ reasoning_content: reasoning });
   if (call) {
