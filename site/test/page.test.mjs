@@ -179,6 +179,28 @@ test('pauses and resumes a load; a failed one says why', async () => {
   await page.getByRole('button', { name: 'Another model' }).click();
 });
 
+test('goes on with a conversation on another model, and saves it', async () => {
+  await freshChat();
+  await page.getByRole('button', { name: /^Load Wisp Stories|^Start$/ }).click();
+  await page.locator('.status.ready').waitFor();
+  await say(page, 'first question');
+  await answered(page);
+  await page.getByRole('combobox', { name: 'Model' }).selectOption({ label: 'Some-Model-1B-Q4_K_M (807 MB)' });
+  await page.locator('.status.ready', { hasText: 'Some-Model' }).waitFor();
+  await say(page, 'second question');
+  await page.getByRole('article').nth(3).waitFor();
+  await answered(page);
+  const { messages } = await page.evaluate(() => globalThis.fakeWisp.requests.at(-1));
+  assert.deepEqual(messages.map(({ role }) => role), ['user', 'assistant', 'user']);
+  const saved = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Save first question' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Markdown' }).click();
+  const text = await readFile(await (await saved).path(), 'utf8');
+  assert.match(text, /^# first question\n\n## You\n\nfirst question\n\n## Model\n\nOnce upon/);
+  await page.goto(`${site.url}/#models`);
+  await page.getByRole('button', { name: 'Unload' }).click();
+});
+
 test('lists and deletes stored models', async () => {
   await page.goto(`${site.url}/#models`);
   await page.getByRole('cell', { name: 'Other-3B-Q8_0 35 % here' }).waitFor();
