@@ -308,7 +308,7 @@ TEST_P(SavedSequences, AreKeptWhereNothingHasRun) {
     return request;
   };
   // Other settings make no difference: an engine that cannot use it hands it on.
-  for (EngineOptions options : {EngineOptions{}, EngineOptions{.context = {.context = 0, .window = 50}}}) {
+  for (const EngineOptions& options : {EngineOptions{}, EngineOptions{.context = {.context = 0, .window = 50}}}) {
     const std::unique_ptr<Engine> after = options.context.window
                                               ? expect_value(Engine::create(test::open_bytes(model_.bytes), options,
                                                                             expect_value(cpu::make_cpu_executor({}))))
