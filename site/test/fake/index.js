@@ -34,7 +34,7 @@ function scriptFor({ messages, tools, response_format: format }) {
   if (/think/.test(asked)) return { reasoning: 'First I look at it from all sides.', content: 'Yes.' };
   if (/die/.test(asked)) return { code: 'worker_died', error: 'the worker ended: out of memory' };
   if (/fail/.test(asked)) return { error: 'the conversation takes 3000 tokens, the context has 2048' };
-  if (/long/.test(asked)) return { content: `${STORY} `.repeat(40) };
+  if (/long/.test(asked)) return { content: `${STORY} `.repeat(15) };
   return { content: STORY };
 }
 
