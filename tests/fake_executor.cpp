@@ -131,9 +131,11 @@ void FakeExecutor::forget_cells() {
   for (std::vector<Cell>& cells : cells_) std::ranges::fill(cells, Cell{});
 }
 
-Status FakeExecutor::load_weights(const graph::Graph&, gguf::File&, const graph::LoadProgress&) {
+Status FakeExecutor::begin_load(const graph::Graph&, const gguf::File&) { return {}; }
+
+Result<graph::LoadState> FakeExecutor::load_more() {
   controls_->loaded = true;
-  return {};
+  return graph::LoadState::done;
 }
 
 std::optional<std::uint64_t> FakeExecutor::kv_room(std::uint64_t wanted) {

@@ -72,7 +72,9 @@ class FakeExecutor : public graph::Executor {
   FakeExecutor(const FakeModel& model, std::shared_ptr<FakeControls> controls);
 
   [[nodiscard]] std::string describe() const override { return "fake"; }
-  Status load_weights(const graph::Graph& graph, gguf::File& file, const graph::LoadProgress& progress) override;
+  Status begin_load(const graph::Graph& graph, const gguf::File& file) override;
+  Result<graph::LoadState> load_more() override;
+  [[nodiscard]] const graph::WeightStream* weight_stream() const override { return nullptr; }
   std::optional<std::uint64_t> kv_room(std::uint64_t wanted) override;
   Status allocate_kv(const graph::KvLayout& layout, graph::KvType type, std::span<const std::uint32_t> blocks) override;
   Status prepare(const graph::Plan& plan) override;

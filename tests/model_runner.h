@@ -46,7 +46,7 @@ class ModelRunner {
     auto graph = std::make_shared<graph::Graph>(model.graph());
     must(graph::fuse(*graph, options_.no_fuse));
     graph_ = graph;
-    must(executor_->load_weights(*graph_, file, {}));
+    must(executor_->load_weights(*graph_, file));
     const std::uint32_t per_sequence = (options_.max_positions + graph::kKvBlock - 1) / graph::kKvBlock;
     std::vector<std::uint32_t> blocks(graph_->kv.groups.size(), per_sequence * options_.sequences);
     must(executor_->allocate_kv(graph_->kv, options_.kv, blocks));

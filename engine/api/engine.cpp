@@ -54,7 +54,13 @@ Result<wisp_step_state> step(wisp_engine& handle) {
   }
   if (engine.steps_in_flight() > 0) return WISP_STEP_WAITS;
   const Result<bool> is_ready = engine.ready();
-  return !is_ready || *is_ready ? WISP_STEP_MORE : WISP_STEP_WAITS;
+  if (!is_ready || *is_ready) return WISP_STEP_MORE;
+  switch (engine.pending()) {
+    case graph::Pending::device: return WISP_STEP_WAITS;
+    case graph::Pending::host: return WISP_STEP_MORE;
+    case graph::Pending::data: return WISP_STEP_WANTS_DATA;
+  }
+  return WISP_STEP_WAITS;
 }
 
 // Whether there is an answer: an event, or that none will come.
@@ -62,6 +68,9 @@ Result<bool> wait_for_event(wisp_engine& handle, wisp_event& out) {
   if (handle.events.empty()) {
     WISP_TRY(const bool worked, handle.engine->step());
     if (handle.events.empty()) {
+      if (handle.engine->must_wait() && handle.engine->pending() == graph::Pending::data) {
+        return fail(Code::need_more_data, "the device was lost, and the source has not got what the next one needs");
+      }
       if (handle.engine->must_wait()) {
         return fail(Code::unsupported, "this device cannot be waited for; use wisp_engine_step");
       }
@@ -88,10 +97,10 @@ void wisp_engine_destroy(wisp_engine* engine) {
 }
 
 uint32_t wisp_engine_vocabulary(const wisp_engine* engine) {
-  return is_valid(engine) ? engine->engine->vocabulary() : 0;
+  return is_valid(engine) && engine->engine != nullptr ? engine->engine->vocabulary() : 0;
 }
 uint32_t wisp_engine_max_positions(const wisp_engine* engine) {
-  return is_valid(engine) ? engine->engine->max_positions() : 0;
+  return is_valid(engine) && engine->engine != nullptr ? engine->engine->max_positions() : 0;
 }
 uint32_t wisp_engine_embedding_width(const wisp_engine* engine) {
   if (!is_valid(engine) || engine->engine->options().output != wisp::graph::Output::hidden) return 0;
@@ -129,6 +138,8 @@ wisp_status wisp_engine_set_draft(wisp_engine* engine, wisp_engine* draft, wisp_
       WISP_CHECK(check(draft, "the draft"));
       if (draft == engine) return fail(Code::invalid_argument, "an engine cannot guess for itself");
       const std::unique_ptr<wisp_engine> taken(draft);
+      if (taken->engine == nullptr) return std::unexpected(taken->failure);
+      if (!taken->engine->is_loaded()) return fail(Code::invalid_argument, "the draft is still loading");
       // Requests of its own end here, and so do their callbacks.
       WISP_CHECK(engine->engine->set_draft_model(std::move(taken->engine)));
       engine->draft_model = taken->model;

@@ -62,7 +62,8 @@ struct wisp_engine : wisp::api::Tagged<wisp::api::Tag::engine> {
   wisp::api::KnownBreakers breakers;
   std::shared_ptr<wisp::api::DeviceSlot> slot;        // of a page's device
   std::shared_ptr<wisp::gpu::MemoryStorage> storage;  // of a device
-  std::unique_ptr<wisp::runtime::Engine> engine;
+  std::unique_ptr<wisp::runtime::Engine> engine;      // nullptr: loading has failed, or it guesses for another one
+  wisp::Error failure;                                // then: why
 
   void push(wisp::api::Event event);
   // The oldest event, or none.
@@ -71,21 +72,36 @@ struct wisp_engine : wisp::api::Tagged<wisp::api::Tag::engine> {
 
 namespace wisp::api {
 
-// Loads the model.
+// Without its weights.
+Result<std::unique_ptr<wisp_engine>> begin_engine(const wisp_model* model, const wisp_options* options);
+// With them.
 Result<std::unique_ptr<wisp_engine>> make_engine(const wisp_model* model, const wisp_options* options);
 
 // Queues a request, or forks `parent` by it, and gives its number. The caller has its turn.
 Result<std::uint64_t> submit(wisp_engine& engine, const wisp_request* asked, std::optional<std::uint64_t> parent);
 
-// Calls body(), which gives a Result or a Status, once it is the caller's turn with the engine.
+// Calls body(), which gives a Result or a Status, once it is the caller's turn with the engine, whose weights may still
+// be on their way.
 template <class Body>
-std::invoke_result_t<Body> with_turn(const wisp_engine* handle, Body&& body) {
+std::invoke_result_t<Body> with_loading(const wisp_engine* handle, Body&& body) {
   auto* const engine = const_cast<wisp_engine*>(handle);
   WISP_CHECK(check(engine, "the engine"));
   if (engine->turn.is_mine()) return fail(Code::invalid_argument, "a callback called the engine that calls it");
   const Turn turn(engine->turn);
   const LogScope scope(engine->log_target);
+  if (engine->engine == nullptr) return std::unexpected(engine->failure);
   return body();
+}
+
+// The same, with all weights there.
+template <class Body>
+std::invoke_result_t<Body> with_turn(const wisp_engine* handle, Body&& body) {
+  return with_loading(handle, [&]() -> std::invoke_result_t<Body> {
+    if (!handle->engine->is_loaded()) {
+      return fail(Code::invalid_argument, "the engine is still loading: wisp_engine_load() until it is done");
+    }
+    return body();
+  });
 }
 
 }  // namespace wisp::api

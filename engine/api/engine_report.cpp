@@ -93,7 +93,7 @@ Value profile_of(const runtime::Engine& engine) {
 template <class Describe>
 wisp_status tell(wisp_engine* engine, wisp_buffer* out, wisp_error* error, Describe&& describe) {
   return answer(
-      error, [&] { return with_turn(engine, [&]() -> Status { return fill_json(out, describe(*engine->engine)); }); });
+      error, [&] { return with_loading(engine, [&]() -> Status { return fill_json(out, describe(*engine->engine)); }); });
 }
 
 }  // namespace
@@ -147,7 +147,7 @@ wisp_status wisp_engine_stop_trace(wisp_engine* engine, wisp_error* error) {
 
 wisp_status wisp_engine_take_text(wisp_engine* engine, wisp_buffer* name, wisp_buffer* text, wisp_error* error) {
   return answer(error, [&] {
-    return with_turn(engine, [&]() -> Status {
+    return with_loading(engine, [&]() -> Status {
       WISP_CHECK(check(name, "the buffer for the name"));
       WISP_CHECK(check(text, "the buffer for the text"));
       const std::string next = engine->storage->take_written().value_or("");

@@ -50,7 +50,7 @@ Result<std::unique_ptr<graph::Executor>> make_executor(const EngineChoice& choic
 
 }  // namespace
 
-Result<std::unique_ptr<wisp_engine>> make_engine(const wisp_model* model, const wisp_options* options) {
+Result<std::unique_ptr<wisp_engine>> begin_engine(const wisp_model* model, const wisp_options* options) {
   WISP_CHECK(check(model, "the model"));
   WISP_TRY(std::unique_ptr<EngineChoice> choice, choice_of(options));
   auto made = std::make_unique<wisp_engine>();
@@ -59,7 +59,7 @@ Result<std::unique_ptr<wisp_engine>> make_engine(const wisp_model* model, const 
   made->storage = std::make_shared<gpu::MemoryStorage>();
   made->most_event_bytes = choice->event_bytes;
   made->runs_by_itself = choice->device == DeviceKind::gpu;
-  graph::LoadProgress progress;
+  runtime::LoadProgress progress;
   ThreadPool* pool = nullptr;
   if (options != nullptr) {
     made->log = options->log;
@@ -80,8 +80,15 @@ Result<std::unique_ptr<wisp_engine>> make_engine(const wisp_model* model, const 
   WISP_TRY(choice->engine.tokenizer, made->model->tokenizer());
   choice->engine.file_stays = !made->model->may_forget();
   WISP_TRY(std::unique_ptr<graph::Executor> executor, make_executor(*choice, pool, *made));
-  WISP_TRY(made->engine, runtime::Engine::create(made->model->share_file(), std::move(choice->engine),
-                                                 std::move(executor), progress));
+  WISP_TRY(made->engine, runtime::Engine::begin(made->model->share_file(), std::move(choice->engine),
+                                                std::move(executor), std::move(progress)));
+  return made;
+}
+
+Result<std::unique_ptr<wisp_engine>> make_engine(const wisp_model* model, const wisp_options* options) {
+  WISP_TRY(std::unique_ptr<wisp_engine> made, begin_engine(model, options));
+  const LogScope scope(made->log_target);
+  WISP_CHECK(made->engine->load());
   return made;
 }
 

@@ -39,9 +39,14 @@ Result<std::shared_ptr<const OpenedModel>> OpenedModel::open(const wisp_source& 
       part = share(std::move(bytes));
     }
   } else {
-    std::unique_ptr<gguf::ByteSource> bytes = share(source.bytes);
-    WISP_TRY(model->file_, gguf::read_file(bytes));
-    model->bytes_.push_back(source.bytes);
+    std::vector<gguf::File> parts;
+    for (std::unique_ptr<gguf::ByteSource>& part : share_parts(source.bytes)) {
+      WISP_TRY(gguf::File file, gguf::read_file(part));
+      parts.push_back(std::move(file));
+    }
+    WISP_TRY(model->file_, gguf::join_parts(std::move(parts)));
+    model->joined_ = source.bytes;
+    source.bytes->opened = true;
   }
   model->tokenizer_ = read_tokenizer(model->file_.metadata);
   if (model->tokenizer_) model->form_ = read_form(model->tokenizer_->get());
@@ -56,13 +61,12 @@ gguf::File OpenedModel::share_file() const {
   file.tensors = file_.tensors;
   file.by_name = file_.by_name;
   file.header_bytes = file_.header_bytes;
+  if (joined_ != nullptr) file.sources = share_parts(joined_);
   for (const std::shared_ptr<SharedBytes>& bytes : bytes_) file.sources.push_back(share(bytes));
   return file;
 }
 
-bool OpenedModel::may_forget() const {
-  return std::ranges::any_of(bytes_, [](const std::shared_ptr<SharedBytes>& bytes) { return bytes->may_forget; });
-}
+bool OpenedModel::may_forget() const { return joined_ != nullptr && joined_->may_forget; }
 
 Result<const text::Tokenizer*> OpenedModel::tokenizer() const {
   if (!tokenizer_) return std::unexpected(tokenizer_.error());

@@ -46,7 +46,8 @@ class OpenedModel {
   OpenedModel() = default;
 
   gguf::File file_;
-  std::vector<std::shared_ptr<SharedBytes>> bytes_;  // of file_.sources
+  std::vector<std::shared_ptr<SharedBytes>> bytes_;  // of file_.sources, where they are files
+  std::shared_ptr<SharedBytes> joined_;              // of all of them, where they are not
   Result<std::unique_ptr<text::Tokenizer>> tokenizer_ = nullptr;
   Result<std::unique_ptr<text::ChatForm>> form_ = nullptr;
 };

@@ -12,27 +12,41 @@ using wisp::Status;
 namespace wisp::api {
 namespace {
 
+// Bytes [begin, begin + size) of what is shared.
 class SharedSource final : public gguf::ByteSource {
  public:
-  explicit SharedSource(std::shared_ptr<SharedBytes> bytes) : bytes_(std::move(bytes)) {}
+  SharedSource(std::shared_ptr<SharedBytes> bytes, std::uint64_t begin, std::uint64_t size, std::string name)
+      : bytes_(std::move(bytes)), begin_(begin), size_(size), name_(std::move(name)) {}
 
-  [[nodiscard]] std::uint64_t size() const override { return bytes_->source->size(); }
-  [[nodiscard]] const std::string& name() const override { return bytes_->source->name(); }
+  [[nodiscard]] std::uint64_t size() const override { return size_; }
+  [[nodiscard]] const std::string& name() const override { return name_; }
   Status read(std::uint64_t offset, std::span<std::byte> out) override {
-    if (!bytes_->takes_turns) return bytes_->source->read(offset, out);
+    if (!range_fits(offset, out.size(), size_)) {
+      return fail(Code::invalid_file, "bytes [{}, +{}) lie past the end ({} bytes)", offset, out.size(), size_);
+    }
+    if (!bytes_->takes_turns) return bytes_->source->read(begin_ + offset, out);
     if (bytes_->lock.is_mine()) return fail(Code::invalid_argument, "the model's reader called what reads through it");
     const Turn turn(bytes_->lock);
-    return bytes_->source->read(offset, out);
+    return bytes_->source->read(begin_ + offset, out);
   }
   [[nodiscard]] std::span<const std::byte> view(std::uint64_t offset, std::uint64_t length) override {
-    return bytes_->takes_turns ? std::span<const std::byte>() : bytes_->source->view(offset, length);
+    if (bytes_->takes_turns || !range_fits(offset, length, size_)) return {};
+    return bytes_->source->view(begin_ + offset, length);
   }
   void will_need(std::uint64_t offset, std::uint64_t length) override {
-    if (!bytes_->takes_turns) bytes_->source->will_need(offset, length);
+    if (!bytes_->takes_turns) bytes_->source->will_need(begin_ + offset, length);
+  }
+  void taken_before(std::uint64_t offset) override {
+    if (!bytes_->takes_turns) return bytes_->source->taken_before(begin_ + offset);
+    if (bytes_->lock.is_mine()) return;
+    const Turn turn(bytes_->lock);
+    bytes_->source->taken_before(begin_ + offset);
   }
 
  private:
   std::shared_ptr<SharedBytes> bytes_;
+  std::uint64_t begin_, size_;
+  std::string name_;
 };
 
 // The caller's function.
@@ -83,7 +97,23 @@ Status check_pieces(const wisp_source* source) {
 }  // namespace
 
 std::unique_ptr<gguf::ByteSource> share(std::shared_ptr<SharedBytes> bytes) {
-  return std::make_unique<SharedSource>(std::move(bytes));
+  const gguf::ByteSource& source = *bytes->source;
+  return std::make_unique<SharedSource>(std::move(bytes), 0, source.size(), source.name());
+}
+
+std::vector<std::unique_ptr<gguf::ByteSource>> share_parts(const std::shared_ptr<SharedBytes>& bytes) {
+  std::vector<std::unique_ptr<gguf::ByteSource>> parts;
+  if (bytes->parts.size() <= 1) {
+    parts.push_back(share(bytes));
+    return parts;
+  }
+  std::uint64_t begin = 0;
+  for (const std::uint64_t size : bytes->parts) {
+    std::string name = fmt::format("part {} of {}", parts.size() + 1, bytes->source->name());
+    parts.push_back(std::make_unique<SharedSource>(bytes, begin, size, std::move(name)));
+    begin += size;
+  }
+  return parts;
 }
 
 }  // namespace wisp::api
@@ -126,7 +156,23 @@ wisp_source* wisp_source_from_pieces(uint64_t size, wisp_error* error) {
     auto made = source_of(std::move(pieces), true);
     made->pieces = fed;
     made->bytes->may_forget = true;
+    made->bytes->parts.push_back(size);
     return made;
+  });
+}
+
+wisp_status wisp_source_add_part(wisp_source* source, uint64_t size, wisp_error* error) {
+  return answer(error, [&]() -> Status {
+    constexpr std::size_t kMostParts = 99'999;  // their names have five digits
+    WISP_CHECK(check_pieces(source));
+    if (source->bytes->opened) return fail(Code::invalid_argument, "a model has been opened without this part");
+    const Turn turn(source->bytes->lock);
+    if (source->bytes->parts.size() >= kMostParts) return fail(Code::limit, "a model has {} parts at most", kMostParts);
+    if (!source->pieces->append(size)) {
+      return fail(Code::invalid_argument, "a part of {} bytes more is past what a file can be", size);
+    }
+    source->bytes->parts.push_back(size);
+    return {};
   });
 }
 
@@ -162,6 +208,21 @@ wisp_status wisp_source_discard(wisp_source* source, wisp_error* error) {
     source->pieces->discard_before(source->pieces->size());
     return {};
   });
+}
+
+wisp_status wisp_source_set_read_once(wisp_source* source, int on, wisp_error* error) {
+  return answer(error, [&]() -> Status {
+    WISP_CHECK(check_pieces(source));
+    const Turn turn(source->bytes->lock);
+    source->pieces->set_read_once(on != 0);
+    return {};
+  });
+}
+
+uint64_t wisp_source_bytes_held(const wisp_source* source) {
+  if (!is_valid(source) || source->pieces == nullptr || source->bytes->lock.is_mine()) return 0;
+  const Turn turn(source->bytes->lock);
+  return source->pieces->buffered_bytes();
 }
 
 uint64_t wisp_source_bytes_read(const wisp_source* source) {

@@ -17,10 +17,15 @@ struct SharedBytes {
   std::shared_ptr<gguf::ByteSource> source;
   bool takes_turns = false;
   bool may_forget = false;  // it is fed, and what was read once may be gone later
+  std::vector<std::uint64_t> parts;  // sizes of the files that lie in `source` one behind the other; empty: one
+  bool opened = false;               // by a model: no part comes any more
   TurnLock lock;
 };
 
+// A view of all of it.
 std::unique_ptr<gguf::ByteSource> share(std::shared_ptr<SharedBytes> bytes);
+// A view of each part.
+std::vector<std::unique_ptr<gguf::ByteSource>> share_parts(const std::shared_ptr<SharedBytes>& bytes);
 
 }  // namespace wisp::api
 

@@ -137,9 +137,13 @@ typedef wisp_status (*wisp_read_function)(void *context, uint64_t offset, void *
 /* A file of `size` bytes that `read` reads, one call at a time, while models are opened, engines are made, and in steps:
  * function and context have to live as long as all models and engines of this source. */
 WISP_API wisp_source *wisp_source_from_reader(wisp_read_function read, void *context, uint64_t size, wisp_error *error);
-/* A file of `size` bytes that arrives in pieces, by wisp_source_feed(). A model opens once its header is there; an engine
- * is made once all is there. */
+/* A file of `size` bytes that arrives in pieces, by wisp_source_feed(). A model opens once its header is there;
+ * wisp_engine_create() needs all of it, wisp_engine_load() takes it as it comes. */
 WISP_API wisp_source *wisp_source_from_pieces(uint64_t size, wisp_error *error);
+/* A split model's next part, of `size` bytes, to be fed like the first one and behind it: offsets count through all parts,
+ * so this one's first byte has all sizes before it as its offset. Before a model is opened, which needs the header of
+ * every part. */
+WISP_API wisp_status wisp_source_add_part(wisp_source *source, uint64_t size, wisp_error *error);
 /* A piece, copied; in any order, and what is there already is passed over. WISP_ERROR_INVALID_ARGUMENT
  * past the end of the file. */
 WISP_API wisp_status wisp_source_feed(wisp_source *source, uint64_t offset, const void *bytes, size_t count,
@@ -150,6 +154,12 @@ WISP_API wisp_status wisp_source_wanted(const wisp_source *source, uint64_t *off
 /* Forgets what was fed, to free memory. Engines on a CPU hold all that they need. One on a GPU reads the file again after
  * a loss of its device, and another engine reads it first: both need it fed once more. */
 WISP_API wisp_status wisp_source_discard(wisp_source *source, wisp_error *error);
+/* 1: what wisp_engine_load() has taken in is forgotten at once, with all that lies in front of it, the header too; so the
+ * source holds no more than was fed ahead. What is wanted again (after the loss of a GPU, by another engine) has to be
+ * fed again. 0, as it begins: nothing is forgotten but by wisp_source_discard(). */
+WISP_API wisp_status wisp_source_set_read_once(wisp_source *source, int on, wisp_error *error);
+/* Bytes that were fed and not forgotten. */
+WISP_API uint64_t wisp_source_bytes_held(const wisp_source *source);
 /* Bytes that models and engines have read so far, not of wisp_source_from_file(). */
 WISP_API uint64_t wisp_source_bytes_read(const wisp_source *source);
 WISP_API void wisp_source_destroy(wisp_source *source);
@@ -287,6 +297,28 @@ WISP_API wisp_status wisp_options_put_text(wisp_options *options, const char *na
 /* Loads the weights; `options` may be NULL. WISP_ERROR_UNSUPPORTED for an architecture that is not known. On a GPU the
  * kernels go on compiling while steps already ask for them. */
 WISP_API wisp_engine *wisp_engine_create(const wisp_model *model, const wisp_options *options, wisp_error *error);
+/* The same in steps, for who cannot wait or has not got the whole file yet: an engine without weights, which
+ * wisp_engine_load() brings. Everything that can be refused without them is refused here, memory that is too small for them
+ * included. Until WISP_LOAD_DONE the engine takes no requests (WISP_ERROR_INVALID_ARGUMENT); it can be destroyed at any time. */
+WISP_API wisp_engine *wisp_engine_begin(const wisp_model *model, const wisp_options *options, wisp_error *error);
+typedef enum wisp_load_state {
+  WISP_LOAD_DONE = 0,      /* all weights are there */
+  WISP_LOAD_MORE = 1,      /* there is more to do at once */
+  WISP_LOAD_WAITS = 2,     /* for a device, which has enough to do. In a page: return to the event loop */
+  WISP_LOAD_WANTS_DATA = 3 /* a source that is fed lacks what comes next: see wisp_engine_wanted() */
+} wisp_load_state;
+/* Takes in the next weights, about 8 MiB of the file (more where 16 rows of a matrix are larger). Never waits for a device.
+ * After an error, WISP_ERROR_CANCELLED of the load function included, the engine holds nothing any more, gives that error to every
+ * call, and can only be destroyed. A device that is lost meanwhile is no error: the next one gets all weights again, from the first on.
+ * After WISP_LOAD_DONE the call is allowed, and brings back the weights that a lost device has taken with it. */
+WISP_API wisp_status wisp_engine_load(wisp_engine *engine, wisp_load_state *state, wisp_error *error);
+/* The parts of the file that loading has still to read, in the order in which it will: pairs of uint64_t, an offset and a
+ * count of bytes, as wisp_source_feed() takes them. Nothing else of the file is read, so a host need not fetch it; who
+ * feeds in this order needs no memory for what lies ahead. Empty when all weights are there. */
+WISP_API wisp_status wisp_engine_wanted(wisp_engine *engine, wisp_buffer *out, wisp_error *error);
+/* Bytes of weights so far and in all, as the load function is told. */
+WISP_API wisp_status wisp_engine_load_progress(wisp_engine *engine, uint64_t *done, uint64_t *total,
+                                               wisp_error *error);
 /* Requests that are not finished are dropped without an event. */
 WISP_API void wisp_engine_destroy(wisp_engine *engine);
 WISP_API uint32_t wisp_engine_vocabulary(const wisp_engine *engine);    /* logits of a position */
@@ -318,7 +350,10 @@ typedef enum wisp_step_state {
   WISP_STEP_FINISHED = 0, /* nothing is left to compute */
   WISP_STEP_MORE = 1,     /* there is more to do at once */
   WISP_STEP_WAITS = 2,    /* for a device: nothing happens before it has moved on. In a page: return to the event loop */
-  WISP_STEP_FULL = 3      /* nothing was done: too many events wait to be pulled */
+  WISP_STEP_FULL = 3,     /* nothing was done: too many events wait to be pulled */
+  /* The device was lost, and a source that is fed lacks the weights that the next one needs: feed what wisp_engine_wanted()
+   * says, in that order, and go on. */
+  WISP_STEP_WANTS_DATA = 4
 } wisp_step_state;
 /* One step of all requests that fit: a token of each, or a piece of a prompt. On a CPU it takes the time that it computes;
  * it never waits for a device. Pull events after it. */
@@ -326,9 +361,11 @@ WISP_API wisp_status wisp_engine_step(wisp_engine *engine, wisp_step_state *stat
 /* Takes the oldest event; WISP_EVENT_NONE where there is none. Computes nothing. */
 WISP_API wisp_status wisp_engine_next_event(wisp_engine *engine, wisp_event *event, wisp_error *error);
 /* Steps, and waits for the device, until there is an event, and takes it; WISP_EVENT_NONE once all is finished. Other
- * threads get their turn between steps. In a page, whose device cannot be waited for: WISP_ERROR_UNSUPPORTED. */
+ * threads get their turn between steps. In a page, whose device cannot be waited for: WISP_ERROR_UNSUPPORTED. In place of
+ * WISP_STEP_WANTS_DATA: WISP_ERROR_NEED_MORE_DATA; feed and call again. */
 WISP_API wisp_status wisp_engine_wait_event(wisp_engine *engine, wisp_event *event, wisp_error *error);
-/* Whether steps can be computed, without a request: 0 while a device compiles and tunes. Asking lets it move on. */
+/* Whether steps can be computed, without a request: 0 while a device compiles and tunes, and while the next one after a
+ * loss loads. Asking lets it move on. */
 WISP_API wisp_status wisp_engine_ready(wisp_engine *engine, int *ready, wisp_error *error);
 
 /* What it did: a JSON object of totals (steps, rows, prompt_tokens, cached_tokens, generated_tokens, preemptions,

@@ -35,9 +35,11 @@ class CpuExecutor final : public graph::Executor {
     return fmt::format("cpu {}, {} thread{}", kernels_.name, pool_->threads(), pool_->threads() == 1 ? "" : "s");
   }
 
-  Status load_weights(const graph::Graph& graph, gguf::File& file, const graph::LoadProgress& progress) override {
-    return weights_.load(graph, file, repack_, *pool_, progress);
+  Status begin_load(const graph::Graph& graph, const gguf::File& file) override {
+    return weights_.begin(graph, file, repack_);
   }
+  Result<graph::LoadState> load_more() override { return weights_.load_more(*pool_); }
+  [[nodiscard]] const graph::WeightStream* weight_stream() const override { return &weights_.stream(); }
 
   Status allocate_kv(const graph::KvLayout& layout, graph::KvType type,
                      std::span<const std::uint32_t> blocks) override {

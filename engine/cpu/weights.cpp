@@ -1,10 +1,10 @@
 #include "cpu/weights.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/checked.h"
 #include "cpu/repack.h"
-#include "graph/weight_stream.h"
 #include "quant/block_format.h"
 
 namespace wisp::cpu {
@@ -76,7 +76,7 @@ Status Weights::place(const graph::Graph& graph, const gguf::File& file, bool re
 }
 
 // Tables are gathered from the mapped file; where the source has no mapping they are copied once.
-Status Weights::load_tables(const graph::Graph& graph, const gguf::File& file) {
+Status Weights::place_tables(const graph::Graph& graph, const gguf::File& file) {
   std::uint64_t copied = 0;
   for (std::size_t i = 0; i < graph.weights.size(); ++i) {
     const Weight& weight = graph.weights[i];
@@ -90,41 +90,59 @@ Status Weights::load_tables(const graph::Graph& graph, const gguf::File& file) {
   for (std::size_t i = 0; i < graph.weights.size(); ++i) {
     const Weight& weight = graph.weights[i];
     if (!weight.use.table || tables_[i].rows != nullptr) continue;
-    const std::size_t size = static_cast<std::size_t>(graph::row_bytes(weight) * weight.rows);
-    const std::span<std::byte> place = tables_slab_.bytes().subspan(offset, size);
-    const gguf::TensorInfo& tensor = file.tensors[weight.tensor];
-    WISP_CHECK(file.sources[static_cast<std::size_t>(tensor.split)]->read(graph::first_byte(weight, file), place));
-    tables_[i].rows = place.data();
-    offset += align_up<std::size_t>(size, 64);
+    tables_[i].rows = tables_slab_.data() + offset;
+    tables_[i].copied = true;
+    offset += align_up<std::size_t>(tables_[i].row_bytes * weight.rows, 64);
   }
   return {};
 }
 
-Status Weights::load(const graph::Graph& graph, const gguf::File& file, bool repack, ThreadPool& pool,
-                     const graph::LoadProgress& progress) {
+Status Weights::begin(const graph::Graph& graph, const gguf::File& file, bool repack) {
+  graph_ = &graph;
   WISP_CHECK(place(graph, file, repack));
-  WISP_CHECK(load_tables(graph, file));
-  return graph::for_each_weight_chunk(graph, file, progress, [&](const WeightChunk& chunk) -> Status {
-    const std::size_t i = static_cast<std::size_t>(chunk.weight);
-    const Weight& weight = graph.weights[i];
-    const std::size_t row_bytes = static_cast<std::size_t>(graph::row_bytes(weight));
-    if (weight.use.vector) {
-      float* out = const_cast<float*>(vectors_[i]) + static_cast<std::size_t>(chunk.first_row) * weight.columns;
-      WISP_CHECK(quant::decode(weight.type, chunk.bytes, {out, static_cast<std::size_t>(chunk.rows) * weight.columns}));
+  WISP_CHECK(place_tables(graph, file));
+  std::vector<graph::WeightId> wanted;
+  for (std::size_t i = 0; i < graph.weights.size(); ++i) {
+    const bool packed = matrices_[i].packed.quants != nullptr;
+    if (packed || vectors_[i] != nullptr || tables_[i].copied) {
+      wanted.push_back(graph::WeightId{static_cast<std::int32_t>(i)});
     }
-    const PackedMatrix& matrix = matrices_[i].packed;
-    if (!weight.use.matrix || matrix.quants == nullptr) return {};
-    const std::uint32_t first_panel = chunk.first_row / kPanelRows;
-    const std::uint32_t panels = div_up<std::uint32_t>(chunk.rows, kPanelRows);
-    pool.parallel_for(panels, [&](std::int64_t task, int) {
-      const std::size_t panel = first_panel + static_cast<std::size_t>(task);
-      const std::size_t row = static_cast<std::size_t>(task) * kPanelRows;
-      const int rows = static_cast<int>(std::min<std::size_t>(kPanelRows, chunk.rows - row));
-      repack_panel(matrix.format, chunk.bytes.data() + row * row_bytes, row_bytes, rows, weight.columns,
-                   const_cast<std::uint8_t*>(matrix.quants) + panel * matrix.quant_stride,
-                   const_cast<std::uint8_t*>(matrix.scales) + panel * matrix.scale_stride);
-    });
-    return {};
+  }
+  stream_ = graph::WeightStream(graph, file, std::move(wanted));
+  return {};
+}
+
+Result<graph::LoadState> Weights::load_more(ThreadPool& pool) {
+  return stream_.give([&](const WeightChunk& chunk) { return take(chunk, pool); });
+}
+
+Status Weights::take(const WeightChunk& chunk, ThreadPool& pool) {
+  const auto i = static_cast<std::size_t>(chunk.weight);
+  const Weight& weight = graph_->weights[i];
+  if (vectors_[i] != nullptr) {
+    float* out = const_cast<float*>(vectors_[i]) + static_cast<std::size_t>(chunk.first_row) * weight.columns;
+    WISP_CHECK(quant::decode(weight.type, chunk.bytes, {out, static_cast<std::size_t>(chunk.rows) * weight.columns}));
+  }
+  if (tables_[i].copied) {
+    std::ranges::copy(chunk.bytes, const_cast<std::byte*>(tables_[i].rows) + chunk.first_row * tables_[i].row_bytes);
+  }
+  if (matrices_[i].packed.quants != nullptr) pack(chunk, pool);
+  return {};
+}
+
+void Weights::pack(const WeightChunk& chunk, ThreadPool& pool) {
+  const Weight& weight = graph_->weights[static_cast<std::size_t>(chunk.weight)];
+  const auto row_bytes = static_cast<std::size_t>(graph::row_bytes(weight));
+  const PackedMatrix& matrix = matrices_[static_cast<std::size_t>(chunk.weight)].packed;
+  const std::uint32_t first_panel = chunk.first_row / kPanelRows;
+  const std::uint32_t panels = div_up<std::uint32_t>(chunk.rows, kPanelRows);
+  pool.parallel_for(panels, [&](std::int64_t task, int) {
+    const std::size_t panel = first_panel + static_cast<std::size_t>(task);
+    const std::size_t row = static_cast<std::size_t>(task) * kPanelRows;
+    const int rows = static_cast<int>(std::min<std::size_t>(kPanelRows, chunk.rows - row));
+    repack_panel(matrix.format, chunk.bytes.data() + row * row_bytes, row_bytes, rows, weight.columns,
+                 const_cast<std::uint8_t*>(matrix.quants) + panel * matrix.quant_stride,
+                 const_cast<std::uint8_t*>(matrix.scales) + panel * matrix.scale_stride);
   });
 }
 

@@ -11,7 +11,7 @@
 #include "base/thread_pool.h"
 #include "cpu/panel_layout.h"
 #include "gguf/reader.h"
-#include "graph/executor.h"
+#include "graph/weight_stream.h"
 
 namespace wisp::cpu {
 
@@ -24,8 +24,10 @@ struct Matrix {
 
 class Weights {
  public:
-  Status load(const graph::Graph& graph, const gguf::File& file, bool repack, ThreadPool& pool,
-              const graph::LoadProgress& progress);
+  // As Executor::begin_load() and load_more().
+  Status begin(const graph::Graph& graph, const gguf::File& file, bool repack);
+  Result<graph::LoadState> load_more(ThreadPool& pool);
+  [[nodiscard]] const graph::WeightStream& stream() const { return stream_; }
 
   [[nodiscard]] const Matrix& matrix(graph::WeightId id) const { return matrices_[static_cast<std::size_t>(id)]; }
   // [columns] (a norm weight or bias).
@@ -37,13 +39,18 @@ class Weights {
 
  private:
   struct Table {
-    const std::byte* rows = nullptr;
+    const std::byte* rows = nullptr;  // in the file, or of tables_slab_
     std::size_t row_bytes = 0;
     gguf::TensorType type{};
+    bool copied = false;
   };
   Status place(const graph::Graph& graph, const gguf::File& file, bool repack);
-  Status load_tables(const graph::Graph& graph, const gguf::File& file);
+  Status place_tables(const graph::Graph& graph, const gguf::File& file);
+  Status take(const graph::WeightChunk& chunk, ThreadPool& pool);
+  void pack(const graph::WeightChunk& chunk, ThreadPool& pool);
 
+  const graph::Graph* graph_ = nullptr;
+  graph::WeightStream stream_;
   std::vector<Matrix> matrices_;       // by WeightId; packed.rows == 0 where it is not used as one
   std::vector<const float*> vectors_;  // by WeightId; null where it is not used as one
   std::vector<Table> tables_;          // by WeightId

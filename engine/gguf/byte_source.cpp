@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "base/checked.h"
 
@@ -36,9 +37,9 @@ class MemorySource final : public ByteSource {
   std::string name_;
 };
 
-// Neighbouring pieces are joined up to this size, so that feeding byte by byte stays cheap and joining never copies
-// much.
-constexpr std::size_t kMaxJoinedPiece = std::size_t{1} << 20;
+// Neighbouring pieces are joined up to this size, so that feeding byte by byte stays cheap, and larger ones are cut to it,
+// so that neither joining nor forgetting a part of one copies much.
+constexpr std::size_t kMaxPiece = std::size_t{1} << 20;
 
 }  // namespace
 
@@ -56,14 +57,18 @@ std::size_t StreamSource::first_ending_after(std::uint64_t offset) const {
 std::size_t StreamSource::store(std::size_t before, std::uint64_t offset, std::span<const std::byte> bytes) {
   if (before > 0) {
     Piece& previous = pieces_[before - 1];
-    if (previous.end() == offset && previous.bytes.size() + bytes.size() <= kMaxJoinedPiece) {
+    if (previous.end() == offset && previous.bytes.size() + bytes.size() <= kMaxPiece) {
       previous.bytes.insert(previous.bytes.end(), bytes.begin(), bytes.end());
       return before;
     }
   }
-  pieces_.insert(pieces_.begin() + static_cast<std::ptrdiff_t>(before),
-                 Piece{offset, std::vector<std::byte>(bytes.begin(), bytes.end())});
-  return before + 1;
+  const std::size_t count = div_up(bytes.size(), kMaxPiece);
+  pieces_.insert(pieces_.begin() + static_cast<std::ptrdiff_t>(before), count, Piece{});
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto part = bytes.subspan(i * kMaxPiece, std::min(kMaxPiece, bytes.size() - i * kMaxPiece));
+    pieces_[before + i] = {offset + i * kMaxPiece, std::vector<std::byte>(part.begin(), part.end())};
+  }
+  return before + count;
 }
 
 Status StreamSource::feed(std::uint64_t offset, std::span<const std::byte> bytes) {
@@ -91,6 +96,17 @@ void StreamSource::discard_before(std::uint64_t offset) {
   cut.bytes =
       std::vector<std::byte>(cut.bytes.begin() + static_cast<std::ptrdiff_t>(offset - cut.offset), cut.bytes.end());
   cut.offset = offset;
+}
+
+void StreamSource::taken_before(std::uint64_t offset) {
+  if (read_once_) discard_before(offset);
+}
+
+bool StreamSource::append(std::uint64_t bytes) {
+  const auto size = checked_add(size_, bytes);
+  if (!size || *size > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) return false;
+  size_ = *size;
+  return true;
 }
 
 std::uint64_t StreamSource::buffered_bytes() const {

@@ -29,8 +29,10 @@ class ByteSource {
   [[nodiscard]] virtual std::span<const std::byte> view(std::uint64_t /*offset*/, std::uint64_t /*length*/) {
     return {};
   }
-  // Advice that the range will be needed soon, or not again. May do nothing.
+  // Advice that the range will be needed soon. May do nothing.
   virtual void will_need(std::uint64_t /*offset*/, std::uint64_t /*length*/) {}
+  // What lies in front of `offset` has been taken in by somebody who reads in ascending order. May do nothing.
+  virtual void taken_before(std::uint64_t /*offset*/) {}
   // What the source is called in messages: a path, a URL.
   [[nodiscard]] virtual const std::string& name() const = 0;
   // Bytes handed out by read() and view() so far.
@@ -60,6 +62,10 @@ class StreamSource final : public ByteSource {
   Status feed(std::uint64_t offset, std::span<const std::byte> bytes);
   // Forgets everything below `offset`, to bound memory once it has been consumed. It can be fed again.
   void discard_before(std::uint64_t offset);
+  // What a reader has taken in is discarded by itself.
+  void set_read_once(bool on) { read_once_ = on; }
+  // `bytes` more at the end: another file behind this one. False where the size would pass 63 bits.
+  bool append(std::uint64_t bytes);
   struct Range {
     std::uint64_t offset = 0;
     std::uint64_t length = 0;
@@ -69,6 +75,7 @@ class StreamSource final : public ByteSource {
 
   [[nodiscard]] std::uint64_t size() const override { return size_; }
   Status read(std::uint64_t offset, std::span<std::byte> out) override;
+  void taken_before(std::uint64_t offset) override;
   [[nodiscard]] const std::string& name() const override { return name_; }
 
  private:
@@ -80,6 +87,7 @@ class StreamSource final : public ByteSource {
   [[nodiscard]] std::size_t first_ending_after(std::uint64_t offset) const;  // index into pieces_
   std::size_t store(std::size_t before, std::uint64_t offset, std::span<const std::byte> bytes);
   std::vector<Piece> pieces_;  // sorted by offset, disjoint
+  bool read_once_ = false;
   std::uint64_t size_;
   std::string name_;
   Range wanted_;

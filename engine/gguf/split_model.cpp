@@ -1,7 +1,9 @@
 // open_model: a model in one file, or split over several as gguf-split does: name-00001-of-00003.gguf and so on, each a
 // GGUF file of its own. The first part holds the metadata; all say split.no, split.count and split.tensors.count.
+#include <algorithm>
 #include <charconv>
 #include <optional>
+#include <utility>
 
 #include "gguf/reader.h"
 
@@ -87,7 +89,7 @@ Status join_part(File& model, File part, const std::string& path) {
 }
 
 Result<File> open_parts(const PartName& name, Access access) {
-  std::optional<File> model;
+  std::vector<File> parts;
   for (std::uint64_t index = 0; index < name.count; ++index) {
     const std::string path = name.part(index + 1);
     Result<File> part = open_file(path, access);
@@ -96,22 +98,39 @@ Result<File> open_parts(const PartName& name, Access access) {
                   name.count, printable(path, 400));
     }
     if (!part) return std::unexpected(std::move(part).error());
-    WISP_CHECK(check_part(model ? *model : *part, *part, index, path));
-    if (model) {
-      WISP_CHECK(join_part(*model, *std::move(part), path));
-    } else {
-      model = *std::move(part);
-    }
+    // Before the next one is opened: what a hostile count promises may not be there.
+    WISP_CHECK(check_part(parts.empty() ? *part : parts[0], *part, index, path));
+    parts.push_back(*std::move(part));
   }
-  WISP_TRY(const std::uint64_t expected, model->metadata.unsigned_integer("split.tensors.count"));
-  if (model->tensors.size() != expected) {
-    return fail(Code::invalid_file, "the {} parts of {} hold {} tensors, but split.tensors.count says {}", name.count,
-                printable(name.stem, 400), model->tensors.size(), expected);
-  }
-  return *std::move(model);
+  return join_parts(std::move(parts));
 }
 
 }  // namespace
+
+Result<File> join_parts(std::vector<File> parts) {
+  if (parts.empty()) return fail(Code::invalid_argument, "a model has at least one part");
+  WISP_TRY(const std::uint64_t count, parts[0].metadata.unsigned_integer_or("split.count", 1));
+  if (std::max<std::uint64_t>(count, 1) != parts.size()) {
+    return fail(Code::invalid_file, "the model is split into {} parts, and {} {} given", count, parts.size(),
+                parts.size() == 1 ? "was" : "were");
+  }
+  if (parts.size() == 1) return std::move(parts[0]);
+  std::vector<std::string> names;
+  for (std::size_t index = 0; index < parts.size(); ++index) {
+    names.push_back(parts[index].sources[0]->name());
+    WISP_CHECK(check_part(parts[0], parts[index], index, names.back()));
+  }
+  File model = std::move(parts[0]);
+  for (std::size_t index = 1; index < parts.size(); ++index) {
+    WISP_CHECK(join_part(model, std::move(parts[index]), names[index]));
+  }
+  WISP_TRY(const std::uint64_t expected, model.metadata.unsigned_integer("split.tensors.count"));
+  if (model.tensors.size() != expected) {
+    return fail(Code::invalid_file, "the {} parts of {} hold {} tensors, but split.tensors.count says {}", names.size(),
+                printable(names[0], 400), model.tensors.size(), expected);
+  }
+  return model;
+}
 
 Result<File> open_model(const std::string& path, Access access) {
   WISP_TRY(File file, open_file(path, access));

@@ -25,10 +25,24 @@ class GpuExecutor final : public graph::Executor, public graph::AsyncExecutor {
   // ---- graph::Executor ----
   [[nodiscard]] std::string describe() const override { return description_; }
 
-  Status load_weights(const graph::Graph& graph, gguf::File& file, const graph::LoadProgress& progress) override {
+  Status begin_load(const graph::Graph& graph, const gguf::File& file) override {
     graph_ = &graph;
     file_ = &file;
-    return resident_->load(graph, file, progress);
+    return resident_->begin_load(graph, file);
+  }
+
+  Result<graph::LoadState> load_more() override {
+    if (resident_ == nullptr) {
+      WISP_TRY(const bool restored, restore());
+      if (!restored) return graph::LoadState::waits;
+    }
+    Result<graph::LoadState> state = resident_->load_more();
+    if (note_loss()) return can_wait_ ? graph::LoadState::more : graph::LoadState::waits;
+    return state;
+  }
+
+  [[nodiscard]] const graph::WeightStream* weight_stream() const override {
+    return resident_ == nullptr ? nullptr : &resident_->weight_stream();
   }
 
   [[nodiscard]] std::optional<std::uint64_t> kv_room(std::uint64_t wanted) override {
@@ -51,6 +65,7 @@ class GpuExecutor final : public graph::Executor, public graph::AsyncExecutor {
     while (true) {
       WISP_TRY(const bool ready, poll());
       if (ready) break;
+      if (pending_ == graph::Pending::data) return fail(Code::need_more_data, "the device was lost, and the next one wants weights that the file's source has forgotten");
       WISP_CHECK(wait());
     }
     all_rows_.resize(step.logit_rows.size());
@@ -83,13 +98,15 @@ class GpuExecutor final : public graph::Executor, public graph::AsyncExecutor {
 
   // ---- graph::AsyncExecutor ----
   Result<bool> poll() override {
+    pending_ = graph::Pending::device;
     if (resident_ != nullptr) {
-      Result<bool> ready = resident_->poll();
+      Result<bool> ready = advance();
       if (!note_loss()) return ready;
     }
     WISP_TRY(const bool restored, restore());
-    return restored ? resident_->poll() : Result<bool>(false);
+    return restored ? advance() : Result<bool>(false);
   }
+  [[nodiscard]] graph::Pending pending() const override { return pending_; }
 
   [[nodiscard]] bool can_wait() const override { return can_wait_; }
 
@@ -159,7 +176,19 @@ class GpuExecutor final : public graph::Executor, public graph::AsyncExecutor {
     return true;
   }
 
-  // Another device with what the lost one held. False: not yet, or lost again on the way.
+  // Weights first, where they are not all there.
+  Result<bool> advance() {
+    pending_ = graph::Pending::device;
+    if (resident_->is_loading()) {
+      WISP_TRY(const graph::LoadState state, resident_->load_more());
+      if (state == graph::LoadState::more) pending_ = graph::Pending::host;
+      if (state == graph::LoadState::wants_data) pending_ = graph::Pending::data;
+      if (state != graph::LoadState::done) return false;
+    }
+    return resident_->poll();
+  }
+
+  // Another device, with room for what the lost one held. False: not yet, or lost again on the way.
   Result<bool> restore() {
     WISP_TRY(std::unique_ptr<Device> device, options_.make_device());
     if (device == nullptr) return false;
@@ -171,7 +200,7 @@ class GpuExecutor final : public graph::Executor, public graph::AsyncExecutor {
   }
 
   Status refill() {
-    if (graph_ != nullptr) WISP_CHECK(resident_->load(*graph_, *file_, {}));
+    if (graph_ != nullptr) WISP_CHECK(resident_->begin_load(*graph_, *file_));
     if (kv_) WISP_CHECK(resident_->allocate_kv(kv_->layout, kv_->type, kv_->blocks));
     for (const auto& [key, plan] : plans_) WISP_CHECK(resident_->prepare(plan));
     return {};
@@ -183,13 +212,14 @@ class GpuExecutor final : public graph::Executor, public graph::AsyncExecutor {
   Tally tally_;
   Tuning tuning_;
   std::unique_ptr<Resident> resident_;  // nullptr between a loss and the next device
+  graph::Pending pending_ = graph::Pending::device;
   std::uint64_t losses_ = 0;
   std::string loss_;
   std::uint64_t submitted_ = 0;
 
   // What was asked of the devices so far, for the next one.
   const graph::Graph* graph_ = nullptr;
-  gguf::File* file_ = nullptr;
+  const gguf::File* file_ = nullptr;
   std::optional<KvRequest> kv_;
   std::map<PlanKey, graph::Plan> plans_;
 

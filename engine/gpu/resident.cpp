@@ -32,9 +32,10 @@ Resident::Resident(std::unique_ptr<Device> device, LowerOptions options, Tally& 
 
 // ---- before the first step ----
 
-Status Resident::load(const graph::Graph& graph, const gguf::File& file, const graph::LoadProgress& progress) {
+Status Resident::begin_load(const graph::Graph& graph, const gguf::File& file) {
   hint_kernels(graph);
-  WISP_CHECK(weights_.load(graph, file, progress));
+  loading_ = true;
+  WISP_CHECK(weights_.begin(graph, file));
   step_.prepare(graph);
   layers_worth_ = 0.0;
   std::uint64_t largest = 1;
@@ -47,6 +48,17 @@ Status Resident::load(const graph::Graph& graph, const gguf::File& file, const g
   make_buffer(sampled_, kSlots * kSlotDepth * sizeof(std::int32_t), "wisp sampled tokens");
   make_buffer(results_, kSlots * sizeof(std::int32_t), "wisp tokens of a step");
   return check();
+}
+
+Result<graph::LoadState> Resident::load_more() {
+  WISP_TRY(const graph::LoadState state, weights_.load_more());
+  WISP_CHECK(pipelines_.poll());
+  if (state == graph::LoadState::done && loading_) {
+    loading_ = false;
+    fill_vectors();
+  }
+  WISP_CHECK(check());
+  return state;
 }
 
 std::optional<std::uint64_t> Resident::kv_room(std::uint64_t wanted) {
@@ -80,7 +92,11 @@ void Resident::make_buffer(Binding& buffer, std::uint64_t bytes, std::string_vie
 void Resident::grow_arena(std::uint32_t words) {
   if (arena_.bytes >= std::uint64_t{words} * 4) return;
   make_buffer(arena_, std::uint64_t{words} * 4, "wisp activations");
-  if (weights_.vectors().empty()) return;
+  if (!loading_) fill_vectors();
+}
+
+void Resident::fill_vectors() {
+  if (weights_.vectors().empty() || arena_.buffer == BufferId::none) return;
   commands_.clear();
   commands_.write_buffer(arena_.buffer, 0, std::as_bytes(std::span(weights_.vectors())));
   device_->run(commands_);
@@ -373,6 +389,7 @@ graph::StartCost Resident::start_cost() const {
 }
 
 Ticket Resident::waits_for() const {
+  if (loading_) return weights_.waits_for();
   if (const Ticket tuning = tuning_.waits_for(); tuning != Ticket::none) return tuning;
   if (const Ticket compiling = pipelines_.waits_for(); compiling != Ticket::none) return compiling;
   if (in_flight_ == 0) return Ticket::none;

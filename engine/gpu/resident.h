@@ -53,7 +53,13 @@ class Resident {
   [[nodiscard]] Device& device() { return *device_; }
   [[nodiscard]] const Device& device() const { return *device_; }
 
-  Status load(const graph::Graph& graph, const gguf::File& file, const graph::LoadProgress& progress);
+  // From here on there is memory for keys and values to ask for, and plans can be prepared: their kernels compile while
+  // the weights arrive.
+  Status begin_load(const graph::Graph& graph, const gguf::File& file);
+  // graph::Executor::load_more(). Steps wait until it is done.
+  Result<graph::LoadState> load_more();
+  [[nodiscard]] bool is_loading() const { return loading_; }
+  [[nodiscard]] const graph::WeightStream& weight_stream() const { return weights_.stream(); }
   // graph::Executor::kv_room().
   std::optional<std::uint64_t> kv_room(std::uint64_t wanted);
   Status allocate_kv(const graph::KvLayout& layout, graph::KvType type, std::span<const std::uint32_t> blocks) {
@@ -102,6 +108,7 @@ class Resident {
   void observe(const Flying& step);
   void make_buffer(Binding& buffer, std::uint64_t bytes, std::string_view label);
   void grow_arena(std::uint32_t words);
+  void fill_vectors();
   void bind(Prepared& prepared);
   void record_ops(const Prepared& prepared, const graph::Plan& plan, Flying& step);
   void record_choice(const Prepared& prepared);
@@ -125,6 +132,7 @@ class Resident {
   Storage* storage_;
   Pipelines pipelines_;
   DeviceWeights weights_;
+  bool loading_ = false;
   KvPool kv_;
   StepWriter step_;
   SlotRing slots_;

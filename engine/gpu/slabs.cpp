@@ -1,6 +1,7 @@
 #include "gpu/slabs.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/checked.h"
 
@@ -32,22 +33,30 @@ Result<std::size_t> Slabs::reserve(std::uint64_t bytes) {
 
 Status Slabs::allocate() {
   Commands commands;
-  const Ticket scope = device_->new_ticket();
+  verdict_ = device_->new_ticket();
   commands.push_error_scope(true);
   for (Slab& slab : slabs_) {
     slab.buffer = device_->new_buffer();
     commands.create_buffer(slab.buffer, kStorage, slab.bytes, label_);
     bytes_ += slab.bytes;
   }
-  commands.pop_error_scope(scope);
+  commands.pop_error_scope(verdict_);
   device_->run(commands);
-  if (!device_->can_wait()) return {};  // a refusal comes as an uncaptured error then
-  if (!device_->wait(scope)) return fail(Code::device, "the device was lost: {}", device_->lost());
-  const Event verdict = *device_->take(scope);
-  if (!verdict.ok)
-    return fail(Code::out_of_memory, "{}: {} gave no {} bytes: {}", label_, device_->info().name, bytes_,
-                verdict.message);
+  if (!device_->can_wait()) return {};
+  device_->wait(verdict_);
+  WISP_CHECK(poll());
   return {};
+}
+
+Result<bool> Slabs::poll() {
+  if (verdict_ == Ticket::none) return true;
+  if (!device_->lost().empty()) return fail(Code::device, "the device was lost: {}", device_->lost());
+  const std::optional<Event> verdict = device_->take(verdict_);
+  if (!verdict) return false;
+  verdict_ = Ticket::none;
+  if (verdict->ok) return true;
+  return fail(Code::out_of_memory, "{}: {} gave no {} bytes: {}", label_, device_->info().name, bytes_,
+              verdict->message);
 }
 
 Binding Slabs::operator[](std::size_t range) const {

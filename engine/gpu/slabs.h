@@ -17,9 +17,12 @@ class Slabs {
 
   // Reserves a range that can be bound as a whole; its number. Code::limit where the device cannot bind so much.
   Result<std::size_t> reserve(std::uint64_t bytes);
-  // Makes the buffers for all that was reserved. Waits for the device's verdict where it can. Code::out_of_memory says
-  // how much was asked for.
+  // Makes the buffers for all that was reserved. Waits for the device's verdict where it can.
   Status allocate();
+  // Whether the device has given them. Code::out_of_memory says how much was asked for.
+  Result<bool> poll();
+  // What the next poll() waits for.
+  [[nodiscard]] Ticket waits_for() const { return verdict_; }
   [[nodiscard]] Binding operator[](std::size_t range) const;
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
 
@@ -37,6 +40,7 @@ class Slabs {
   std::vector<Slab> slabs_;
   std::vector<Range> ranges_;
   std::uint64_t bytes_ = 0;
+  Ticket verdict_ = Ticket::none;  // on the buffers; none once it is known
 };
 
 }  // namespace wisp::gpu

@@ -49,17 +49,26 @@ struct StepOutput {
   std::span<const float> logits;  // [rows asked for, vocabulary]
 };
 
+// What stands between a device and its next step.
+enum class Pending : std::uint8_t {
+  device,  // it is at work itself
+  host,    // another poll() does more of it at once
+  data,    // the file's source lacks the weights that a new device needs
+};
+
 class AsyncExecutor {
  public:
   virtual ~AsyncExecutor() = default;
 
-  // Lets the device's work move on: compiling, tuning, steps, recovery after a loss. True: ready to take steps of every
-  // plan that was prepared. An error is final: no device is to be had.
+  // Lets the device's work move on: compiling, tuning, steps, recovery after a loss, of whose loading it does a bounded
+  // piece. True: ready to take steps of every plan that was prepared. An error is final: no device is to be had.
   virtual Result<bool> poll() = 0;
+  // Why the last poll() was false.
+  [[nodiscard]] virtual Pending pending() const { return Pending::device; }
   // False where the caller must return to its event loop for anything to happen.
   [[nodiscard]] virtual bool can_wait() const = 0;
-  // Blocks until something happened that poll() or collect() may tell. Only where can_wait(), and only while poll() is
-  // false or a step is in flight.
+  // Blocks until something happened that poll(), load_more() or collect() may tell. Only where can_wait(), and only while
+  // one of them waits for the device.
   virtual Status wait() = 0;
 
   // How often the device was lost. With each loss everything on it is gone but weights and plans, which are restored

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "gguf/reader.h"
 #include "graph/plan.h"
+#include "graph/weight_stream.h"
 
 namespace wisp::graph {
 
@@ -57,9 +58,6 @@ struct StartCost {
   std::uint64_t tuning_ns = 0;
 };
 
-// Called with bytes done and in all while weights load; return false to cancel.
-using LoadProgress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
-
 class AsyncExecutor;
 
 class Executor {
@@ -67,16 +65,23 @@ class Executor {
   virtual ~Executor() = default;
   [[nodiscard]] virtual std::string describe() const = 0;  // "cpu avx512-vnni, 2 threads"
 
-  // Reads what the graph uses, and nothing else, from the file into the backend's layout, in bounded chunks. The file
-  // must outlive the executor (tables may be read in place).
-  virtual Status load_weights(const Graph& graph, gguf::File& file, const LoadProgress& progress) = 0;
+  // Makes room for what the graph uses. Once. Graph and file must outlive the executor (tables may be read in place, and
+  // a device that was lost is filled again).
+  virtual Status begin_load(const Graph& graph, const gguf::File& file) = 0;
+  // Brings the next weights from the file into the backend's layout, about kChunkBytes of them. Never waits. A device that
+  // is lost meanwhile is no error: the next one is filled from the start.
+  virtual Result<LoadState> load_more() = 0;
+  // How far that is; nullptr where there is no device to load to.
+  [[nodiscard]] virtual const WeightStream* weight_stream() const = 0;
+  // All of it at once, where the backend can be waited for and the source has everything.
+  Status load_weights(const Graph& graph, const gguf::File& file);
 
-  // How many of `wanted` bytes allocate_kv() can have, asked once the weights are loaded: what a device really gives,
-  // tried out, with a tenth of it left free. Nothing while that is being found out: poll (async_executor.h) and ask
-  // again. Memory of the system is the caller's to judge.
+  // How many of `wanted` bytes allocate_kv() can have, asked after begin_load(): what a device really gives, tried out,
+  // with a tenth of it left free. Nothing while that is being found out: ask again once the device has moved on. Memory
+  // of the system is the caller's to judge.
   [[nodiscard]] virtual std::optional<std::uint64_t> kv_room(std::uint64_t wanted) { return wanted; }
 
-  // Room for `blocks[g]` KV blocks per group. Called once, after load_weights, before the first prepare().
+  // Room for `blocks[g]` KV blocks per group. Called once, after begin_load(), before the first prepare().
   virtual Status allocate_kv(const KvLayout& layout, KvType type, std::span<const std::uint32_t> blocks) = 0;
 
   // Makes room for the plan's arena and scratch, once per plan; execute() then allocates nothing.

@@ -198,9 +198,9 @@ class ScalarExecutor final : public Executor {
     return arithmetic_ == Arithmetic::exact ? "scalar, exact" : "scalar, int8 activations";
   }
 
-  Status load_weights(const Graph& graph, gguf::File& file, const LoadProgress& progress) override {
-    return weights_.load(graph, file, progress);
-  }
+  Status begin_load(const Graph& graph, const gguf::File& file) override { return weights_.begin(graph, file); }
+  Result<LoadState> load_more() override { return weights_.load_more(); }
+  [[nodiscard]] const WeightStream* weight_stream() const override { return &weights_.stream(); }
 
   Status allocate_kv(const KvLayout& layout, KvType type, std::span<const std::uint32_t> blocks) override {
     return kv_.allocate(layout, type, blocks);

@@ -7,33 +7,44 @@
 
 namespace wisp::graph::scalar {
 
-Status WeightStore::load(const Graph& graph, const gguf::File& file, const LoadProgress& progress) {
+Status WeightStore::begin(const Graph& graph, const gguf::File& file) {
+  graph_ = &graph;
   file_ = &file;
   entries_ = std::vector<Entry>(graph.weights.size());
   for (std::size_t i = 0; i < graph.weights.size(); ++i) {
     const Weight& weight = graph.weights[i];
     gguf::ByteSource& source = *file.sources[static_cast<std::size_t>(file.tensors[weight.tensor].split)];
-    const std::uint64_t offset = first_byte(weight, file);
-    const bool in_place = !weight.use.matrix && !source.view(offset, row_bytes(weight)).empty();
+    const bool in_place =
+        !weight.use.matrix && !source.view(first_byte(weight, file), row_bytes(weight) * weight.rows).empty();
     if (weight.use.matrix || (weight.use.table && !in_place)) {
       WISP_TRY(entries_[i].blocks, Buffer::allocate(weight.rows * row_bytes(weight), "weights"));
     }
-    if (weight.use.table && !weight.use.matrix && !in_place) {
-      WISP_CHECK(source.read(offset, entries_[i].blocks.bytes()));
-    }
+    if (weight.use.vector) entries_[i].vector.resize(std::size_t{weight.columns} * weight.rows);
   }
-  return for_each_weight_chunk(graph, file, progress, [&](const WeightChunk& chunk) -> Status {
-    const Weight& weight = graph.weights[static_cast<std::size_t>(chunk.weight)];
-    Entry& entry = entries_[static_cast<std::size_t>(chunk.weight)];
-    if (weight.use.matrix) {
-      std::ranges::copy(chunk.bytes, entry.blocks.data() + chunk.first_row * row_bytes(weight));
-    }
-    if (weight.use.vector) {
-      entry.vector.resize(weight.columns);
-      WISP_CHECK(quant::decode(weight.type, chunk.bytes, entry.vector));
-    }
-    return {};
+  std::vector<WeightId> wanted = weights_where(graph, [](const Weight&) { return true; });
+  std::erase_if(wanted, [&](WeightId id) {
+    const Entry& entry = entries_[static_cast<std::size_t>(id)];
+    return entry.blocks.size() == 0 && entry.vector.empty();
   });
+  stream_ = WeightStream(graph, file, std::move(wanted));
+  return {};
+}
+
+Result<LoadState> WeightStore::load_more() {
+  return stream_.give([this](const WeightChunk& chunk) { return take(chunk); });
+}
+
+Status WeightStore::take(const WeightChunk& chunk) {
+  const Weight& weight = graph_->weights[static_cast<std::size_t>(chunk.weight)];
+  Entry& entry = entries_[static_cast<std::size_t>(chunk.weight)];
+  if (entry.blocks.size() != 0) {
+    std::ranges::copy(chunk.bytes, entry.blocks.data() + chunk.first_row * row_bytes(weight));
+  }
+  if (entry.vector.empty()) return {};
+  const std::span<float> vector = entry.vector;
+  return quant::decode(weight.type, chunk.bytes,
+                       vector.subspan(std::size_t{chunk.first_row} * weight.columns,
+                                      std::size_t{chunk.rows} * weight.columns));
 }
 
 std::span<const std::byte> WeightStore::matrix(WeightId id) const {

@@ -13,8 +13,10 @@ namespace wisp::graph::scalar {
 
 class WeightStore {
  public:
-  // `file` must outlive the store: tables are read in place where its sources can be viewed.
-  Status load(const Graph& graph, const gguf::File& file, const LoadProgress& progress);
+  // As Executor::begin_load() and load_more(): tables are read in place where the file's sources can be viewed.
+  Status begin(const Graph& graph, const gguf::File& file);
+  Result<LoadState> load_more();
+  [[nodiscard]] const WeightStream& stream() const { return stream_; }
 
   // Rows of a matrix as the file has them.
   [[nodiscard]] std::span<const std::byte> matrix(WeightId id) const;
@@ -28,7 +30,11 @@ class WeightStore {
     Buffer blocks;              // matrices, and tables that cannot be read in place
     std::vector<float> vector;  // norms and biases
   };
+  Status take(const WeightChunk& chunk);
+
+  const Graph* graph_ = nullptr;
   const gguf::File* file_ = nullptr;
+  WeightStream stream_;
   std::vector<Entry> entries_;  // by WeightId
 };
 

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
-#include <vector>
-
-#include "base/memory.h"
+#include <utility>
 
 namespace wisp::graph {
 namespace {
@@ -26,51 +24,78 @@ std::uint64_t first_byte(const Weight& weight, const gguf::File& file) {
   return file.tensors[weight.tensor].offset + weight.first_element / type.block_elements * type.block_bytes;
 }
 
-Status for_each_weight_chunk(const Graph& graph, const gguf::File& file, const LoadProgress& progress,
-                             const std::function<Status(const WeightChunk&)>& take) {
-  std::vector<WeightId> order;
-  std::uint64_t total = 0;
-  std::uint64_t largest = 0;  // bytes of a chunk
-  for (std::size_t i = 0; i < graph.weights.size(); ++i) {
-    const Weight& weight = graph.weights[i];
-    if (!weight.use.matrix && !weight.use.vector) continue;
-    order.push_back(WeightId{static_cast<std::int32_t>(i)});
-    total += weight.rows * row_bytes(weight);
-    largest = std::max(largest, std::min(weight.rows, rows_in_chunk(row_bytes(weight))) * row_bytes(weight));
+WeightStream::WeightStream(const Graph& graph, const gguf::File& file, std::vector<WeightId> wanted)
+    : graph_(&graph), file_(&file), order_(std::move(wanted)) {
+  for (std::size_t place = 0; place < order_.size(); ++place) {
+    const Weight& one = weight(place);
+    total_ += one.rows * row_bytes(one);
+    largest_ = std::max(largest_, std::min(one.rows, rows_in_chunk(row_bytes(one))) * row_bytes(one));
   }
-  std::ranges::sort(order, {}, [&](WeightId id) {
-    const Weight& weight = graph.weights[static_cast<std::size_t>(id)];
-    return std::tuple(file.tensors[weight.tensor].split, first_byte(weight, file));
+  std::ranges::sort(order_, {}, [&](WeightId id) {
+    const Weight& one = graph.weights[static_cast<std::size_t>(id)];
+    return std::tuple(split_of(one), first_byte(one, file));
   });
+}
 
-  Buffer buffer;  // for sources that have nothing to view
-  std::uint64_t done = 0;
-  for (const WeightId id : order) {
-    const Weight& weight = graph.weights[static_cast<std::size_t>(id)];
-    gguf::ByteSource& source = *file.sources[static_cast<std::size_t>(file.tensors[weight.tensor].split)];
-    const std::uint64_t bytes_per_row = row_bytes(weight);
-    const std::uint32_t step = rows_in_chunk(bytes_per_row);
-    source.will_need(first_byte(weight, file), weight.rows * bytes_per_row);
-    for (std::uint32_t row = 0; row < weight.rows;) {
-      const std::uint32_t rows = std::min(step, weight.rows - row);
-      const std::uint64_t offset = first_byte(weight, file) + row * bytes_per_row;
-      const std::uint64_t bytes = rows * bytes_per_row;
-      std::span<const std::byte> piece = source.view(offset, bytes);
-      if (piece.empty()) {
-        if (buffer.size() == 0) {
-          WISP_TRY(buffer, Buffer::allocate(largest, "weight loading"));
-        }
-        const std::span<std::byte> room = buffer.bytes().first(static_cast<std::size_t>(bytes));
-        WISP_CHECK(source.read(offset, room));
-        piece = room;
-      }
-      WISP_CHECK(take({id, row, rows, piece}));
-      done += bytes;
-      row += rows;
-      if (progress && !progress(done, total)) return fail(Code::cancelled, "loading was cancelled");
+Result<std::optional<WeightChunk>> WeightStream::next() {
+  if (finished()) return std::optional<WeightChunk>();
+  const Weight& one = weight(at_);
+  gguf::ByteSource& source = *file_->sources[static_cast<std::size_t>(split_of(one))];
+  const std::uint64_t bytes_per_row = row_bytes(one);
+  if (row_ == 0) source.will_need(first_byte(one, *file_), one.rows * bytes_per_row);
+  const std::uint32_t rows = std::min(rows_in_chunk(bytes_per_row), one.rows - row_);
+  const std::uint64_t offset = first_byte(one, *file_) + row_ * bytes_per_row;
+  const std::uint64_t bytes = rows * bytes_per_row;
+  std::span<const std::byte> piece = source.view(offset, bytes);
+  if (piece.empty()) {
+    if (buffer_.size() == 0) {
+      WISP_TRY(buffer_, Buffer::allocate(largest_, "weight loading"));
+    }
+    const std::span<std::byte> room = buffer_.bytes().first(static_cast<std::size_t>(bytes));
+    WISP_CHECK(source.read(offset, room));
+    piece = room;
+  }
+  const WeightChunk chunk{order_[at_], row_, rows, piece};
+  done_ += bytes;
+  row_ += rows;
+  if (row_ == one.rows) {
+    ++at_;
+    row_ = 0;
+  }
+  const bool last_of_source = finished() || (row_ == 0 && split_of(weight(at_)) != split_of(one));
+  source.taken_before(last_of_source ? source.size() : offset + bytes);
+  return std::optional(chunk);
+}
+
+Result<LoadState> WeightStream::give(const std::function<Status(const WeightChunk&)>& take) {
+  for (std::uint64_t given = 0; given < kChunkBytes;) {
+    const Result<std::optional<WeightChunk>> chunk = next();
+    if (!chunk && chunk.error().code == Code::need_more_data) return LoadState::wants_data;
+    if (!chunk) return std::unexpected(chunk.error());
+    if (!*chunk) break;
+    WISP_CHECK(take(**chunk));
+    given += (*chunk)->bytes.size();
+  }
+  if (!finished()) return LoadState::more;
+  buffer_ = {};
+  return LoadState::done;
+}
+
+std::vector<FileRange> WeightStream::rest() const {
+  std::vector<FileRange> ranges;
+  for (std::size_t place = at_; place < order_.size(); ++place) {
+    const Weight& one = weight(place);
+    const std::uint32_t row = place == at_ ? row_ : 0;
+    const FileRange range{split_of(one), first_byte(one, *file_) + row * row_bytes(one),
+                          (one.rows - row) * row_bytes(one)};
+    if (!ranges.empty() && ranges.back().split == range.split &&
+        ranges.back().offset + ranges.back().bytes == range.offset) {
+      ranges.back().bytes += range.bytes;
+    } else {
+      ranges.push_back(range);
     }
   }
-  return {};
+  return ranges;
 }
 
 }  // namespace wisp::graph

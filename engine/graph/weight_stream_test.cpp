@@ -37,11 +37,24 @@ class ReadOnlySource final : public gguf::ByteSource {
   std::string name_ = "test";
 };
 
+// What a backend that gathers tables from the file asks for.
+WeightStream stream_of(const Graph& graph, const gguf::File& file) {
+  const auto is_loaded = [](const Weight& weight) { return weight.use.matrix || weight.use.vector; };
+  return {graph, file, weights_where(graph, is_loaded)};
+}
+
+LoadState give_all(WeightStream& stream, const std::function<Status(const WeightChunk&)>& take) {
+  LoadState state = LoadState::more;
+  while (state == LoadState::more) state = test::must(stream.give(take));
+  return state;
+}
+
 // The pieces of every weight, put together again.
 std::map<std::string, std::vector<std::byte>> collect(const Graph& graph, const gguf::File& file) {
   std::map<std::string, std::vector<std::byte>> all;
   std::uint64_t last_offset = 0;
-  test::must(for_each_weight_chunk(graph, file, {}, [&](const WeightChunk& chunk) -> Status {
+  WeightStream stream = stream_of(graph, file);
+  const LoadState state = give_all(stream, [&](const WeightChunk& chunk) -> Status {
     const Weight& weight = graph.weights[static_cast<std::size_t>(chunk.weight)];
     std::vector<std::byte>& bytes = all[weight.name + "@" + std::to_string(weight.first_element)];
     EXPECT_EQ(bytes.size(), chunk.first_row * row_bytes(weight)) << "pieces of a weight come in order";
@@ -53,7 +66,10 @@ std::map<std::string, std::vector<std::byte>> collect(const Graph& graph, const 
     last_offset = offset;
     bytes.insert(bytes.end(), chunk.bytes.begin(), chunk.bytes.end());
     return {};
-  }));
+  });
+  EXPECT_EQ(state, LoadState::done);
+  EXPECT_EQ(stream.bytes_done(), stream.bytes_total());
+  EXPECT_TRUE(stream.finished() && stream.rest().empty());
   return all;
 }
 
@@ -96,36 +112,72 @@ TEST(WeightStream, NeverReadsWhatTheGraphDoesNotUse) {
   }
 }
 
-TEST(WeightStream, TellsProgressAndStops) {
-  const test::RandomModel random = test::random_model({});
+// Fed only when it asks, in the ranges that rest() told before, and forgetting what it has read, a source never holds
+// more than the pieces that were fed ahead; and the weights are the same.
+TEST(WeightStream, RunsOnWhatItSaysItWants) {
+  const test::RandomModelShape shape{.layers = 3, .vocabulary = 40'000, .type = TensorType::f32};
+  test::RandomModel random = test::random_model(shape);
   const model::Model model = test::must(model::Model::from_file(random.file, {}));
-  std::uint64_t last = 0;
-  std::uint64_t all = 0;
-  const auto nothing = [](const WeightChunk&) -> Status { return {}; };
-  test::must(for_each_weight_chunk(
-      model.graph(), random.file,
-      [&](std::uint64_t done, std::uint64_t total) {
-        EXPECT_GT(done, last);
-        last = done;
-        all = total;
-        return true;
-      },
-      nothing));
-  EXPECT_EQ(last, all);
-  const Status stopped =
-      for_each_weight_chunk(model.graph(), random.file, [](std::uint64_t, std::uint64_t) { return false; }, nothing);
-  ASSERT_FALSE(stopped);
-  EXPECT_EQ(stopped.error().code, Code::cancelled);
+  const auto expected = collect(model.graph(), random.file);
+
+  auto made = std::make_unique<gguf::StreamSource>(random.bytes.size(), "fed");
+  gguf::StreamSource& source = *made;
+  source.set_read_once(true);
+  random.file.sources[0] = std::move(made);
+  WeightStream stream = stream_of(model.graph(), random.file);
+  constexpr std::uint64_t kPiece = 300'001;
+  std::map<std::string, std::vector<std::byte>> all;
+  std::uint64_t fed = 0, most_held = 0;
+  LoadState state = LoadState::more;
+  for (const FileRange& range : stream.rest()) {
+    for (std::uint64_t at = 0; at < range.bytes;) {
+      state = test::must(stream.give([&](const WeightChunk& chunk) -> Status {
+        const Weight& weight = model.graph().weights[static_cast<std::size_t>(chunk.weight)];
+        std::vector<std::byte>& bytes = all[weight.name + "@" + std::to_string(weight.first_element)];
+        bytes.insert(bytes.end(), chunk.bytes.begin(), chunk.bytes.end());
+        return {};
+      }));
+      if (state == LoadState::more) continue;
+      ASSERT_EQ(state, LoadState::wants_data);
+      EXPECT_EQ(source.wanted().offset, range.offset + at) << "what is fed next is what is missed";
+      const std::uint64_t count = std::min(kPiece, range.bytes - at);
+      test::must(source.feed(range.offset + at, std::span(random.bytes).subspan(range.offset + at, count)));
+      fed += count;
+      at += count;
+      most_held = std::max(most_held, source.buffered_bytes());
+      ASSERT_LE(stream.bytes_done(), fed);
+    }
+  }
+  state = give_all(stream, [&](const WeightChunk& chunk) -> Status {
+    const Weight& weight = model.graph().weights[static_cast<std::size_t>(chunk.weight)];
+    std::vector<std::byte>& bytes = all[weight.name + "@" + std::to_string(weight.first_element)];
+    bytes.insert(bytes.end(), chunk.bytes.begin(), chunk.bytes.end());
+    return {};
+  });
+  EXPECT_EQ(state, LoadState::done);
+  EXPECT_EQ(all, expected);
+  EXPECT_EQ(fed, stream.bytes_total()) << "nothing else";
+  EXPECT_LE(most_held, kChunkBytes + kPiece);
+  EXPECT_EQ(source.buffered_bytes(), 0u);
 }
 
-TEST(WeightStream, ReportsASourceThatHasNotEverything) {
-  test::RandomModel random = test::random_model({});
+TEST(WeightStream, DoesABoundedPieceAtATimeAndStopsAtAnError) {
+  test::RandomModel random = test::random_model({.layers = 1, .vocabulary = 40'000, .type = TensorType::f32});
   const model::Model model = test::must(model::Model::from_file(random.file, {}));
-  random.file.sources[0] = std::make_unique<gguf::StreamSource>(random.bytes.size(), "half");
-  const Status status =
-      for_each_weight_chunk(model.graph(), random.file, {}, [](const WeightChunk&) -> Status { return {}; });
-  ASSERT_FALSE(status);
-  EXPECT_EQ(status.error().code, Code::need_more_data);
+  WeightStream stream = stream_of(model.graph(), random.file);
+  std::uint64_t given = 0;
+  const auto count = [&](const WeightChunk& chunk) -> Status {
+    given += chunk.bytes.size();
+    return {};
+  };
+  EXPECT_EQ(test::must(stream.give(count)), LoadState::more);
+  EXPECT_GE(given, kChunkBytes / 2);
+  EXPECT_LT(given, 2 * kChunkBytes);
+  EXPECT_EQ(stream.bytes_done(), given);
+  const auto refuse = [](const WeightChunk&) -> Status { return fail(Code::device, "lost"); };
+  const Result<LoadState> stopped = stream.give(refuse);
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code, Code::device);
 }
 
 }  // namespace

@@ -25,11 +25,14 @@ Result<bool> Engine::State::poll() {
     if (!done) return false;
     is_ready = device->poll();  // what has just been prepared may have to be compiled
   }
-  if (is_ready && losses_in_a_row_ >= kMostLossesInARow) {
-    return fail(Code::device, "{} was lost {} times before it finished a step: its driver or its memory fails",
-                executor->describe(), losses_in_a_row_);
-  }
+  if (is_ready) WISP_CHECK(check_losses());
   return is_ready;
+}
+
+Status Engine::State::check_losses() const {
+  if (losses_in_a_row_ < kMostLossesInARow) return {};
+  return fail(Code::device, "{} was lost {} times before it finished a step: its driver or its memory fails",
+              executor->describe(), losses_in_a_row_);
 }
 
 Result<Engine::State::Device> Engine::State::see_to_device() {
@@ -86,7 +89,9 @@ Result<bool> Engine::State::step_device() {
   while (!step_ready()) {
     if (flight_.empty()) {
       const Result<bool> is_ready = poll();
-      if (!is_ready || *is_ready) return true;  // there is something to begin
+      if (!is_ready || *is_ready || device->pending() == graph::Pending::host) return true;  // there is more to do
+      must_wait = device->pending() == graph::Pending::data;
+      if (must_wait) return true;
     }
     if (!device->can_wait()) {
       must_wait = true;

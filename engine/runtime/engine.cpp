@@ -76,17 +76,33 @@ Engine::~Engine() = default;
 
 Result<std::unique_ptr<Engine>> Engine::create(gguf::File file, EngineOptions options,
                                                std::unique_ptr<graph::Executor> executor,
-                                               const graph::LoadProgress& progress) {
-  WISP_TRY(model::Model model, model::Model::from_file(file, options.context));
-  WISP_TRY(std::unique_ptr<Engine> engine,
-           create(std::move(file), model.graph(), model.context(), std::move(options), std::move(executor), progress));
-  engine->state_->model = std::make_unique<model::Model>(std::move(model));
+                                               const LoadProgress& progress) {
+  WISP_TRY(std::unique_ptr<Engine> engine, begin(std::move(file), std::move(options), std::move(executor), progress));
+  WISP_CHECK(engine->load());
   return engine;
 }
 
 Result<std::unique_ptr<Engine>> Engine::create(gguf::File file, graph::Graph graph, std::uint32_t context,
                                                EngineOptions options, std::unique_ptr<graph::Executor> executor,
-                                               const graph::LoadProgress& progress) {
+                                               const LoadProgress& progress) {
+  WISP_TRY(std::unique_ptr<Engine> engine, begin(std::move(file), std::move(graph), context, std::move(options),
+                                                 std::move(executor), progress));
+  WISP_CHECK(engine->load());
+  return engine;
+}
+
+Result<std::unique_ptr<Engine>> Engine::begin(gguf::File file, EngineOptions options,
+                                              std::unique_ptr<graph::Executor> executor, LoadProgress progress) {
+  WISP_TRY(model::Model model, model::Model::from_file(file, options.context));
+  WISP_TRY(std::unique_ptr<Engine> engine, begin(std::move(file), model.graph(), model.context(), std::move(options),
+                                                 std::move(executor), std::move(progress)));
+  engine->state_->model = std::make_unique<model::Model>(std::move(model));
+  return engine;
+}
+
+Result<std::unique_ptr<Engine>> Engine::begin(gguf::File file, graph::Graph graph, std::uint32_t context,
+                                              EngineOptions options, std::unique_ptr<graph::Executor> executor,
+                                              LoadProgress progress) {
   WISP_CHECK(complete(options));
   if (options.output == graph::Output::hidden) WISP_CHECK(graph::cut_to_hidden(graph));
   WISP_CHECK(graph::fuse(graph, options.passes_off));
@@ -98,9 +114,14 @@ Result<std::unique_ptr<Engine>> Engine::create(gguf::File file, graph::Graph gra
 
   auto state = std::make_unique<State>(std::move(file), std::make_shared<const graph::Graph>(std::move(graph)),
                                        std::move(kv), std::move(options), longest, blocks_given, std::move(executor));
-  WISP_CHECK(state->load(progress));
+  WISP_CHECK(state->begin_load(std::move(progress)));
   return std::unique_ptr<Engine>(new Engine(std::move(state)));
 }
+
+Result<graph::LoadState> Engine::load_more() { return state_->load_more(); }
+Status Engine::load() { return state_->load_all(); }
+bool Engine::is_loaded() const { return state_->loaded; }
+const graph::WeightStream* Engine::weight_stream() const { return state_->executor->weight_stream(); }
 
 // ---- requests ----
 
@@ -290,6 +311,9 @@ bool Engine::step_ready() { return state_->step_ready(); }
 Status Engine::end_step() { return state_->end_step(); }
 std::uint32_t Engine::steps_in_flight() const { return state_->steps_in_flight(); }
 bool Engine::must_wait() const { return state_->must_wait; }
+graph::Pending Engine::pending() const {
+  return state_->device == nullptr ? graph::Pending::device : state_->device->pending();
+}
 
 Result<bool> Engine::step() {
   if (state_->device != nullptr) return state_->step_device();
@@ -305,6 +329,7 @@ Status Engine::run() {
   while (true) {
     WISP_TRY(const bool worked, step());
     if (!worked) return {};
+    if (must_wait()) return fail(Code::need_more_data, "the weights that a lost device took with it have not arrived");
   }
 }
 

@@ -16,6 +16,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -25,6 +26,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "gguf/reader.h"
+#include "graph/async_executor.h"
 #include "graph/executor.h"
 #include "model/model.h"
 #include "runtime/counters.h"
@@ -81,19 +83,36 @@ struct EngineOptions {
   std::uint64_t (*clock)() = now_ns;  // ns, monotonic
 };
 
+// Called with bytes done and in all while weights load; return false to cancel.
+using LoadProgress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
+
 class Engine {
  public:
   // Builds the graph of the file's model, fuses it, loads the weights and reserves the KV pool.
   static Result<std::unique_ptr<Engine>> create(gguf::File file, EngineOptions options,
                                                 std::unique_ptr<graph::Executor> executor,
-                                                const graph::LoadProgress& progress = {});
+                                                const LoadProgress& progress = {});
   // The same for a graph made elsewhere, not yet fused; `context` is the longest sequence in positions.
   static Result<std::unique_ptr<Engine>> create(gguf::File file, graph::Graph graph, std::uint32_t context,
                                                 EngineOptions options, std::unique_ptr<graph::Executor> executor,
-                                                const graph::LoadProgress& progress = {});
+                                                const LoadProgress& progress = {});
+  // create() without the weights, which load_more() brings. What can be refused without them is refused here. Until they
+  // are there, the engine may only be told about and destroyed.
+  static Result<std::unique_ptr<Engine>> begin(gguf::File file, EngineOptions options,
+                                               std::unique_ptr<graph::Executor> executor, LoadProgress progress = {});
   ~Engine();  // requests that are not finished are dropped without a word
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
+
+  // ---- loading ----
+
+  // A bounded piece of it. After an error the engine is of no use. Also brings back what a lost device has taken.
+  Result<graph::LoadState> load_more();
+  // All of it, where nothing has to be waited for that cannot.
+  Status load();
+  [[nodiscard]] bool is_loaded() const;  // for the first time
+  // nullptr while there is no device to load to.
+  [[nodiscard]] const graph::WeightStream* weight_stream() const;
 
   // ---- requests ----
 
@@ -141,8 +160,10 @@ class Engine {
   Result<bool> step();
   // Begun and not ended; some may be of requests that are finished.
   [[nodiscard]] std::uint32_t steps_in_flight() const;
-  // The last step() found nothing to do before the device moves on.
+  // The last step() found nothing to do before the device moves on, or data comes for it.
   [[nodiscard]] bool must_wait() const;
+  // Why ready() is false; data: a device was lost, and the source has not got the weights that the next one needs.
+  [[nodiscard]] graph::Pending pending() const;
   // Steps until every request is finished. Not where the device cannot be waited for.
   Status run();
 
@@ -173,6 +194,9 @@ class Engine {
  private:
   struct State;
   explicit Engine(std::unique_ptr<State> state);
+  static Result<std::unique_ptr<Engine>> begin(gguf::File file, graph::Graph graph, std::uint32_t context,
+                                               EngineOptions options, std::unique_ptr<graph::Executor> executor,
+                                               LoadProgress progress);
   std::unique_ptr<State> state_;
 };
 

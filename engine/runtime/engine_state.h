@@ -24,7 +24,9 @@ struct Engine::State : private JobMemory {
         std::uint32_t longest, bool blocks_given, std::unique_ptr<graph::Executor> backend);
 
   // ---- before the first step (set_up.cpp) ----
-  Status load(const graph::LoadProgress& progress);
+  Status begin_load(LoadProgress told);
+  Result<graph::LoadState> load_more();
+  Status load_all();
 
   // ---- requests (engine.cpp) ----
   Result<RequestId> submit(Request request);
@@ -64,6 +66,7 @@ struct Engine::State : private JobMemory {
   bool profiling = false;
   std::unique_ptr<Trace> trace;
   bool must_wait = false;
+  bool loaded = false;
 
  private:
   // ---- saved sequences (saving.cpp) ----
@@ -87,6 +90,8 @@ struct Engine::State : private JobMemory {
   // ---- before the first step (set_up.cpp) ----
   // The KV pools, once the backend can tell its memory, and on a device all plans. False: not yet.
   Result<bool> set_up();
+  Result<graph::LoadState> reload();
+  Status tell_progress();
   [[nodiscard]] Status check_limit(std::uint64_t taken) const;
   // What the memory limit leaves of `room` for keys and values.
   [[nodiscard]] Result<std::uint64_t> within_limit(std::uint64_t room) const;
@@ -145,6 +150,8 @@ struct Engine::State : private JobMemory {
   static bool is_loss(const Status& status) { return !status && status.error().code == Code::device; }
   // Everything on the device is gone: nothing is in flight any more, and who was running waits to be computed again.
   void recover();
+  // Code::device where it was lost too often.
+  [[nodiscard]] Status check_losses() const;
   // In place of all that is in flight, a step without rows that ends every request.
   void fail_all(Error error);
   void take_slot(Sequence& sequence);
@@ -181,6 +188,8 @@ struct Engine::State : private JobMemory {
   std::vector<KnownState> known_states_;      // of live requests, and some that are gone
   std::uint64_t last_origin_ = 0;
 
+  LoadProgress progress_;
+  std::uint64_t told_bytes_ = 0;
   bool set_up_ = false;
   bool blocks_given_;  // EngineOptions::kv_blocks by the caller
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "graph/weight_stream.h"
 #include "runtime/engine_state.h"
 #include "runtime/kv_setup.h"
 
@@ -31,18 +30,75 @@ Status Engine::State::check_limit(std::uint64_t taken) const {
               format_bytes(without_a_tenth(options.memory_limit)));
 }
 
-Status Engine::State::load(const graph::LoadProgress& progress) {
+Status Engine::State::begin_load(LoadProgress told) {
   std::uint64_t least = 0;  // no backend makes weights smaller
   for (const graph::Weight& weight : graph->weights) {
     if (weight.use.matrix) least += graph::row_bytes(weight) * weight.rows;
   }
   WISP_CHECK(check_limit(least));
-  WISP_CHECK(executor->load_weights(*graph, file, progress));
-  // Where what the graph does not use was never there, the engine lives without, and whoever saves is told.
-  if (!options.file_stays) static_cast<void>(fingerprint());
+  progress_ = std::move(told);
+  WISP_CHECK(executor->begin_load(*graph, file));
+  // What there is no memory for is refused before the weights come, and on a device kernels compile meanwhile.
   WISP_TRY(const bool done, set_up());
   if (!done && device == nullptr) return fail(Code::internal, "{} does not tell its memory", executor->describe());
   return {};
+}
+
+Result<graph::LoadState> Engine::State::load_more() {
+  if (loaded) return reload();
+  WISP_TRY(const graph::LoadState state, executor->load_more());
+  if (device != nullptr) {
+    if (device->losses() != losses_seen_) recover();
+    WISP_CHECK(check_losses());
+    WISP_CHECK(set_up());
+  }
+  WISP_CHECK(tell_progress());
+  if (state != graph::LoadState::done) return state;
+  loaded = true;
+  progress_ = {};
+  // Where what the graph does not use was never there, the engine lives without, and whoever saves is told.
+  if (!options.file_stays) static_cast<void>(fingerprint());
+  return state;
+}
+
+Status Engine::State::tell_progress() {
+  const graph::WeightStream* const stream = executor->weight_stream();
+  if (!progress_ || stream == nullptr || stream->bytes_done() == told_bytes_) return {};
+  told_bytes_ = stream->bytes_done();
+  if (progress_(told_bytes_, stream->bytes_total())) return {};
+  return fail(Code::cancelled, "loading was cancelled");
+}
+
+// After a loss.
+Result<graph::LoadState> Engine::State::reload() {
+  WISP_TRY(const bool is_ready, poll());
+  const graph::WeightStream* const stream = executor->weight_stream();
+  if (is_ready || (stream != nullptr && stream->finished())) return graph::LoadState::done;
+  switch (device->pending()) {
+    case graph::Pending::device: return graph::LoadState::waits;
+    case graph::Pending::host: return graph::LoadState::more;
+    case graph::Pending::data: return graph::LoadState::wants_data;
+  }
+  return graph::LoadState::done;
+}
+
+Status Engine::State::load_all() {
+  while (true) {
+    WISP_TRY(const graph::LoadState state, load_more());
+    switch (state) {
+      case graph::LoadState::done: return {};
+      case graph::LoadState::more: break;
+      case graph::LoadState::waits:
+        if (device == nullptr || !device->can_wait()) {
+          return fail(Code::unsupported, "{} cannot be waited for while weights load: load them in steps",
+                      executor->describe());
+        }
+        WISP_CHECK(device->wait());
+        break;
+      case graph::LoadState::wants_data:
+        return fail(Code::need_more_data, "the weights have not arrived: feed them all first, or load in steps");
+    }
+  }
 }
 
 Result<std::uint64_t> Engine::State::within_limit(std::uint64_t room) const {

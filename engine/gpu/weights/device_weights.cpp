@@ -5,13 +5,15 @@
 #include "base/checked.h"
 #include "gpu/weights/plane_layout.h"
 #include "gpu/weights/repack.h"
-#include "graph/weight_stream.h"
 #include "quant/block_format.h"
 
 namespace wisp::gpu {
 namespace {
 
-constexpr std::uint64_t kWaitAfterBytes = std::uint64_t{64} << 20;
+// What is written to the device lies in memory of the driver, or of the browser, until the device has copied it: so
+// many uploads of at least so many bytes may lie there.
+constexpr std::uint64_t kUploadBytes = std::uint64_t{16} << 20;
+constexpr std::size_t kMostUploads = 3;
 
 // The most rows of a weight, in whole tiles, whose planes can be bound.
 Result<std::uint32_t> rows_of_part(const graph::Weight& weight, const Limits& limits) {
@@ -67,19 +69,51 @@ Status DeviceWeights::place(const graph::Graph& graph) {
   return {};
 }
 
-Status DeviceWeights::load(const graph::Graph& graph, const gguf::File& file, const graph::LoadProgress& progress) {
+Status DeviceWeights::begin(const graph::Graph& graph, const gguf::File& file) {
+  graph_ = &graph;
   WISP_CHECK(place(graph));
-  // Tables are wanted like matrices.
-  graph::Graph all;
-  all.weights = graph.weights;
-  for (graph::Weight& weight : all.weights) weight.use.matrix |= weight.use.table;
-  return graph::for_each_weight_chunk(all, file, progress, [&](const graph::WeightChunk& chunk) -> Status {
-    const auto index = static_cast<std::size_t>(chunk.weight);
-    const graph::Weight& weight = all.weights[index];
-    if (weight.use.vector) WISP_CHECK(take_vector(weight, index, chunk.first_row, chunk.rows, chunk.bytes));
-    if (weight.use.matrix) WISP_CHECK(take_matrix(weight, index, chunk.first_row, chunk.rows, chunk.bytes));
-    return {};
-  });
+  stream_ = graph::WeightStream(graph, file, graph::weights_where(graph, [](const graph::Weight& weight) {
+                                  return weight.use.matrix || weight.use.table || weight.use.vector;
+                                }));
+  return {};
+}
+
+Result<graph::LoadState> DeviceWeights::load_more() {
+  WISP_TRY(const bool has_slabs, slabs_.poll());
+  if (!has_slabs) return graph::LoadState::waits;
+  device_.poll();
+  WISP_CHECK(check_lost());
+  while (!uploads_.empty() && device_.take(uploads_.front())) uploads_.pop_front();
+  if (uploads_.size() >= kMostUploads) return graph::LoadState::waits;
+  WISP_TRY(const graph::LoadState state, stream_.give([this](const graph::WeightChunk& chunk) { return take(chunk); }));
+  if (written_ >= kUploadBytes || (written_ > 0 && stream_.finished())) {
+    uploads_.push_back(device_.new_ticket());
+    commands_.clear();
+    commands_.signal(uploads_.back());
+    device_.run(commands_);
+    written_ = 0;
+  }
+  WISP_CHECK(check_lost());
+  return stream_.finished() && !uploads_.empty() ? graph::LoadState::waits : state;
+}
+
+Ticket DeviceWeights::waits_for() const {
+  if (slabs_.waits_for() != Ticket::none) return slabs_.waits_for();
+  const bool full = uploads_.size() >= kMostUploads || stream_.finished();
+  return full && !uploads_.empty() ? uploads_.front() : Ticket::none;
+}
+
+Status DeviceWeights::check_lost() const {
+  if (device_.lost().empty()) return {};
+  return fail(Code::device, "the device was lost while it was loaded: {}", device_.lost());
+}
+
+Status DeviceWeights::take(const graph::WeightChunk& chunk) {
+  const auto index = static_cast<std::size_t>(chunk.weight);
+  const graph::Weight& weight = graph_->weights[index];
+  if (weight.use.vector) WISP_CHECK(take_vector(weight, index, chunk.first_row, chunk.rows, chunk.bytes));
+  if (matrices_[index].empty()) return {};
+  return take_matrix(weight, index, chunk.first_row, chunk.rows, chunk.bytes);
 }
 
 Status DeviceWeights::take_vector(const graph::Weight& weight, std::size_t index, std::uint32_t first_row,
@@ -104,26 +138,17 @@ Status DeviceWeights::take_matrix(const graph::Weight& weight, std::size_t index
     WISP_CHECK(repack(weight.type, weight.columns, end - begin,
                       bytes.subspan((begin - first_row) * row_bytes, (end - begin) * row_bytes), quants_, scales_));
     const std::uint64_t tiles = (begin - part.first_row) / kTileRows;
-    WISP_CHECK(write(part.quants, tiles * tile.quants, quants_));
-    if (piece.scales > 0) WISP_CHECK(write(part.scales, tiles * tile.scales, scales_));
+    write(part.quants, tiles * tile.quants, quants_);
+    if (piece.scales > 0) write(part.scales, tiles * tile.scales, scales_);
   }
   return {};
 }
 
-Status DeviceWeights::write(const Binding& binding, std::uint64_t offset, std::span<const std::uint32_t> words) {
+void DeviceWeights::write(const Binding& binding, std::uint64_t offset, std::span<const std::uint32_t> words) {
   commands_.clear();
   commands_.write_buffer(binding.buffer, binding.offset + offset, std::as_bytes(words));
-  written_ += words.size_bytes();
-  Ticket done = Ticket::none;
-  if (written_ >= kWaitAfterBytes && device_.can_wait()) {
-    done = device_.new_ticket();
-    commands_.signal(done);
-    written_ = 0;
-  }
   device_.run(commands_);
-  if (done != Ticket::none && device_.wait(done)) static_cast<void>(device_.take(done));
-  if (!device_.lost().empty()) return fail(Code::device, "the device was lost while it was loaded: {}", device_.lost());
-  return {};
+  written_ += words.size_bytes();
 }
 
 }  // namespace wisp::gpu
