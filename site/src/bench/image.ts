@@ -27,7 +27,7 @@ export function drawResult(result: Result): Promise<Blob> {
   context.fillStyle = '#16171b';
   context.fillRect(0, 0, WIDTH, HEIGHT);
   text('wisp', 80, 110, 40, '#8fb8ff', 700);
-  text(`${result.model} · ${result.type} · ${formatBytes(result.bytes)}`, 80, 175, 44, '#f3f1ec', 600);
+  text([result.model, result.type, formatBytes(result.bytes)].filter(Boolean).join(' · '), 80, 175, 44, '#f3f1ec', 600);
   text(`${result.executor} · ${result.browser}`, 80, 225, 28, '#a9abb3');
 
   const figures: ['prefill' | 'decode', string][] = [['prefill', 'prompt'], ['decode', 'answer']];

@@ -20,8 +20,15 @@ export interface Profile {
 
 const isOp = (value: unknown): value is Op => value !== null && typeof value === 'object' && 'name' in value && 'nanoseconds' in value;
 
+// What the engine counted before is no part of it.
+const since = (ops: readonly unknown[], before: readonly unknown[]): Op[] => ops.filter(isOp).map((op, index) => {
+  const old = before[index];
+  if (!isOp(old) || old.name !== op.name || old.layer !== op.layer) return op;
+  return { ...op, calls: op.calls - old.calls, rows: op.rows - old.rows, nanoseconds: op.nanoseconds - old.nanoseconds };
+});
+
 export async function takeProfile(wisp: Wisp, tokens: number, signal: AbortSignal): Promise<Profile> {
-  await wisp.profile(true);
+  const earlier = await wisp.profile(true);
   const before = await wisp.counters();
   const begun = performance.now();
   let ops: unknown[];
@@ -34,7 +41,7 @@ export async function takeProfile(wisp: Wisp, tokens: number, signal: AbortSigna
   const after = await wisp.counters();
   const memory = Object.entries(await wisp.memory()).filter((entry): entry is [string, number] => typeof entry[1] === 'number' && entry[1] > 0);
   return {
-    ops: ops.filter(isOp), tokens, milliseconds, memory: memory.sort((a, b) => b[1] - a[1]),
+    ops: since(ops, earlier), tokens, milliseconds, memory: memory.sort((a, b) => b[1] - a[1]),
     counters: Object.fromEntries(Object.entries(after).map(([name, value]) => [name, value - (before[name] ?? 0)])),
   };
 }

@@ -21,7 +21,7 @@ function Running(): JSX.Element | null {
   if (phase !== 'ready' || !info) return null;
   const { model } = info;
   const facts: [string, string][] = [
-    ['Model', `${model.name}, ${model.type}, ${formatBytes(model.bytes)}`],
+    ['Model', [model.name, model.type, formatBytes(model.bytes)].filter(Boolean).join(', ')],
     ['Shape', `${model.architecture}, ${model.layers} layers, ${formatCount(model.parameters)} parameters`],
     ['Device', info.executor],
     ['Context', `${info.context} tokens of ${model.context}, ${info.maxSequences} at once, keys and values as ${info.kv}`],
@@ -102,7 +102,7 @@ function Stored(): JSX.Element {
 function HowToLoad(): JSX.Element {
   const settings = useStore(loadSettings);
   return (
-    <section class="card" aria-label="How models are loaded">
+    <form class="card" aria-label="How models are loaded" onSubmit={event => event.preventDefault()}>
       <h2>How models are loaded</h2>
       <p class="note">These hold from the next load on.</p>
       <div class="grid">
@@ -114,7 +114,7 @@ function HowToLoad(): JSX.Element {
       <Field label="Hugging Face token" hint="Only for repositories that ask for one. Kept in this browser, sent to huggingface.co alone.">
         {id => <input id={id} type="password" autocomplete="off" value={settings.token} onInput={({ currentTarget }) => loadSettings.patch({ token: currentTarget.value.trim() })} />}
       </Field>
-    </section>
+    </form>
   );
 }
 

@@ -28,7 +28,7 @@ function Layers({ profile }: { profile: Profile }): JSX.Element {
             <svg class="bar-line" viewBox="0 0 1000 16" preserveAspectRatio="none" role="img" aria-label={`${milliseconds(nanoseconds)} ms`}>
               {parts.map(({ name, nanoseconds: took }, index) => {
                 const before = parts.slice(0, index).reduce((sum, part) => sum + part.nanoseconds, 0);
-                return <rect key={name} class={classOf(name)} x={(1000 * before) / most} y="0" width={(1000 * took) / most} height="16"><title>{`${name}: ${milliseconds(took)} ms`}</title></rect>;
+                return <rect key={index} class={classOf(name)} x={(1000 * before) / most} y="0" width={(1000 * took) / most} height="16"><title>{`${name}: ${milliseconds(took)} ms`}</title></rect>;
               })}
             </svg>
             <span class="number">{milliseconds(nanoseconds)} ms</span>

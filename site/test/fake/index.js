@@ -93,13 +93,14 @@ class FakeWisp {
   async tokenize(text) { return [...text].map(letter => letter.codePointAt(0)); }
   async counters() { return { steps: 33, generated_tokens: 32, execute_ns: 4e7, step_ns: 5e7 }; }
   async memory() { return { weights: 7.9e6, kv: 4.2e6, activations: 1.1e6, module: 33e6, kv_blocks: [] }; }
+  #profiled = 0;
   async profile(on) {
-    if (on) return [];
+    const times = this.#profiled += on ? 1 : 2;
     const ops = [{ name: 'embedding', layer: -1, calls: 32, rows: 36, nanoseconds: 2e5 }, { name: 'logits', layer: -1, calls: 32, rows: 33, nanoseconds: 9e6 }];
     for (let layer = 0; layer < 8; ++layer) {
       for (const [name, nanoseconds] of [['qkv', 9e5], ['attention', 7e5 + layer * 5e4], ['attention output', 4e5], ['gate-up', 1.6e6], ['down', 8e5]]) ops.push({ name, layer, calls: 32, rows: 36, nanoseconds });
     }
-    return ops;
+    return ops.map(op => ({ ...op, calls: op.calls * times, rows: op.rows * times, nanoseconds: op.nanoseconds * times }));
   }
   chat = { completions: { create: async (request, { signal } = {}) => chunks(request, signal, this) } };
   completions = {
