@@ -25,7 +25,7 @@ const { build } = await import('esbuild');
 const files = readdirSync(`${web}test`, { recursive: true })
   .filter(file => file.endsWith('.test.ts') && (names.length === 0 || names.some(name => file.includes(name))));
 rmSync(out, { recursive: true, force: true });
-await build({ entryPoints: files.map(file => `${web}test/${file}`), outdir: out, bundle: true, format: 'esm', platform: 'node',
+await build({ entryPoints: files.map(file => `${web}test/${file}`), outdir: out, outbase: `${web}test`, bundle: true, format: 'esm', platform: 'node',
   outExtension: { '.js': '.mjs' }, sourcemap: 'inline', logLevel: 'warning' });
 const tests = readdirSync(out, { recursive: true }).filter(file => file.endsWith('.test.mjs')).map(file => out + file);
 const reporters = report === undefined ? []

@@ -1,0 +1,75 @@
+// wisp.chat.completions: conversations, in the shapes of OpenAI's interface.
+import { deltasOfEvents, finishOf, logprobsOf, usageOf, WholeAnswer } from './answer.js';
+import type { Figures } from '../protocol.js';
+import type { WorkerLine } from './line.js';
+import type { ChatCompletion, ChatCompletionChunk, ChatRequest } from './openai.js';
+import { chatSettings } from './settings.js';
+import { anySignal, deltasOf, Stream } from './stream.js';
+
+export interface CallOptions {
+  /** Ends the answer; the call then rejects with an `AbortError`. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface Surroundings {
+  readonly line: WorkerLine;
+  /** The loaded model's name. */
+  readonly modelName: string;
+}
+
+export const newId = (kind: string): string => `${kind}-${crypto.randomUUID().replaceAll('-', '')}`;
+export const now = (): number => Math.floor(Date.now() / 1000);
+
+export class ChatCompletions {
+  readonly #wisp: Surroundings;
+  constructor(wisp: Surroundings) {
+    this.#wisp = wisp;
+  }
+
+  /**
+   * Answers a conversation by the model's own chat template. Rejects with a `WispError`: `unsupported` for a model without a
+   * template, `limit` for a conversation that does not fit the context or a queue that is full, `invalid_argument` for a
+   * request that makes no sense.
+   */
+  create(request: ChatRequest & { stream: true }, options?: CallOptions): Promise<Stream<ChatCompletionChunk>>;
+  create(request: ChatRequest & { stream?: false | null | undefined }, options?: CallOptions): Promise<ChatCompletion>;
+  create(request: ChatRequest, options?: CallOptions): Promise<Stream<ChatCompletionChunk> | ChatCompletion>;
+  async create(request: ChatRequest, options: CallOptions = {}): Promise<Stream<ChatCompletionChunk> | ChatCompletion> {
+    const settings = chatSettings(request);
+    if (request.stream) return new Stream(signal => this.#chunks(request, settings, anySignal(options.signal, signal)));
+    const answers = Array.from({ length: settings.n }, () => new WholeAnswer());
+    for await (const delta of deltasOf(this.#wisp.line, settings, options.signal)) answers[delta.choice]?.add(delta);
+    return {
+      id: newId('chatcmpl'), object: 'chat.completion', created: now(), model: this.#wisp.modelName,
+      choices: answers.map((answer, index) => answer.choice(index, Boolean(request.logprobs))),
+      usage: usageOf(answers.flatMap(({ finish }) => (finish ? [finish.figures] : []))),
+    };
+  }
+
+  async *#chunks(request: ChatRequest, settings: ReturnType<typeof chatSettings>, signal: AbortSignal): AsyncGenerator<ChatCompletionChunk, void, undefined> {
+    const base = { id: newId('chatcmpl'), object: 'chat.completion.chunk' as const, created: now(), model: this.#wisp.modelName };
+    const figures: Figures[] = [];
+    const called = new Set<number>();
+    const includesUsage = request.stream_options?.include_usage === true;
+    const usage = includesUsage ? { usage: null } : {};
+    for (let index = 0; index < settings.n; ++index) {
+      yield { ...base, choices: [{ index, delta: { role: 'assistant', content: '' }, finish_reason: null }], ...usage };
+    }
+    for await (const { choice: index, events, odds, finish } of deltasOf(this.#wisp.line, settings, signal)) {
+      let logprobs = request.logprobs && odds.length > 0 ? logprobsOf(odds) : undefined;
+      const deltas = deltasOfEvents(events);
+      // Tokens may bring no text yet.
+      if (deltas.length === 0 && logprobs) deltas.push({});
+      for (const delta of deltas) {
+        if (delta.tool_calls) called.add(index);
+        yield { ...base, choices: [{ index, delta, ...(logprobs && { logprobs }), finish_reason: null }], ...usage };
+        logprobs = undefined;
+      }
+      if (finish) {
+        figures.push(finish.figures);
+        yield { ...base, choices: [{ index, delta: {}, finish_reason: finishOf(finish, called.has(index)) }], ...usage };
+      }
+    }
+    if (includesUsage) yield { ...base, choices: [], usage: usageOf(figures) };
+  }
+}

@@ -1,0 +1,77 @@
+// wisp.completions: text that goes on, without a template.
+import type { Delta, Figures } from '../protocol.js';
+import { usageOf } from './answer.js';
+import { newId, now, type CallOptions, type Surroundings } from './chat.js';
+import type { Completion, CompletionRequest } from './openai.js';
+import { completionSettings } from './settings.js';
+import { anySignal, deltasOf, Stream } from './stream.js';
+
+const textOf = (delta: Delta): string => delta.events.map(event => (event.type === 'content' ? event.text : '')).join('');
+const finishOf = ({ reason }: NonNullable<Delta['finish']>): 'stop' | 'length' => (reason === 'length' || reason === 'context' ? 'length' : 'stop');
+
+type Choice = Completion['choices'][number];
+
+/** Of one answer: what was said, and how likely each token was. */
+class Text {
+  text = '';
+  finish: Delta['finish'];
+  readonly logprobs: NonNullable<Choice['logprobs']> = { tokens: [], token_logprobs: [], top_logprobs: [], text_offset: [] };
+
+  add(delta: Delta): void {
+    let offset = this.text.length;
+    for (const { token, logprob, top } of delta.odds) {
+      this.logprobs.tokens.push(token);
+      this.logprobs.token_logprobs.push(logprob);
+      this.logprobs.top_logprobs.push(Object.fromEntries(top.map(one => [one.token, one.logprob])));
+      this.logprobs.text_offset.push(offset);
+      offset += token.length;
+    }
+    this.text += textOf(delta);
+    if (delta.finish) this.finish = delta.finish;
+  }
+}
+
+export class Completions {
+  readonly #wisp: Surroundings;
+  constructor(wisp: Surroundings) {
+    this.#wisp = wisp;
+  }
+
+  /** Goes on from `prompt`, a text or token ids. Failures as `chat.completions.create()` has them. */
+  create(request: CompletionRequest & { stream: true }, options?: CallOptions): Promise<Stream<Completion>>;
+  create(request: CompletionRequest & { stream?: false | null | undefined }, options?: CallOptions): Promise<Completion>;
+  create(request: CompletionRequest, options?: CallOptions): Promise<Stream<Completion> | Completion>;
+  async create(request: CompletionRequest, options: CallOptions = {}): Promise<Stream<Completion> | Completion> {
+    const settings = completionSettings(request);
+    if (request.stream) return new Stream(signal => this.#chunks(request, settings, anySignal(options.signal, signal)));
+    const answers = Array.from({ length: settings.n }, () => new Text());
+    for await (const delta of deltasOf(this.#wisp.line, settings, options.signal)) answers[delta.choice]?.add(delta);
+    const echoed = request.echo && typeof request.prompt === 'string' ? request.prompt : '';
+    return {
+      ...this.#base(),
+      choices: answers.map(({ text, finish, logprobs }, index) => ({
+        index, text: echoed + text, logprobs: wantsLogprobs(request) ? logprobs : null, finish_reason: finishOf(finish!),
+      })),
+      usage: usageOf(answers.flatMap(({ finish }) => (finish ? [finish.figures] : []))),
+    };
+  }
+
+  async *#chunks(request: CompletionRequest, settings: ReturnType<typeof completionSettings>, signal: AbortSignal): AsyncGenerator<Completion, void, undefined> {
+    const base = this.#base();
+    const figures: Figures[] = [];
+    for await (const delta of deltasOf(this.#wisp.line, settings, signal)) {
+      const piece = new Text();
+      piece.add(delta);
+      const finish = delta.finish ? finishOf(delta.finish) : (null as unknown as 'stop');
+      yield { ...base, choices: [{ index: delta.choice, text: piece.text, logprobs: wantsLogprobs(request) ? piece.logprobs : null, finish_reason: finish }] };
+      if (delta.finish) figures.push(delta.finish.figures);
+    }
+    if (request.stream_options?.include_usage) yield { ...base, choices: [], usage: usageOf(figures) };
+  }
+
+  #base(): { id: string; object: 'text_completion'; created: number; model: string } {
+    return { id: newId('cmpl'), object: 'text_completion', created: now(), model: this.#wisp.modelName };
+  }
+}
+
+const wantsLogprobs = ({ logprobs }: CompletionRequest): boolean => logprobs !== undefined && logprobs !== null;

@@ -1,0 +1,40 @@
+// wisp.embeddings: texts as vectors, of a model that was loaded for it (`embeddings: true`).
+import type { CallOptions, Surroundings } from './chat.js';
+import type { EmbeddingRequest, EmbeddingResponse } from './openai.js';
+
+export class Embeddings {
+  readonly #wisp: Surroundings;
+  constructor(wisp: Surroundings) {
+    this.#wisp = wisp;
+  }
+
+  /** A vector for each input. `invalid_argument` where the model was loaded to write text. */
+  async create(request: EmbeddingRequest, options: CallOptions = {}): Promise<EmbeddingResponse> {
+    const inputs = inputsOf(request.input);
+    const { vectors, promptTokens } = await this.#wisp.line.call(
+      'embed', [inputs, request.pooling ?? '', request.normalize ?? true], { signal: options.signal });
+    return {
+      object: 'list', model: this.#wisp.modelName,
+      data: vectors.map((vector, index) => ({
+        object: 'embedding', index,
+        // Where base64 was asked for, the clients of OpenAI's interface expect a text in place of the list.
+        embedding: request.encoding_format === 'base64' ? (base64Of(vector) as unknown as number[]) : [...vector],
+      })),
+      usage: { prompt_tokens: promptTokens, total_tokens: promptTokens },
+    };
+  }
+}
+
+function inputsOf(input: EmbeddingRequest['input']): (string | number[])[] {
+  if (typeof input === 'string') return [input];
+  if (input.every(item => typeof item === 'number')) return [input as number[]];
+  return input as (string | number[])[];
+}
+
+/** Little-endian floats, as OpenAI's servers send them. */
+function base64Of(vector: Float32Array): string {
+  const bytes = new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
+  let text = '';
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return btoa(text);
+}

@@ -1,0 +1,120 @@
+// The caller's end of the line to the engine's worker: calls that answer once, generations that stream, and the worker's
+// end, which ends them all.
+import type { EngineWorker } from '../platform/platform.js';
+import type { Delta, FromWorker, GenerateSettings, LoadProgress, Methods } from '../protocol.js';
+import { errorFrom, WispError } from './errors.js';
+
+export interface CallHooks {
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: LoadProgress) => void) | undefined;
+  onRemark?: ((text: string) => void) | undefined;
+}
+
+export type Question = Extract<FromWorker, { type: 'ask' }>['request'];
+
+interface Pending {
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+  hooks: CallHooks;
+  deltas?: (deltas: Delta[]) => void;
+  forget: () => void;
+}
+
+export class WorkerLine {
+  readonly #pending = new Map<number, Pending>();
+  #last = 0;
+  #death: WispError | undefined;
+
+  /** The worker asks which stored models may go; ids, 'do not keep', or nothing. */
+  onMakeRoom: (request: Question) => Promise<readonly string[] | 'do not keep' | undefined> = async () => undefined;
+  ondeath: (error: WispError) => void = () => {};
+
+  constructor(readonly worker: EngineWorker) {
+    worker.onmessage = message => this.#take(message as FromWorker);
+    worker.ondeath = reason => this.end(new WispError('worker_died', `the engine's worker ended: ${reason}; restart() starts it again`));
+  }
+
+  get death(): WispError | undefined {
+    return this.#death;
+  }
+
+  call<M extends keyof Methods>(method: M, args: Parameters<Methods[M]>, hooks: CallHooks = {}): Promise<ReturnType<Methods[M]>> {
+    return this.#begin<ReturnType<Methods[M]>>(hooks, undefined, id => ({ type: 'call', id, method, args }));
+  }
+
+  /** Rejects when an answer fails; otherwise nothing but `deltas` tells. Ends with `done`. */
+  generate(settings: GenerateSettings, signal: AbortSignal | undefined, deltas: (deltas: Delta[]) => void): { failed: Promise<never>; cancel(): void; done(): void } {
+    let id = 0;
+    const failed = this.#begin<never>({ signal }, deltas, made => {
+      id = made;
+      return { type: 'generate', id, settings };
+    });
+    failed.catch(() => {}); // whoever waits hears of it
+    return {
+      failed,
+      cancel: () => this.#pending.has(id) && this.worker.post({ type: 'cancel', id }),
+      done: () => this.#settle(id),
+    };
+  }
+
+  /** Rejects everything that waits, and every call from now on. */
+  end(error: WispError): void {
+    if (this.#death) return;
+    this.#death = error;
+    this.worker.stop();
+    for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(error);
+    this.ondeath(error);
+  }
+
+  #begin<T>(hooks: CallHooks, deltas: Pending['deltas'], message: (id: number) => object): Promise<T> {
+    if (this.#death) return Promise.reject(this.#death);
+    const { signal } = hooks;
+    if (signal?.aborted) return Promise.reject(abortReason(signal));
+    const id = ++this.#last;
+    return new Promise<T>((resolve, reject) => {
+      const abort = (): void => {
+        this.worker.post({ type: 'cancel', id });
+        this.#settle(id)?.reject(abortReason(signal!));
+      };
+      signal?.addEventListener('abort', abort, { once: true });
+      this.#pending.set(id, {
+        resolve: resolve as (value: unknown) => void, reject, hooks, ...(deltas && { deltas }),
+        forget: () => signal?.removeEventListener('abort', abort),
+      });
+      try {
+        this.worker.post(message(id));
+      } catch (error) {
+        this.#settle(id)?.reject(error as Error); // what cannot be cloned
+      }
+    });
+  }
+
+  #settle(id: number): Pending | undefined {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    pending?.forget();
+    return pending;
+  }
+
+  #take(message: FromWorker): void {
+    if (message.type === 'ask') {
+      void this.onMakeRoom(message.request).then(
+        value => this.worker.post({ type: 'answer', question: message.question, value }),
+        (error: unknown) => this.worker.post({ type: 'answer', question: message.question, error: { code: 'quota', message: String(error) } }));
+      return;
+    }
+    const pending = this.#pending.get(message.id);
+    if (!pending) return; // cancelled meanwhile
+    switch (message.type) {
+      case 'result': this.#settle(message.id)?.resolve(message.value); break;
+      case 'failure': this.#settle(message.id)?.reject(errorFrom(message.error)); break;
+      case 'deltas': pending.deltas?.(message.deltas); break;
+      case 'progress': pending.hooks.onProgress?.(message.progress); break;
+      case 'remark': pending.hooks.onRemark?.(message.text); break;
+    }
+  }
+}
+
+function abortReason(signal: AbortSignal): Error {
+  return signal.reason instanceof Error ? signal.reason : new DOMException('the call was aborted', 'AbortError');
+}

@@ -1,0 +1,81 @@
+// An answer while it comes: an async iterable, as the `openai` package has it. Leaving the loop cancels the answer.
+import type { Delta, GenerateSettings } from '../protocol.js';
+import type { WorkerLine } from './line.js';
+
+export class Stream<T> implements AsyncIterable<T> {
+  /** `controller.abort()` ends the answer; the loop then ends, too. */
+  readonly controller = new AbortController();
+  readonly #iterate: (signal: AbortSignal) => AsyncGenerator<T, void, undefined>;
+  #used = false;
+
+  constructor(iterate: (signal: AbortSignal) => AsyncGenerator<T, void, undefined>) {
+    this.#iterate = iterate;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+    if (this.#used) throw new Error('a stream can be read once');
+    this.#used = true;
+    try {
+      yield* this.#iterate(this.controller.signal);
+    } catch (error) {
+      if (!this.controller.signal.aborted) throw error;
+    } finally {
+      this.controller.abort();
+    }
+  }
+
+  /** Lines of JSON, as a server would send them. */
+  toReadableStream(): ReadableStream<Uint8Array> {
+    const iterator = this[Symbol.asyncIterator]();
+    const encoder = new TextEncoder();
+    return new ReadableStream({
+      async pull(controller) {
+        const { value, done } = await iterator.next();
+        if (done) return controller.close();
+        controller.enqueue(encoder.encode(`${JSON.stringify(value)}\n`));
+      },
+      async cancel() {
+        await iterator.return?.();
+      },
+    });
+  }
+}
+
+/** What comes of a generation, until all its answers are finished. The answers are cancelled when the caller stops reading. */
+export async function* deltasOf(line: WorkerLine, settings: GenerateSettings, signal: AbortSignal | undefined): AsyncGenerator<Delta, void, undefined> {
+  const queue: Delta[] = [];
+  let wake: () => void = () => {};
+  let left = settings.n;
+  const { failed, cancel, done } = line.generate(settings, signal, deltas => {
+    queue.push(...deltas);
+    wake();
+  });
+  try {
+    while (left > 0) {
+      if (queue.length === 0) {
+        const more = new Promise<void>(resolve => {
+          wake = resolve;
+        });
+        await Promise.race([more, failed]);
+      }
+      for (const delta of queue.splice(0)) {
+        if (delta.finish) left -= 1;
+        yield delta;
+      }
+    }
+  } finally {
+    if (left > 0) cancel();
+    done();
+  }
+}
+
+/** Both, where both are there. */
+export function anySignal(first: AbortSignal | undefined, second: AbortSignal): AbortSignal {
+  if (!first) return second;
+  const either = new AbortController();
+  for (const signal of [first, second]) {
+    if (signal.aborted) either.abort(signal.reason);
+    else signal.addEventListener('abort', () => either.abort(signal.reason), { once: true, signal: either.signal });
+  }
+  return either.signal;
+}

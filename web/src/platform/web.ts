@@ -1,0 +1,117 @@
+// A browser. Addresses are written so that bundlers find the files: new URL('./x', import.meta.url) beside the script.
+import type { ThreadStart } from '../module/module.js';
+import type { Variant } from '../module/variant.js';
+import type { EngineWorker, Platform, Thread } from './platform.js';
+
+const MODULES: Record<Variant, () => URL> = {
+  relaxed: () => new URL('./wisp-relaxed.wasm', import.meta.url),
+  simd: () => new URL('./wisp-simd.wasm', import.meta.url),
+  single: () => new URL('./wisp-single.wasm', import.meta.url),
+};
+
+/** A worker may not come from another origin than its page; a script that imports it may. */
+function ownOrigin(address: URL): { address: URL | string; forget(): void } {
+  if (address.origin === globalThis.location.origin || address.protocol === 'blob:') return { address, forget: () => {} };
+  const script = new Blob([`import ${JSON.stringify(address.href)};`], { type: 'text/javascript' });
+  const local = URL.createObjectURL(script);
+  return { address: local, forget: () => URL.revokeObjectURL(local) };
+}
+
+export const webPlatform: Platform = {
+  async loadModule(variant) {
+    const address = MODULES[variant]();
+    const answer = await fetch(address);
+    if (!answer.ok) throw new Error(`${address.pathname}: HTTP ${answer.status}; it has to lie beside the script`);
+    // A host that gives another type than application/wasm would be refused by compileStreaming.
+    const type = answer.headers.get('content-type') ?? '';
+    if (type.startsWith('application/wasm')) return WebAssembly.compileStreaming(answer);
+    return WebAssembly.compile(await answer.arrayBuffer());
+  },
+  startThread(start: ThreadStart): Thread {
+    const url = new URL('./thread.js', import.meta.url);
+    const { address, forget } = ownOrigin(url);
+    // Bundlers know the pattern only when it is written out.
+    const worker = address === url ? new Worker(new URL('./thread.js', import.meta.url), { type: 'module', name: 'wisp thread' })
+      : new Worker(address, { type: 'module', name: 'wisp thread' });
+    const ready = new Promise<void>((resolve, reject) => {
+      worker.onmessage = () => {
+        forget();
+        resolve();
+      };
+      worker.onerror = event => reject(new Error(event.message || 'a thread could not be started'));
+    });
+    worker.postMessage(start);
+    return { ready, stop: () => worker.terminate() };
+  },
+  get gpu() {
+    return (globalThis.navigator as Navigator | undefined)?.gpu;
+  },
+  get processors() {
+    return globalThis.navigator?.hardwareConcurrency ?? 1;
+  },
+};
+
+let lives = 0;
+
+/** Starts the engine's worker. Its end is noticed by a lock that it holds while it lives: nothing else tells of a crash. */
+export function startEngineWorker(): EngineWorker {
+  const url = new URL('./worker.js', import.meta.url);
+  const { address, forget } = ownOrigin(url);
+  const worker = address === url ? new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'wisp' })
+    : new Worker(address, { type: 'module', name: 'wisp' });
+  let dead = false;
+  const waiting = new AbortController();
+  const made: EngineWorker = {
+    post: (message, transfer = []) => worker.postMessage(message, transfer),
+    onmessage: () => {},
+    ondeath: () => {},
+    stop() {
+      dead = true;
+      waiting.abort();
+      worker.terminate();
+      forget();
+    },
+  };
+  const die = (reason: string): void => {
+    if (dead) return;
+    made.stop();
+    made.ondeath(reason);
+  };
+  const lock = `wisp-worker-${Date.now().toString(36)}-${++lives}-${Math.random().toString(36).slice(2)}`;
+  worker.onmessage = ({ data }: MessageEvent<unknown>) => {
+    if ((data as { type?: string })?.type !== 'alive') return made.onmessage(data);
+    forget();
+    void globalThis.navigator.locks?.request(lock, { signal: waiting.signal }, () => die('the worker was ended'))
+      .catch(() => {});
+  };
+  worker.onerror = event => die(event.message || 'the worker broke, or its script could not be loaded');
+  worker.onmessageerror = () => die('a message to the worker could not be read');
+  worker.postMessage({ type: 'live', lock });
+  return made;
+}
+
+// Of a dedicated worker; TypeScript has either a page's names or a worker's.
+interface WorkerScope {
+  onmessage: (event: MessageEvent<{ type?: string; lock?: string }>) => void;
+  postMessage(message: unknown, transfer?: Transferable[]): void;
+  readonly navigator: Navigator;
+}
+
+/** The worker's end of the line. */
+export function lineToPage(): { post(message: unknown, transfer?: Transferable[]): void; listen(take: (message: unknown) => void): void } {
+  const scope = globalThis as unknown as WorkerScope;
+  return {
+    post: (message, transfer = []) => scope.postMessage(message, transfer),
+    listen(take) {
+      scope.onmessage = ({ data }) => {
+        if (data?.type !== 'live') return take(data);
+        const tell = (): void => scope.postMessage({ type: 'alive' });
+        if (!scope.navigator.locks) return tell();
+        void scope.navigator.locks.request(data.lock ?? '', () => {
+          tell();
+          return new Promise(() => {}); // held until this worker ends
+        });
+      };
+    },
+  };
+}

@@ -1,0 +1,26 @@
+// Which quantisation of a repository this device can run: asked for each one, largest first, before it is fetched.
+import type { Candidate, Fit, Fits } from '../models/index.js';
+import type { Platform } from '../platform/platform.js';
+import type { Way } from './loader.js';
+import { gpuGives } from './probe.js';
+
+// Keys and values, activations and what the module itself takes, as a share of the weights and at least so much.
+const BESIDE_SHARE = 0.1;
+const BESIDE_BYTES = 256 * 2 ** 20;
+// The engine leaves a tenth of a device free.
+const USABLE_SHARE = 0.9;
+const MODULE_BYTES = 3.5 * 2 ** 30;
+
+export function fitsOn(platform: Platform, way: Way): Fits {
+  return async (candidate: Candidate): Promise<Fit> => {
+    const needs = Math.ceil(candidate.bytes * (1 + BESIDE_SHARE) + BESIDE_BYTES);
+    if (way.device === 'gpu' && platform.gpu) {
+      const fits = await gpuGives(platform.gpu, Math.ceil(needs / USABLE_SHARE));
+      return { fits, needs, of: 0, why: fits ? 'the GPU gives the memory for it' : 'the GPU does not give the memory for it' };
+    }
+    // The browser tells at most 8 GB, and Firefox and Safari nothing; half of it is for the rest of the machine.
+    const told = (globalThis.navigator as { deviceMemory?: number } | undefined)?.deviceMemory;
+    const of = Math.min(MODULE_BYTES, told === undefined || told >= 8 ? MODULE_BYTES : told * 2 ** 29);
+    return { fits: needs <= of, needs, of };
+  };
+}

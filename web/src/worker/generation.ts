@@ -1,0 +1,168 @@
+// One answer: its request in the engine, and what of it goes to the caller.
+import { ModelError } from '../models/index.js';
+import type { AnswerEvent, Delta, Figures, FinishReason, GenerateSettings, TokenOdds } from '../protocol.js';
+import type { Native } from './native.js';
+import type { SessionParts } from './session.js';
+
+/** wisp_finish_reason, in its order. */
+const REASONS = ['length', 'end_token', 'stop_string', 'context', 'cancelled', 'error'] as const;
+/** wisp_figure. */
+const FIGURES = { promptTokens: 0, cachedTokens: 1, generatedTokens: 2, submitted: 4, firstToken: 6, finished: 7, draftedTokens: 8, acceptedTokens: 9, forcedTokens: 10 };
+const ADD_SPECIAL = 1; // of wisp_model_tokenize()
+
+export class Generation {
+  /** The engine's number of the request. */
+  number = 0;
+  onvector: ((vector: Float32Array) => void) | undefined;
+  onfail: ((error: ModelError) => void) | undefined;
+
+  #native: Native | undefined;
+  #answer = 0; // a wisp_answer, where there is a chat
+  readonly #ids: number[] = []; // chosen so far
+  #events: AnswerEvent[] = [];
+  #odds: TokenOdds[] = [];
+  #finish: Delta['finish'];
+
+  constructor(readonly id: number, readonly choice: number, readonly settings: GenerateSettings,
+              readonly post: (deltas: Delta[]) => void) {}
+
+  submit(parts: SessionParts): void {
+    const { chat } = this.settings;
+    this.#submit(parts, { ...this.settings.settings, ...chat, ...(chat && { show_special: 2 }) });
+    if (chat) {
+      this.#answer = parts.native.withText(JSON.stringify(chat), (at, length) =>
+        parts.native.make('wisp_answer_create', parts.model, at, length));
+    }
+  }
+
+  /** On another engine of the same model: the prompt and all that was chosen are computed again, and it goes on from there. */
+  resume(parts: SessionParts): void {
+    const { chat, settings } = this.settings;
+    if (['grammar', 'json_schema', 'regex'].some(name => settings[name] !== undefined)) {
+      throw new ModelError('device', 'the device was lost, and an answer that has to obey a grammar cannot go on elsewhere; ask again');
+    }
+    const prompt = [...promptIds(parts, this.settings), ...this.#ids];
+    const most = settings.max_tokens as number | undefined;
+    const rest = { ...settings, prompt, ...(most !== undefined && { max_tokens: most - this.#ids.length }) };
+    this.#submit(parts, { ...rest, ...(chat && { show_special: 2 }) });
+    if (!chat) return;
+    // What was said already is said again to a new parser, which nobody hears.
+    this.#answer = parts.native.withText(JSON.stringify(chat), (at, length) =>
+      parts.native.make('wisp_answer_create', parts.model, at, length));
+    const bytes = new Uint8Array(Int32Array.from(this.#ids).buffer);
+    const said = parts.module.with(bytes, (at, length) => parts.native.text('wisp_model_detokenize', parts.model, at, length / 4, 0));
+    this.#feed(said);
+  }
+
+  takeToken(parts: SessionParts, event: number): void {
+    this.#ids.push(parts.module.call('wisp_event_token', event));
+    this.#take(eventText(parts, event));
+    if (typeof this.settings.settings.logprobs === 'number') this.#odds.push(oddsOf(parts, event));
+  }
+
+  takeFinish(parts: SessionParts, event: number): void {
+    this.#take(eventText(parts, event));
+    if (this.#answer !== 0) this.#events.push(...parts.native.json<AnswerEvent[]>('wisp_answer_finish', this.#answer));
+    const reason = REASONS[parts.module.call('wisp_event_finish_reason', event)] ?? 'error';
+    if (reason === 'error') {
+      const status = parts.module.call('wisp_event_status', event);
+      this.fail(parts.native.errorOf(status, parts.module.textAt(parts.module.call('wisp_event_message', event))));
+    } else {
+      this.onvector?.(vectorOf(parts, event));
+      this.#finish = { reason: reason as FinishReason, figures: figuresOf(parts, event) };
+    }
+    this.close();
+  }
+
+  /** Tells the caller what came since the last time. */
+  flush(): void {
+    if (this.#events.length === 0 && this.#odds.length === 0 && !this.#finish) return;
+    this.post([{ choice: this.choice, events: this.#events, odds: this.#odds, ...(this.#finish && { finish: this.#finish }) }]);
+    this.#events = [];
+    this.#odds = [];
+  }
+
+  fail(error: ModelError): void {
+    this.onfail?.(error);
+  }
+
+  close(): void {
+    if (this.#answer !== 0) this.#native?.module.call('wisp_answer_destroy', this.#answer);
+    this.#answer = 0;
+  }
+
+  #submit(parts: SessionParts, settings: Record<string, unknown>): void {
+    const { module, native } = parts;
+    this.#native = native;
+    this.#answer = 0;
+    const request = module.call('wisp_request_create');
+    try {
+      const seed = BigInt.asIntN(64, BigInt((settings.seed as number | undefined) ?? 0) + BigInt(this.choice));
+      native.set(request, 'wisp_request_set_json', { ...settings, seed: Number(seed) });
+      this.number = native.number('wisp_engine_submit', parts.engine, request);
+    } finally {
+      module.call('wisp_request_destroy', request);
+    }
+  }
+
+  #take(text: string): void {
+    if (text === '') return;
+    if (this.#answer !== 0) this.#events.push(...this.#feed(text));
+    else this.#events.push({ type: 'content', text });
+  }
+
+  #feed(text: string): AnswerEvent[] {
+    const native = this.#native!;
+    return native.withText(text, (at, length) => native.json<AnswerEvent[]>('wisp_answer_feed', this.#answer, at, length));
+  }
+}
+
+function promptIds({ module, native, model }: SessionParts, { settings, chat }: GenerateSettings): number[] {
+  if (Array.isArray(settings.prompt)) return settings.prompt as number[];
+  const bytes = chat
+    ? native.withText(JSON.stringify(chat), (at, length) => native.bytes('wisp_model_chat_prompt', model, at, length, 0))
+    : native.withText(String(settings.prompt ?? ''), (at, length) => native.bytes('wisp_model_tokenize', model, at, length, ADD_SPECIAL));
+  void module;
+  return [...new Int32Array(bytes.buffer)];
+}
+
+function eventText({ module }: SessionParts, event: number): string {
+  return new TextDecoder().decode(module.bytesAt(module.call('wisp_event_text', event), module.call('wisp_event_text_size', event)));
+}
+
+/** The exact bytes of a token, and its text. */
+function tokenOf({ module, native, model }: SessionParts, id: number): { token: string; bytes: number[] } {
+  const bytes = module.with(new Uint8Array(Int32Array.of(id).buffer), at => native.bytes('wisp_model_detokenize', model, at, 1, 0));
+  return { token: new TextDecoder().decode(bytes), bytes: [...bytes] };
+}
+
+function oddsOf(parts: SessionParts, event: number): TokenOdds {
+  type Told = { logprob: number | null; top: { token: number; logprob: number | null }[] };
+  const told = parts.native.json<Told>('wisp_event_logprobs', event);
+  const least = -9999; // what OpenAI's interface gives for "never"
+  return {
+    ...tokenOf(parts, parts.module.call('wisp_event_token', event)),
+    logprob: told.logprob ?? least,
+    top: told.top.map(({ token, logprob }) => ({ ...tokenOf(parts, token), logprob: logprob ?? least })),
+  };
+}
+
+function vectorOf({ module }: SessionParts, event: number): Float32Array {
+  const count = module.call('wisp_event_embedding_count', event);
+  return new Float32Array(module.bytesAt(module.call('wisp_event_embedding', event), 4 * count).buffer);
+}
+
+function figuresOf({ module }: SessionParts, event: number): Figures {
+  const figure = (which: number): number => Number(module.exports.wisp_event_figure?.(event, which) ?? 0);
+  const since = (moment: number): number => (moment === 0 ? 0 : Math.max(0, moment - figure(FIGURES.submitted)) / 1e6);
+  return {
+    promptTokens: figure(FIGURES.promptTokens),
+    cachedTokens: figure(FIGURES.cachedTokens),
+    generatedTokens: figure(FIGURES.generatedTokens),
+    draftedTokens: figure(FIGURES.draftedTokens),
+    acceptedTokens: figure(FIGURES.acceptedTokens),
+    forcedTokens: figure(FIGURES.forcedTokens),
+    firstTokenMilliseconds: since(figure(FIGURES.firstToken)),
+    milliseconds: since(figure(FIGURES.finished)),
+  };
+}

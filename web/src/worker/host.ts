@@ -1,0 +1,310 @@
+// The engine's worker: one model at a time, and the methods that a caller's thread asks for (protocol.ts).
+import { ModelError, openModels, type Models, type OpenedModel, type ModelSource, type ModelsOptions } from '../models/index.js';
+import type { Platform } from '../platform/platform.js';
+import type { EngineInfo, FromWorker, LoadProgress, LoadSettings, Methods, ToWorker } from '../protocol.js';
+import { fitsOn } from './fits.js';
+import { load, type Loaded, type Way } from './loader.js';
+import type { Session } from './session.js';
+import { findWays } from './ways.js';
+
+type Post = (message: FromWorker, transfer?: Transferable[]) => void;
+type Asked = { [M in keyof Methods]: (id: number, ...args: Parameters<Methods[M]>) => ReturnType<Methods[M]> | Promise<ReturnType<Methods[M]>> };
+
+const HIDE_SPECIAL = 4; // of wisp_model_detokenize()
+
+export class Host {
+  #models: Promise<Models> | undefined;
+  #file: OpenedModel | undefined;
+  #session: Session | undefined;
+  #info: EngineInfo | undefined;
+  #settings: LoadSettings = { device: 'auto' };
+  #abort = new AbortController();
+  #questions = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  #lastQuestion = 0;
+  #waysLeft: Way[] = [];
+  readonly #cancelled = new Set<number>();
+
+  constructor(readonly platform: Platform, readonly post: Post) {}
+
+  take(message: ToWorker): void {
+    switch (message.type) {
+      case 'open': this.#settings = message.settings; break;
+      case 'call': void this.#call(message.id, message.method, message.args); break;
+      case 'generate': this.#generate(message.id, message.settings); break;
+      case 'cancel': this.#cancel(message.id); break;
+      case 'answer': {
+        const question = this.#questions.get(message.question);
+        this.#questions.delete(message.question);
+        if (message.error) question?.reject(ModelError.from(message.error));
+        else question?.resolve(message.value);
+      }
+    }
+  }
+
+  async #call<M extends keyof Methods>(id: number, method: M, args: Parameters<Methods[M]>): Promise<void> {
+    try {
+      const value = await (this.#methods[method] as (...rest: unknown[]) => unknown)(id, ...args);
+      this.post({ type: 'result', id, value });
+    } catch (error) {
+      this.#fail(id, error);
+    }
+  }
+
+  #fail(id: number, error: unknown): void {
+    const { code, message, status } = error instanceof WebAssembly.RuntimeError
+      ? new ModelError('internal', `the engine ended unexpectedly: ${error.message}`) : ModelError.from(error);
+    this.post({ type: 'failure', id, error: { code, message, ...(status !== undefined && { status }) } });
+  }
+
+  readonly #methods: Asked = {
+    load: (id, source, settings) => this.#load(id, source, settings),
+    info: () => this.#loaded().info,
+    counters: () => this.#current().native.json('wisp_engine_counters', this.#engine()),
+    memory: () => ({
+      ...this.#current().native.json<Record<string, unknown>>('wisp_engine_memory', this.#engine()),
+      module: this.#current().parts.module.memory.buffer.byteLength,
+    }),
+    profile: () => this.#current().native.json('wisp_engine_profile', this.#engine()),
+    setProfiling: (_id, on) => this.#current().native.do('wisp_engine_set_profiling', this.#engine(), on ? 1 : 0),
+    tokenize: (_id, text, { special, parse }) => {
+      const { native, parts } = this.#current();
+      const flags = (special ? 1 : 0) | (parse ? 2 : 0);
+      const bytes = native.withText(text, (at, length) => native.bytes('wisp_model_tokenize', parts.model, at, length, flags));
+      return [...new Int32Array(bytes.buffer)];
+    },
+    detokenize: (_id, ids, hideSpecial) => {
+      const { native, parts } = this.#current();
+      const bytes = new Uint8Array(Int32Array.from(ids).buffer);
+      return parts.module.with(bytes, (at, length) =>
+        native.text('wisp_model_detokenize', parts.model, at, length / 4, hideSpecial ? HIDE_SPECIAL : 0));
+    },
+    chatText: (_id, chat) => {
+      const { native, parts } = this.#current();
+      return native.withText(JSON.stringify(chat), (at, length) => native.text('wisp_model_chat_text', parts.model, at, length, 0));
+    },
+    embed: async (_id, inputs, pooling, normalise) => {
+      const prompts = inputs.map(input => (typeof input === 'string' ? this.#tokens(input) : input));
+      const vectors = await this.#current().embed(prompts, pooling, normalise);
+      return { vectors, promptTokens: prompts.reduce((sum, prompt) => sum + prompt.length, 0) };
+    },
+    describeModel: () => this.#current().native.json('wisp_model_describe', this.#current().parts.model),
+    metadata: (_id, key) => {
+      const { native, parts } = this.#current();
+      return native.withText(key, (at, length) => native.json('wisp_model_metadata', parts.model, at, length));
+    },
+    unload: () => this.#unload(),
+    listModels: async () => (await this.#open()).list(),
+    removeModel: async (_id, model) => (await this.#open()).remove(model),
+    usage: async () => (await this.#open()).usage(),
+    quantisations: async (_id, name) => (await (await this.#open()).quantisations(name)).map(candidate => ({
+      name: candidate.name, stem: candidate.stem, type: candidate.type, bytes: candidate.bytes, parts: candidate.parts, stored: candidate.stored,
+    })),
+    loseDevice: () => this.#current().parts.module.gpu.loseAll(),
+  };
+
+  async #load(id: number, source: ModelSource, settings: LoadSettings): Promise<EngineInfo> {
+    await this.#unload();
+    this.#settings = settings;
+    this.#abort = new AbortController();
+    if (this.#cancelled.delete(id)) throw new ModelError('cancelled', 'the load was cancelled');
+    const abort = this.#abort;
+    const begun = performance.now();
+    const progress = (told: LoadProgress): void => this.post({ type: 'progress', id, progress: told });
+    const remarks: string[] = [];
+    const remark = (text: string): void => {
+      remarks.push(text);
+      this.post({ type: 'remark', id, text });
+    };
+    const { ways, remarks: found } = await findWays(this.platform, settings);
+    found.forEach(remark);
+    const models = await this.#open();
+    this.#loading = id;
+    try {
+      this.#file = await models.open(source, {
+        fits: fitsOn(this.platform, ways[0]!), signal: abort.signal, onRemark: remark,
+        onProgress: told => progress({ ...told }),
+        onMakeRoom: request => this.#ask(request),
+        ...(settings.keep !== undefined && { keep: settings.keep }),
+        ...(settings.sha256 !== undefined && { sha256: settings.sha256 }),
+        ...(settings.refresh !== undefined && { refresh: settings.refresh }),
+      });
+      const texts = await models.texts.load();
+      let total = 0;
+      let weightsReady = begun;
+      const loaded = await this.#tryWays(ways, remark, way => load(this.platform, this.#file!, way, settings, {
+        signal: abort.signal, texts,
+        progress: (done, all) => {
+          total = all;
+          progress({ phase: 'loading', loaded: done, total: all, fromCache: 0, bytesPerSecond: 0 });
+        },
+        starting: () => {
+          weightsReady = performance.now();
+          progress({ phase: 'starting', loaded: total, total, fromCache: 0, bytesPerSecond: 0 });
+        },
+      }));
+      // What the engine does not use is fetched too, so that the model is whole and works offline.
+      await this.#file.complete();
+      this.#use(loaded.loaded.session);
+      this.#info = this.#describe(loaded.loaded, loaded.way, models, remarks, performance.now() - begun, performance.now() - weightsReady);
+      await this.#keepTexts();
+      progress({ phase: 'ready', loaded: total, total, fromCache: 0, bytesPerSecond: 0 });
+      return this.#info;
+    } catch (error) {
+      const wasCancelled = abort.signal.aborted;
+      await this.#unload();
+      throw wasCancelled ? new ModelError('cancelled', 'the load was cancelled') : error;
+    } finally {
+      this.#loading = undefined;
+    }
+  }
+
+  #loading: number | undefined;
+
+  // Each way until one works. What is wrong with the file or the request is wrong in every way.
+  async #tryWays(ways: Way[], remark: (text: string) => void, attempt: (way: Way) => Promise<Loaded>): Promise<{ loaded: Loaded; way: Way }> {
+    for (const [index, way] of ways.entries()) {
+      try {
+        const loaded = await attempt(way);
+        this.#waysLeft = ways.slice(index + 1);
+        return { loaded, way };
+      } catch (error) {
+        const { code, message } = ModelError.from(error);
+        const isFinal = ['invalid_file', 'invalid_argument', 'unsupported', 'not_found', 'io', 'cancelled', 'quota'].includes(code)
+          && !(error instanceof WebAssembly.RuntimeError);
+        if (isFinal || index + 1 === ways.length || (code === 'limit' && way.device === 'cpu')) throw error;
+        remark(`not on ${way.device === 'gpu' ? 'the GPU' : `the ${way.variant} module`}: ${message}`);
+      }
+    }
+    throw new ModelError('internal', 'there is no way to run a model');
+  }
+
+  #use(session: Session): void {
+    this.#session = session;
+    session.onidle = () => void this.#keepTexts();
+    session.onbroken = error => void this.#recover(session, error);
+  }
+
+  // A device that is lost for good must not take the answers with it: they go on in the next way.
+  async #recover(session: Session, error: ModelError): Promise<void> {
+    const generations = session.unfinished();
+    const next = this.#waysLeft.find(way => way.device === 'cpu');
+    if (!next || !this.#file || !this.#info || session.parts.device !== 'gpu' || this.#settings.device !== 'auto') {
+      this.#session = undefined;
+      session.close();
+      generations.forEach(generation => generation.fail(error));
+      return;
+    }
+    this.#info.remarks.push(`the GPU was lost: ${error.message}`);
+    try {
+      session.close();
+      const ways = this.#waysLeft.slice(this.#waysLeft.indexOf(next));
+      const remarks = this.#info.remarks;
+      const { loaded, way } = await this.#tryWays(ways, text => remarks.push(text), tried => load(this.platform, this.#file!, tried, this.#settings, {
+        signal: this.#abort.signal, texts: new Map(), progress: () => {}, starting: () => {},
+      }));
+      this.#use(loaded.session);
+      this.#info = { ...this.#info, ...this.#running(loaded, way) };
+      loaded.session.adopt(generations);
+    } catch (cause) {
+      this.#session = undefined;
+      generations.forEach(generation => generation.fail(ModelError.from(cause)));
+    }
+  }
+
+  #generate(id: number, settings: Extract<ToWorker, { type: 'generate' }>['settings']): void {
+    if (this.#cancelled.delete(id)) return this.#fail(id, new ModelError('cancelled', 'the request was cancelled'));
+    try {
+      const made = this.#current().generate(id, settings, deltas => this.post({ type: 'deltas', id, deltas }));
+      made.forEach(generation => {
+        generation.onfail = error => this.#fail(id, error);
+      });
+    } catch (error) {
+      this.#fail(id, error);
+    }
+  }
+
+  #cancel(id: number): void {
+    if (this.#loading === id) this.#abort.abort();
+    else if (this.#session) this.#session.cancel(id);
+    else this.#cancelled.add(id);
+  }
+
+  async #unload(): Promise<void> {
+    this.#abort.abort();
+    const [session, file] = [this.#session, this.#file];
+    this.#session = this.#file = this.#info = undefined;
+    session?.close();
+    await file?.close();
+  }
+
+  #open(): Promise<Models> {
+    const { endpoint, token, store, folder } = this.#settings;
+    const options: ModelsOptions = {
+      ...(endpoint !== undefined && { endpoint }), ...(token !== undefined && { token }), ...(store !== undefined && { store }),
+      ...(folder !== undefined && { folder }),
+    };
+    this.#models ??= openModels(options).catch((error: unknown) => {
+      this.#models = undefined;
+      throw error;
+    });
+    return this.#models;
+  }
+
+  async #ask(request: Extract<FromWorker, { type: 'ask' }>['request']): Promise<readonly string[] | 'do not keep' | undefined> {
+    const question = ++this.#lastQuestion;
+    return new Promise((resolve, reject) => {
+      this.#questions.set(question, { resolve: resolve as (value: unknown) => void, reject });
+      this.post({ type: 'ask', question, what: 'makeRoom', request });
+    });
+  }
+
+  async #keepTexts(): Promise<void> {
+    const session = this.#session;
+    if (!session || session.parts.device !== 'gpu') return;
+    const texts = session.takeTexts();
+    if (texts.size > 0) await (await this.#open()).texts.save(texts).catch(() => {});
+  }
+
+  #describe(loaded: Loaded, way: Way, models: Models, remarks: string[], loadMilliseconds: number, readyMilliseconds: number): EngineInfo {
+    const { model } = loaded;
+    const file = this.#file!;
+    const { module } = loaded.session.parts;
+    return {
+      version: module.textAt(module.call('wisp_version')),
+      model: {
+        source: file.name, name: model.name ?? '', architecture: model.architecture, type: file.type, bytes: file.size,
+        parameters: model.parameters ?? 0, context: model.context ?? 0, layers: model.layers ?? 0,
+        chatTemplate: model.chat_template, why: file.why,
+      },
+      ...this.#running(loaded, way),
+      loadMilliseconds, readyMilliseconds, store: models.storeKind, remarks,
+    };
+  }
+
+  #running({ session }: Loaded, way: Way): Pick<EngineInfo, 'device' | 'executor' | 'variant' | 'threads' | 'context' | 'kv' | 'maxSequences' | 'kernels' | 'knownKernels'> {
+    const { native, parts } = session;
+    const told = native.json<{ executor: string; kv: string; kernels: number; known_kernels: number }>('wisp_engine_describe', parts.engine);
+    return {
+      device: way.device, executor: told.executor, variant: way.variant, threads: way.threads,
+      context: parts.module.call('wisp_engine_max_positions', parts.engine), kv: told.kv,
+      maxSequences: this.#settings.maxSequences ?? 4, kernels: told.kernels, knownKernels: told.known_kernels,
+    };
+  }
+
+  #tokens(text: string): number[] {
+    const { native, parts } = this.#current();
+    const bytes = native.withText(text, (at, length) => native.bytes('wisp_model_tokenize', parts.model, at, length, 1));
+    return [...new Int32Array(bytes.buffer)];
+  }
+  #loaded(): { info: EngineInfo } {
+    if (!this.#info) throw new ModelError('invalid_argument', 'no model is loaded');
+    return { info: this.#info };
+  }
+  #current(): Session {
+    if (!this.#session) throw new ModelError('invalid_argument', 'no model is loaded');
+    return this.#session;
+  }
+  #engine(): number {
+    return this.#current().parts.engine;
+  }
+}

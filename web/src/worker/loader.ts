@@ -1,0 +1,290 @@
+// From the bytes of a model, which arrive in pieces, to a session. The bytes go straight to where they are used: the module
+// holds no more of the file than was read ahead.
+import { WispModule } from '../module/module.js';
+import type { Variant } from '../module/variant.js';
+import { ModelError, type OpenedModel } from '../models/index.js';
+import type { LoadSettings } from '../protocol.js';
+import type { Platform } from '../platform/platform.js';
+import { Native } from './native.js';
+import { Parts, type Range } from './parts.js';
+import { Session, type SessionParts } from './session.js';
+import { Turns } from './turns.js';
+
+/** wisp_load_state. */
+const [DONE, , WAITS, WANTS_DATA] = [0, 1, 2, 3] as const;
+const HEADER_BYTES = 1 << 20; // asked for first; more, by twice as much, where the header is longer
+const PIECE_BYTES = 4 << 20; // of the file, fed at once
+const PIECES_AHEAD = 4; // that are read while earlier ones are taken in
+// What a module of 32-bit addresses can hold beside its stacks and small things.
+const MODULE_BYTES = 4 * 2 ** 30 - 192 * 2 ** 20;
+const CONTEXTS = [8192, 4096, 2048, 1024, 512];
+const GPU_CONTEXT = 4096;
+const MAX_SEQUENCES = 4;
+
+/** How an engine is to run. */
+export interface Way {
+  device: 'gpu' | 'cpu';
+  variant: Variant;
+  threads: number;
+}
+
+export interface LoadHooks {
+  /** Weights that are where they belong, and all, in bytes. */
+  progress(done: number, total: number): void;
+  /** All weights are there; kernels compile. */
+  starting(): void;
+  signal: AbortSignal;
+  /** What an earlier visit kept of the device. */
+  texts: ReadonlyMap<string, string>;
+}
+
+export interface Described {
+  architecture: string;
+  name?: string;
+  supported: boolean;
+  layers?: number;
+  context?: number;
+  parameters?: number;
+  chat_template: boolean;
+}
+
+interface Memory {
+  weights: number;
+  total: number;
+  context: number;
+}
+
+export interface Loaded {
+  session: Session;
+  model: Described;
+  context: number;
+}
+
+export async function load(platform: Platform, file: OpenedModel, way: Way, settings: LoadSettings, hooks: LoadHooks): Promise<Loaded> {
+  const module = await WispModule.open(platform, way.variant, way.threads).catch((error: unknown) => {
+    // Of this way only: another variant may do.
+    throw new ModelError('device', error instanceof Error ? error.message : String(error));
+  });
+  const native = new Native(module);
+  const loading = new Loading(platform, module, native, new Parts(file.files), file, way, settings, hooks);
+  try {
+    return await loading.run();
+  } catch (error) {
+    loading.abandon(error);
+    throw error;
+  }
+}
+
+class Loading {
+  readonly #turns = new Turns();
+  #source = 0;
+  #model = 0;
+  #options = 0;
+  #engine = 0;
+  #feeder: Feeder | undefined;
+
+  constructor(readonly platform: Platform, readonly module: WispModule, readonly native: Native, readonly parts: Parts,
+              readonly file: OpenedModel, readonly way: Way, readonly settings: LoadSettings, readonly hooks: LoadHooks) {}
+
+  async run(): Promise<Loaded> {
+    const { native } = this;
+    await this.#open();
+    const model = native.json<Described>('wisp_model_describe', this.#model);
+    const context = this.#configure(model);
+    if (this.way.device === 'gpu') native.module.call('wisp_options_set_device', this.#options, await this.#openDevice());
+    native.do('wisp_source_discard', this.#source);
+    native.do('wisp_source_set_read_once', this.#source, 1);
+    this.#engine = native.make('wisp_engine_begin', this.#model, this.#options);
+    await this.#loadWeights();
+    this.hooks.starting();
+    const session = new Session(this.#sessionParts());
+    await session.ready();
+    this.#turns.close();
+    return { session, model, context };
+  }
+
+  /** Gives back what there is, as far as the module still works. */
+  abandon(cause: unknown): void {
+    this.#turns.close();
+    this.#feeder?.stop();
+    if (cause instanceof WebAssembly.RuntimeError) return this.module.end();
+    this.module.call('wisp_engine_destroy', this.#engine);
+    this.module.call('wisp_options_destroy', this.#options);
+    this.module.call('wisp_model_destroy', this.#model);
+    this.module.call('wisp_source_destroy', this.#source);
+    this.native.close();
+    this.module.close();
+  }
+
+  async #open(): Promise<void> {
+    const [first, ...others] = this.parts.files;
+    if (!first) throw new ModelError('invalid_argument', 'the model has no file');
+    this.#source = this.native.make('wisp_source_from_pieces', BigInt(first.size));
+    for (const { size } of others) this.native.do('wisp_source_add_part', this.#source, BigInt(size));
+    for (let ahead = HEADER_BYTES;; ahead *= 2) {
+      this.#model = this.native.tryMake('wisp_model_open', this.#source);
+      if (this.#model !== 0) return;
+      const [offset, count] = this.native.outPair('wisp_source_wanted', this.#source);
+      const end = Math.min(Math.max(offset + count, offset + ahead), this.parts.size);
+      await this.#feed({ offset, count: end - offset });
+      this.hooks.signal.throwIfAborted();
+    }
+  }
+
+  async #feed(range: Range): Promise<void> {
+    let at = range.offset;
+    for (const bytes of await this.parts.read(range, this.hooks.signal)) {
+      feed(this.module, this.native, this.#source, at, bytes);
+      at += bytes.length;
+    }
+  }
+
+  // Sets the options, and gives the context in tokens.
+  #configure(model: Described): number {
+    const { module, native, settings, way } = this;
+    this.#options = module.call('wisp_options_create');
+    module.call('wisp_options_set_pool', this.#options, module.pool);
+    for (const [name, text] of this.hooks.texts) {
+      native.withText(name, (nameAt, nameBytes) => native.withText(text, (at, length) =>
+        native.do('wisp_options_put_text', this.#options, nameAt, nameBytes, at, length)));
+    }
+    const sequences = settings.maxSequences ?? MAX_SEQUENCES;
+    const set = (context: number): void => native.set(this.#options, 'wisp_options_set_json', {
+      device: way.device, max_sequences: sequences, context,
+      ...(settings.kv && { kv: settings.kv }),
+      ...(settings.embeddings && { output: 'embeddings' }),
+      ...settings.options,
+    });
+    const trained = model.context ?? 0xffff_ffff;
+    if (settings.context !== undefined && settings.context > trained) {
+      throw new ModelError('invalid_argument', `a context of ${settings.context} tokens was asked for, and the model was trained for ${trained}`);
+    }
+    const candidates = settings.context !== undefined ? [settings.context]
+      : way.device === 'gpu' ? [Math.min(trained, GPU_CONTEXT)]
+        : [Math.min(trained, CONTEXTS[0]!), ...CONTEXTS.filter(context => context < trained)];
+    if (way.device === 'gpu' || !model.supported) {
+      set(candidates[0]!);
+      return candidates[0]!;
+    }
+    let least: Memory | undefined;
+    for (const context of candidates) {
+      set(context);
+      least = native.json<Memory>('wisp_model_memory', this.#model, this.#options);
+      if (least.total <= MODULE_BYTES) return context;
+    }
+    const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+    throw new ModelError('limit', `this model takes ${gigabytes(least?.total ?? 0)} on the CPU, and WebAssembly has ${gigabytes(MODULE_BYTES)}: `
+      + 'take a smaller quantisation or a shorter context, or a browser with WebGPU, whose memory has no such bound');
+  }
+
+  async #loadWeights(): Promise<void> {
+    const { native, hooks } = this;
+    this.#startFeeding();
+    for (;;) {
+      hooks.signal.throwIfAborted();
+      const state = native.out32('wisp_engine_load', this.#engine);
+      const [done, total] = native.outPair('wisp_engine_load_progress', this.#engine);
+      hooks.progress(done, total);
+      if (state === DONE) break;
+      if (state === WANTS_DATA) await this.#feedMore();
+      else if (state === WAITS) await this.#deviceAnswers();
+      else await this.#turns.next();
+    }
+    this.#feeder?.stop();
+    this.#feeder = undefined;
+  }
+
+  // In the order in which the engine wants it, the network too.
+  #startFeeding(): void {
+    const pairs = new BigUint64Array(this.native.bytes('wisp_engine_wanted', this.#engine).buffer);
+    const ranges: Range[] = [];
+    for (let i = 0; i + 1 < pairs.length; i += 2) ranges.push({ offset: Number(pairs[i]), count: Number(pairs[i + 1]) });
+    this.file.want(ranges.flatMap(range => this.parts.split(range)));
+    this.#feeder = new Feeder(this.parts, ranges, this.hooks.signal);
+  }
+
+  async #feedMore(): Promise<void> {
+    if (!this.#feeder) this.#startFeeding();
+    const piece = await this.#feeder!.next();
+    if (!piece) {
+      this.#feeder = undefined; // the engine began anew, on another device
+      return;
+    }
+    feed(this.module, this.native, this.#source, piece.offset, piece.bytes);
+  }
+
+  async #openDevice(): Promise<number> {
+    // Another device gets the weights from the first one on.
+    this.#feeder?.stop();
+    this.#feeder = undefined;
+    const { pointer } = await this.module.gpu.open(this.platform.gpu);
+    return pointer;
+  }
+
+  async #deviceAnswers(): Promise<void> {
+    if (this.module.call('wisp_engine_wants_device', this.#engine) === 1) {
+      this.native.do('wisp_engine_give_device', this.#engine, await this.#openDevice());
+      return;
+    }
+    await new Promise<void>(resolve => {
+      this.module.gpu.onanswer = resolve;
+    });
+  }
+
+  #sessionParts(): SessionParts {
+    return {
+      module: this.module, native: this.native, source: this.#source, model: this.#model, options: this.#options,
+      engine: this.#engine, device: this.way.device,
+      openDevice: () => this.#openDevice(),
+      feedMore: () => this.#feedMore(),
+    };
+  }
+}
+
+/** Reads ranges in order, some pieces ahead. */
+class Feeder {
+  readonly #pieces: Range[] = [];
+  readonly #ahead: { offset: number; bytes: Promise<Uint8Array<ArrayBuffer>> }[] = [];
+  #next = 0;
+
+  constructor(readonly parts: Parts, ranges: Range[], readonly signal: AbortSignal) {
+    for (const { offset, count } of ranges) {
+      for (let at = 0; at < count; at += PIECE_BYTES) this.#pieces.push({ offset: offset + at, count: Math.min(PIECE_BYTES, count - at) });
+    }
+  }
+
+  /** Nothing after the last. */
+  async next(): Promise<{ offset: number; bytes: Uint8Array<ArrayBuffer> } | undefined> {
+    while (this.#ahead.length < PIECES_AHEAD && this.#next < this.#pieces.length) {
+      const piece = this.#pieces[this.#next++]!;
+      const bytes = this.parts.read(piece, this.signal).then(join);
+      bytes.catch(() => {}); // told by the read that is waited for
+      this.#ahead.push({ offset: piece.offset, bytes });
+    }
+    const first = this.#ahead.shift();
+    return first && { offset: first.offset, bytes: await first.bytes };
+  }
+
+  stop(): void {
+    this.#ahead.length = 0;
+    this.#next = this.#pieces.length;
+  }
+}
+
+function join(pieces: Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
+  if (pieces.length === 1) return pieces[0]!;
+  const whole = new Uint8Array(pieces.reduce((size, piece) => size + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}
+
+function feed(module: WispModule, native: Native, source: number, offset: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+    module.with(bytes.subarray(at, at + PIECE_BYTES), (pointer, length) =>
+      native.do('wisp_source_feed', source, BigInt(offset + at), pointer, length));
+  }
+}

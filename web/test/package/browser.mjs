@@ -1,0 +1,49 @@
+// The package in a browser, as it is built: node test/package/browser.mjs [--browser chromium|firefox] [--gpu] [--no-isolation].
+// [--report FILE.xml]
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { extname, normalize } from 'node:path';
+import { parseArgs } from 'node:util';
+import { fileURLToPath } from 'node:url';
+
+import { openBrowser } from '../../harness/browsers.mjs';
+import { finish } from '../../harness/report.mjs';
+
+const { values: { browser: name, gpu, 'no-isolation': bare } } = parseArgs({
+  options: { browser: { type: 'string', default: 'chromium' }, gpu: { type: 'boolean' }, 'no-isolation': { type: 'boolean' }, report: { type: 'string' } },
+});
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const TYPES = { '.html': 'text/html', '.mjs': 'text/javascript', '.js': 'text/javascript', '.wasm': 'application/wasm' };
+const server = createServer(async (request, response) => {
+  const path = normalize(decodeURIComponent(new URL(request.url, 'http://host').pathname));
+  try {
+    const bytes = path === '/' ? Buffer.from('<!doctype html><title>wisp</title>') : await readFile(root + path);
+    response.writeHead(200, {
+      'Content-Type': TYPES[extname(path)] ?? (path === '/' ? 'text/html' : 'application/octet-stream'),
+      ...(!bare && { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' }),
+    });
+    response.end(bytes);
+  } catch {
+    response.writeHead(404).end();
+  }
+});
+await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
+
+const suite = ['Package', name, gpu && 'gpu', bare && 'alone'].filter(Boolean).join('-');
+const { browser, page } = await openBrowser(name, gpu ?? false);
+try {
+  page.on('console', message => console.error(`  ${message.text()}`));
+  await page.goto(`http://127.0.0.1:${server.address().port}/`);
+  const outcomes = await page.evaluate(async device => {
+    const { Wisp } = await import('/web/dist/index.js');
+    const { casesOf, runCases } = await import('/web/test/package/cases.mjs');
+    const source = new Uint8Array(await (await fetch('/models/wisp-stories.gguf')).arrayBuffer());
+    return runCases(casesOf({ Wisp, source, options: { device } }));
+  }, gpu ? 'gpu' : 'cpu');
+  finish(outcomes.map(({ name: what, error, milliseconds }) =>
+    ({ suite, name: what, status: error ? 'failed' : 'passed', reason: error ?? '', seconds: milliseconds / 1000 })));
+} finally {
+  await browser.close();
+  server.close();
+}
+process.exit();

@@ -1,0 +1,200 @@
+// What the package promises wherever it runs: the same cases under Node and in every browser. Plain JavaScript, so that a
+// page can import it as it is.
+
+/** @param {unknown} condition @param {string} what */
+function check(condition, what) {
+  if (!condition) throw new Error(what);
+}
+/** @param {unknown} got @param {unknown} expected @param {string} what */
+function equal(got, expected, what) {
+  const [a, b] = [JSON.stringify(got), JSON.stringify(expected)];
+  if (a !== b) throw new Error(`${what}: ${a} instead of ${b}`);
+}
+async function rejects(promise, code) {
+  try {
+    await promise;
+  } catch (error) {
+    const got = error.name === 'AbortError' ? 'AbortError' : error.code;
+    if (got !== code) throw new Error(`failed with ${got} (${error.message}) instead of ${code}`);
+    return error;
+  }
+  throw new Error(`was not refused (${code})`);
+}
+
+const QUESTION = [{ role: 'user', content: 'Tell me a story about a dog.' }];
+const GREEDY = { temperature: 0, seed: 1 };
+
+/**
+ * @param {{Wisp: import('../../src/index.js')['Wisp'], source: unknown, options: object, greedy?: string}} place
+ *   `greedy`: what the native engine says to QUESTION in 24 tokens
+ * @returns {Record<string, () => Promise<void>>}
+ */
+export function casesOf({ Wisp, source, options = {}, greedy }) {
+  /** @type {import('../../src/index.js').Wisp} */
+  let wisp;
+  const load = more => Wisp.load(source, { context: 256, ...options, ...more });
+  return {
+    async 'loads, and tells what runs'() {
+      const phases = new Set();
+      wisp = await load({ onProgress: progress => phases.add(progress.phase) });
+      const info = wisp.info();
+      equal(info.model.architecture, 'llama', 'architecture');
+      check(info.model.chatTemplate, 'there is a template');
+      check(info.context >= 256, `a context of ${info.context}`);
+      check(info.executor.length > 0, 'an executor');
+      for (const phase of ['loading', 'starting', 'ready']) check(phases.has(phase), `no progress of ${phase}: ${[...phases]}`);
+    },
+    async 'tokens and text are inverse'() {
+      const text = 'Once upon a time, there was a dög. 🙂';
+      equal(await wisp.detokenize(await wisp.tokenize(text)), text, 'text');
+      check((await wisp.tokenize('<|user|>')).length > 1, 'a spelled control token is text');
+      equal((await wisp.tokenize('<|user|>', { parse: true })).length, 1, 'a parsed control token');
+    },
+    async 'answers a conversation'() {
+      const answer = await wisp.chat.completions.create({ messages: QUESTION, max_tokens: 24, ...GREEDY });
+      equal(answer.object, 'chat.completion', 'object');
+      const [choice] = answer.choices;
+      equal(choice.message.role, 'assistant', 'role');
+      check(choice.message.content.length > 20, `content: ${choice.message.content}`);
+      equal(choice.finish_reason, 'length', 'finish_reason');
+      equal(answer.usage.completion_tokens, 24, 'completion_tokens');
+      equal(answer.usage.total_tokens, answer.usage.prompt_tokens + 24, 'total_tokens');
+      if (greedy) equal(choice.message.content, greedy, 'greedy text as the native engine has it');
+    },
+    async 'streams the same text'() {
+      const whole = await wisp.chat.completions.create({ messages: QUESTION, max_tokens: 24, ...GREEDY });
+      const stream = await wisp.chat.completions.create({
+        messages: QUESTION, max_tokens: 24, stream: true, stream_options: { include_usage: true }, ...GREEDY,
+      });
+      let text = '';
+      let pieces = 0;
+      let finish;
+      let usage;
+      for await (const chunk of stream) {
+        equal(chunk.object, 'chat.completion.chunk', 'object');
+        const [choice] = chunk.choices;
+        if (choice?.delta.content) {
+          text += choice.delta.content;
+          pieces += 1;
+        }
+        finish = choice?.finish_reason ?? finish;
+        usage = chunk.usage ?? usage;
+      }
+      equal(text, whole.choices[0].message.content, 'text');
+      check(pieces > 5, `${pieces} pieces`);
+      equal(finish, 'length', 'finish_reason');
+      equal(usage.completion_tokens, 24, 'usage');
+    },
+    async 'completes a text, with logprobs'() {
+      const made = await wisp.completions.create({ prompt: 'Once upon a time', max_tokens: 8, logprobs: 2, ...GREEDY });
+      equal(made.object, 'text_completion', 'object');
+      equal(made.choices[0].logprobs.tokens.length, 8, 'tokens');
+      equal(made.choices[0].logprobs.tokens.join(''), made.choices[0].text, 'tokens are the text');
+      check(made.choices[0].logprobs.token_logprobs.every(value => value <= 0), 'logprobs');
+      const chat = await wisp.chat.completions.create({ messages: QUESTION, max_tokens: 3, logprobs: true, top_logprobs: 3, ...GREEDY });
+      const { content } = chat.choices[0].logprobs;
+      equal(content.length, 3, 'logprobs of a chat');
+      equal(content[0].top_logprobs[0].token, content[0].token, 'the most likely one is chosen');
+    },
+    async 'holds an answer to a schema'() {
+      const schema = { type: 'object', properties: { name: { type: 'string', maxLength: 8 }, age: { type: 'integer', minimum: 1, maximum: 9 } },
+        required: ['name', 'age'], additionalProperties: false };
+      const made = await wisp.chat.completions.create({
+        messages: QUESTION, max_tokens: 80, response_format: { type: 'json_schema', json_schema: { name: 'dog', schema } }, ...GREEDY,
+      });
+      const value = JSON.parse(made.choices[0].message.content);
+      equal(Object.keys(value).sort(), ['age', 'name'], 'members');
+      check(value.age >= 1 && value.age <= 9, 'age');
+      equal(made.choices[0].finish_reason, 'stop', 'finish_reason');
+    },
+    async 'several answers and conversations at once'() {
+      const request = seed => ({ messages: QUESTION, max_tokens: 16, temperature: 1, seed });
+      const alone = [];
+      for (const seed of [1, 2, 3]) alone.push((await wisp.chat.completions.create(request(seed))).choices[0].message.content);
+      const together = await Promise.all([1, 2, 3].map(seed => wisp.chat.completions.create(request(seed))));
+      if (wisp.info().device === 'cpu') equal(together.map(made => made.choices[0].message.content), alone, 'texts do not depend on company');
+      const many = await wisp.chat.completions.create({ ...request(1), n: 3 });
+      equal(many.choices.map(choice => choice.index), [0, 1, 2], 'choices');
+      if (wisp.info().device === 'cpu') equal(many.choices.map(choice => choice.message.content), alone, 'n answers are those of n seeds');
+    },
+    async 'an answer can be aborted, and left'() {
+      const controller = new AbortController();
+      const waits = wisp.chat.completions.create({ messages: QUESTION, max_tokens: 200, ignore_end: true, ...GREEDY }, { signal: controller.signal });
+      setTimeout(() => controller.abort(), 30);
+      await rejects(waits, 'AbortError');
+      const stream = await wisp.chat.completions.create({ messages: QUESTION, max_tokens: 200, ignore_end: true, stream: true, ...GREEDY });
+      let seen = 0;
+      for await (const chunk of stream) if (chunk.choices[0]?.delta.content && ++seen === 3) break;
+      // Both are gone from the engine: it has nothing left to do.
+      for (let tries = 0; tries < 100; ++tries) {
+        const counters = await wisp.counters();
+        if (counters.running === 0 && counters.waiting === 0) return;
+        await new Promise(resolve => setTimeout(resolve, 20));
+      }
+      throw new Error('an answer that nobody reads goes on');
+    },
+    async 'refuses what makes no sense'() {
+      await rejects(wisp.chat.completions.create({ messages: 'Hi' }), 'invalid_argument');
+      await rejects(wisp.chat.completions.create({ messages: QUESTION, top_k: -5 }), 'invalid_argument');
+      await rejects(wisp.chat.completions.create({ messages: QUESTION, n: 0 }), 'invalid_argument');
+      await rejects(wisp.completions.create({ prompt: 'word '.repeat(2000) }), 'limit');
+      await rejects(wisp.completions.create({ prompt: 'Hi', grammar: 'root ::= (' }), 'invalid_argument');
+    },
+    async 'counts, and tells its memory'() {
+      const counters = await wisp.counters();
+      check(counters.generated_tokens > 50, 'generated_tokens');
+      const memory = await wisp.memory();
+      check(memory.weights > 100_000, 'weights');
+      check(memory.module > 1_000_000, 'module');
+    },
+    async 'a model takes the place of another'() {
+      const before = await wisp.chat.completions.create({ messages: QUESTION, max_tokens: 8, ...GREEDY });
+      await wisp.use(source);
+      const after = await wisp.chat.completions.create({ messages: QUESTION, max_tokens: 8, ...GREEDY });
+      equal(after.choices[0].message.content, before.choices[0].message.content, 'text');
+    },
+    async 'dispose ends what waits, and all calls'() {
+      const waits = wisp.chat.completions.create({ messages: QUESTION, max_tokens: 200, ignore_end: true });
+      const ended = rejects(waits, 'disposed').catch(error => error);
+      await wisp.dispose();
+      const outcome = await ended;
+      check(!(outcome instanceof Error) || ['disposed', 'AbortError'].includes(outcome.code ?? outcome.name), String(outcome));
+      await rejects(wisp.counters(), 'disposed');
+      await wisp.dispose();
+    },
+    async 'refuses bytes that are no model'() {
+      await rejects(Wisp.load(new Uint8Array(1000), options), 'invalid_file');
+      await rejects(Wisp.load(source, { ...options, device: 'npu' }), 'invalid_argument');
+      await rejects(Wisp.load(source, { ...options, context: 10_000_000 }), 'invalid_argument');
+    },
+    async 'embeds texts'() {
+      const embedder = await load({ embeddings: true });
+      const { data, usage } = await embedder.embeddings.create({ input: ['A dog.', 'A cat.', 'A dog.'], pooling: 'mean' });
+      equal(data.length, 3, 'vectors');
+      equal(data[0].embedding, data[2].embedding, 'equal texts');
+      const dot = data[0].embedding.reduce((sum, value, index) => sum + value * data[1].embedding[index], 0);
+      check(dot < 0.9999 && dot > -1, `dot ${dot}`);
+      check(usage.prompt_tokens > 3, 'usage');
+      await rejects(embedder.completions.create({ prompt: 'Hi', max_tokens: 1 }), 'invalid_argument');
+      await embedder.dispose();
+    },
+  };
+}
+
+/** Runs them in order: each outcome is the error's sentence, or nothing. */
+export async function runCases(cases, report = () => {}) {
+  const outcomes = [];
+  for (const [name, run] of Object.entries(cases)) {
+    const begun = performance.now();
+    let error;
+    try {
+      await run();
+    } catch (caught) {
+      error = caught instanceof Error ? `${caught.message}` : String(caught);
+    }
+    const outcome = { name, error, milliseconds: Math.round(performance.now() - begun) };
+    outcomes.push(outcome);
+    report(outcome);
+  }
+  return outcomes;
+}

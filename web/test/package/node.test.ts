@@ -1,0 +1,27 @@
+// The package under Node, as it is built: dist/node.js on the shipped model.
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+
+const root = new URL('../../../../', import.meta.url);
+const isBuilt = existsSync(new URL('web/dist/node.js', root));
+if (!isBuilt) test('the package', { skip: 'web/dist is not there: run ./dev web' }, () => {});
+else await testPackage();
+
+async function testPackage(): Promise<void> {
+  const { Wisp } = await import(new URL('web/dist/node.js', root).href) as typeof import('../../src/node.js');
+  const { casesOf } = await import(new URL('web/test/package/cases.mjs', root).href) as typeof import('./cases.mjs');
+  const model = new Uint8Array(readFileSync(new URL('models/wisp-stories.gguf', root)));
+
+  for (const [name, run] of Object.entries(casesOf({ Wisp, source: model, options: { device: 'cpu', threads: 2 } }))) {
+    test(name, run);
+  }
+
+  test('what the engine says is what the page hears', async () => {
+    const wisp = await Wisp.load(model, { device: 'cpu' });
+    const remarks = wisp.info().remarks;
+    assert.ok(remarks.some(remark => remark.includes('relaxed')), 'Node has no relaxed SIMD');
+    await wisp.dispose();
+    await assert.rejects(Wisp.load(model, { device: 'gpu' }), (error: Error & { code?: string }) => error.code === 'device');
+  });
+}
