@@ -146,7 +146,9 @@ export class Wisp {
     const named = ({ auto: 'auto', gpu: 'gpu', webgpu: 'gpu', cpu: 'cpu', wasm: 'cpu' } as const)[device];
     if (named === undefined) throw new WispError('invalid_argument', `device is '${String(device)}', expected auto, gpu or cpu`);
     this.#line.worker.post({ type: 'open', settings: { ...settings, device: named } });
-    this.#info = await this.#line.call('load', [this.#source, { ...settings, device: named }], { signal, onProgress, onRemark });
+    // An address cannot be posted to a worker as an object.
+    const source = this.#source instanceof URL ? this.#source.href : this.#source;
+    this.#info = await this.#line.call('load', [source, { ...settings, device: named }], { signal, onProgress, onRemark });
     return this.#info;
   }
 }

@@ -19,6 +19,7 @@ const server = createServer(async (request, response) => {
   try {
     const bytes = path === '/' ? Buffer.from('<!doctype html><title>wisp</title>') : await readFile(root + path);
     response.writeHead(200, {
+      'Content-Length': bytes.length,
       'Content-Type': TYPES[extname(path)] ?? (path === '/' ? 'text/html' : 'application/octet-stream'),
       ...(!bare && { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' }),
     });
@@ -28,6 +29,28 @@ const server = createServer(async (request, response) => {
   }
 });
 await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
+
+// The example of the guide, as a person uses it.
+async function example() {
+  const begun = performance.now();
+  let error;
+  try {
+    await page.goto(`http://127.0.0.1:${server.address().port}/examples/web/plain.html`);
+    const text = await page.evaluate(async () => {
+      const until = async is => {
+        for (let tries = 0; tries < 600 && !is(); ++tries) await new Promise(resolve => setTimeout(resolve, 100));
+      };
+      await until(() => document.querySelector('#state').textContent.startsWith('Ready'));
+      document.querySelector('form button').click();
+      await until(() => document.querySelector('#answer').textContent.length > 40);
+      return document.querySelector('#answer').textContent;
+    });
+    if (text.length <= 40) error = `it answers '${text}'`;
+  } catch (caught) {
+    error = caught.message;
+  }
+  return { name: 'examples/web/plain.html', error, milliseconds: performance.now() - begun };
+}
 
 const suite = ['Package', name, gpu && 'gpu', bare && 'alone'].filter(Boolean).join('-');
 const { browser, page } = await openBrowser(name, gpu ?? false);
@@ -40,6 +63,7 @@ try {
     const source = new Uint8Array(await (await fetch('/models/wisp-stories.gguf')).arrayBuffer());
     return runCases(casesOf({ Wisp, source, options: { device } }));
   }, gpu ? 'gpu' : 'cpu');
+  outcomes.push(await example());
   finish(outcomes.map(({ name: what, error, milliseconds }) =>
     ({ suite, name: what, status: error ? 'failed' : 'passed', reason: error ?? '', seconds: milliseconds / 1000 })));
 } finally {
