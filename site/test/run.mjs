@@ -1,7 +1,8 @@
-// The tests of the site: node test/run.mjs. The page is built twice: with a stand-in for the package, to show what the page does with
+// The tests of the site: node test/run.mjs [--report FILE.xml]. The page is built twice: with a stand-in for the package, to show what the page does with
 // every kind of answer, and with the package itself where it is built.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const here = fileURLToPath(new URL('..', import.meta.url));
@@ -17,5 +18,8 @@ if (existsSync(`${here}../web/dist/wisp-single.wasm`)) {
 } else {
   console.log('skipped: test/model.test.mjs, the package is not built (./dev web)');
 }
-failed |= run(['--test', '--test-concurrency=1', ...tests]);
+const flag = process.argv.indexOf('--report');
+const reporters = flag < 0 ? []
+  : ['--test-reporter=junit', `--test-reporter-destination=${resolve(process.argv[flag + 1])}`, '--test-reporter=tap', '--test-reporter-destination=stdout'];
+failed |= run(['--test', '--test-concurrency=1', ...reporters, ...tests]);
 process.exitCode = failed;

@@ -9,6 +9,7 @@ export const STATUSES = ['ok', 'invalid_argument', 'invalid_file', 'unsupported'
 const NO_LOGITS = -1;
 const PIECE_BYTES = 1 << 20;
 const [FINISHED, MORE, WAITS] = [0, 1, 2]; // wisp_step_state
+const [LOAD_DONE, , LOAD_WAITS, LOAD_WANTS_DATA] = [0, 1, 2, 3]; // wisp_load_state
 const [NONE, TOKEN, LOGITS, FINISH] = [0, 1, 2, 3]; // wisp_kind
 const REASON_ERROR = 5; // wisp_finish_reason
 const CACHED_TOKENS = 1; // wisp_figure
@@ -41,7 +42,8 @@ export class Model {
       });
       for (const [name, text] of texts) model.putText(name, text);
       if (gpu) exports.wisp_options_set_device(model.options, await model.openDevice());
-      model.engine = model.make('wisp_engine_create', model.model, model.options);
+      model.engine = model.make('wisp_engine_begin', model.model, model.options);
+      await model.loadWeights();
       // A GPU reads its weights again after a loss.
       if (!gpu) model.call('wisp_source_discard', model.source);
     } catch (error) {
@@ -50,6 +52,17 @@ export class Model {
     }
     model.vocabulary = exports.wisp_engine_vocabulary(model.engine);
     return model;
+  }
+
+  // In steps: a device takes in weights while this thread is in its event loop.
+  async loadWeights() {
+    for (;;) {
+      this.call('wisp_engine_load', this.engine, this.scratch);
+      const state = new Int32Array(this.module.memory.buffer, this.scratch, 1)[0];
+      if (state === LOAD_DONE) return;
+      if (state === LOAD_WANTS_DATA) throw new Error('the whole file was fed, and more of it is wanted');
+      if (state === LOAD_WAITS) await this.deviceAnswers();
+    }
   }
 
   // A pointer to the module's device, which the call that takes it owns.
