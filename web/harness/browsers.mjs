@@ -17,12 +17,14 @@ const FIREFOX_PREFERENCES = {
   'app.update.enabled': false,
 };
 
+const chromiumOptions = gpu => ({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: gpu ? [...CHROMIUM_FLAGS, ...CHROMIUM_GPU_FLAGS] : CHROMIUM_FLAGS,
+});
+
 async function openChromium(gpu) {
   const { chromium } = await import('playwright-core');
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: gpu ? [...CHROMIUM_FLAGS, ...CHROMIUM_GPU_FLAGS] : CHROMIUM_FLAGS,
-  });
+  const browser = await chromium.launch(chromiumOptions(gpu));
   return { browser, page: await browser.newPage() };
 }
 
@@ -49,12 +51,13 @@ export const openBrowser = (name, gpu) => (name === 'firefox' ? openFirefox() : 
 /**
  * A browser with a profile on the disk, as a user has: its tabs share what they keep, and there is room for large files.
  * @param {'chromium' | 'firefox' | 'webkit'} name
+ * @param {boolean} gpu whether WebGPU is wanted
  * @returns {Promise<{newPage(): Promise<object>, close(): Promise<void>}>}
  */
-export async function openProfile(name) {
+export async function openProfile(name, gpu = false) {
   if (name === 'webkit') return (await import('./webdriver.mjs')).openWebKit();
   if (name === 'firefox') return (await openFirefox()).browser; // its profile is on the disk anyway
   const { chromium } = await import('playwright-core');
   // An empty name: a folder that goes with the browser.
-  return chromium.launchPersistentContext('', { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: CHROMIUM_FLAGS });
+  return chromium.launchPersistentContext('', chromiumOptions(gpu));
 }

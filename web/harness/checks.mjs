@@ -7,7 +7,8 @@ import {
   checkTokenizer, measureSpeed,
 } from './model_checks.mjs';
 import { STATUSES } from './model.mjs';
-import { hasRelaxedSimd, hasSharedMemory, openModule } from './module.mjs';
+import { hasRelaxedSimd, hasSharedMemory } from '../wasm/instance.mjs';
+import { openModule } from './module.mjs';
 
 const ABI_VERSION = 4;
 

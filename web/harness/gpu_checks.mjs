@@ -4,7 +4,8 @@ import { openDevice } from '../gpu/adapter.mjs';
 import { Opcode } from '../gpu/commands.mjs';
 import { expect } from './expect.mjs';
 import { checkStoryOnTheGpu } from './gpu_model_checks.mjs';
-import { hasSharedMemory, openModule } from './module.mjs';
+import { hasSharedMemory } from '../wasm/instance.mjs';
+import { openModule } from './module.mjs';
 
 const STATES = ['waiting', 'passed', 'skipped', 'failed'];
 const MASKED = ['f16', 'subgroups', 'timestamps', 'packedDot', 'subgroupMatrix'];

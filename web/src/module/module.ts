@@ -1,11 +1,8 @@
 // One WebAssembly module with its memory and threads: the engine's functions (engine/api/wisp.h) as `exports`.
-import { GpuHost } from '../../gpu/host.mjs';
+import type { GpuHost } from '../../gpu/host.mjs';
+import { instantiate, instantiateThread, THREAD_STACK_BYTES } from '../../wasm/instance.mjs';
 import type { Platform, Thread } from '../platform/platform.js';
 import type { Variant } from './variant.js';
-import { wasiImports } from './wasi.js';
-
-const MAX_PAGES = 65_536; // 4 GiB, what the threaded modules were linked for (--max-memory)
-const THREAD_STACK_BYTES = 1 << 20;
 
 /** Functions of wisp.h and wasm_exports.cpp. Pointers and sizes are numbers, 64-bit integers are bigints. */
 export type Exports = Record<string, (...args: (number | bigint)[]) => number & bigint> & {
@@ -24,17 +21,6 @@ export interface ThreadStart {
   worker: number;
 }
 
-function importsFor(module: WebAssembly.Module, memory: WebAssembly.Memory, gpu: GpuHost): WebAssembly.Imports {
-  const wasi = wasiImports(memory);
-  const imports: Record<string, Record<string, WebAssembly.ImportValue>> = { env: { memory }, wisp_gpu: gpu.imports };
-  for (const { module: space, name, kind } of WebAssembly.Module.imports(module)) {
-    if (kind !== 'function' || space === 'wisp_gpu') continue;
-    if (space !== 'wasi_snapshot_preview1') throw new Error(`the module imports ${space}.${name}, which nobody provides`);
-    (imports[space] ??= {})[name] = wasi[name] as WebAssembly.ImportValue;
-  }
-  return imports;
-}
-
 export class WispModule {
   readonly exports: Exports;
   readonly memory: WebAssembly.Memory;
@@ -43,8 +29,8 @@ export class WispModule {
   readonly pool: number;
   readonly #threads: Thread[] = [];
 
-  private constructor(instance: WebAssembly.Instance, memory: WebAssembly.Memory, gpu: GpuHost, readonly threads: number) {
-    this.exports = instance.exports as unknown as Exports;
+  private constructor(exports: WebAssembly.Exports, memory: WebAssembly.Memory, gpu: GpuHost, readonly threads: number) {
+    this.exports = exports as unknown as Exports;
     this.memory = memory;
     this.gpu = gpu;
     this.pool = this.call('wisp_pool_create', threads);
@@ -55,12 +41,8 @@ export class WispModule {
   static async open(platform: Platform, variant: Variant, threads: number): Promise<WispModule> {
     const shared = variant !== 'single';
     const compiled = await platform.loadModule(variant);
-    const memory = new WebAssembly.Memory({ initial: 64, maximum: MAX_PAGES, shared });
-    const gpu = new GpuHost();
-    const instance = await WebAssembly.instantiate(compiled, importsFor(compiled, memory, gpu));
-    (instance.exports._initialize as () => void)();
-    gpu.attach(instance.exports, memory);
-    const made = new WispModule(instance, memory, gpu, shared ? threads : 1);
+    const { exports, memory, gpu } = await instantiate(compiled, shared);
+    const made = new WispModule(exports, memory, gpu, shared ? threads : 1);
     try {
       await made.#startThreads(platform, compiled);
     } catch (error) {
@@ -126,15 +108,9 @@ export class WispModule {
   }
 }
 
-/**
- * The life of a thread, in its own worker: the same module on the same memory, with a stack and a thread-local block of
- * its own. Constructors and data segments were run by the first instance, so _initialize is not called again.
- */
+/** The life of a thread, in its own worker. */
 export function runThread(start: ThreadStart, ready: () => void): void {
-  const instance = new WebAssembly.Instance(start.module, importsFor(start.module, start.memory, new GpuHost()));
-  const exports = instance.exports as unknown as Exports;
-  exports.__stack_pointer.value = start.stackTop;
-  exports.__wasm_init_tls?.(start.tls);
+  const exports = instantiateThread(start) as unknown as Exports;
   ready();
   exports.wisp_pool_run_worker?.(start.pool, start.worker);
 }

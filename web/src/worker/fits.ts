@@ -1,6 +1,7 @@
 // Which quantisation of a repository this device can run: asked for each one, largest first, before it is fetched.
 import type { Candidate, Fit, Fits } from '../models/index.js';
 import type { Platform } from '../platform/platform.js';
+import { MODULE_BYTES } from './limits.js';
 import type { Way } from './loader.js';
 import { gpuGives } from './probe.js';
 
@@ -9,7 +10,6 @@ const BESIDE_SHARE = 0.1;
 const BESIDE_BYTES = 256 * 2 ** 20;
 // The engine leaves a tenth of a device free.
 const USABLE_SHARE = 0.9;
-const MODULE_BYTES = 3.5 * 2 ** 30;
 
 export function fitsOn(platform: Platform, way: Way): Fits {
   return async (candidate: Candidate): Promise<Fit> => {

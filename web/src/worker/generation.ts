@@ -29,10 +29,7 @@ export class Generation {
   submit(parts: SessionParts): void {
     const { chat } = this.settings;
     this.#submit(parts, { ...this.settings.settings, ...chat, ...(chat && { show_special: 2 }) });
-    if (chat) {
-      this.#answer = parts.native.withText(JSON.stringify(chat), (at, length) =>
-        parts.native.make('wisp_answer_create', parts.model, at, length));
-    }
+    this.#answer = chat ? answerTo(chat, parts) : 0;
   }
 
   /** On another engine of the same model: the prompt and all that was chosen are computed again, and it goes on from there. */
@@ -47,8 +44,7 @@ export class Generation {
     this.#submit(parts, { ...rest, ...(chat && { show_special: 2 }) });
     if (!chat) return;
     // What was said already is said again to a new parser, which nobody hears.
-    this.#answer = parts.native.withText(JSON.stringify(chat), (at, length) =>
-      parts.native.make('wisp_answer_create', parts.model, at, length));
+    this.#answer = answerTo(chat, parts);
     const bytes = new Uint8Array(Int32Array.from(this.#ids).buffer);
     const said = parts.module.with(bytes, (at, length) => parts.native.text('wisp_model_detokenize', parts.model, at, length / 4, 0));
     this.#feed(said);
@@ -117,12 +113,16 @@ export class Generation {
   }
 }
 
-function promptIds({ module, native, model }: SessionParts, { settings, chat }: GenerateSettings): number[] {
+/** What takes the answer to a chat apart: a wisp_answer. */
+function answerTo(chat: Record<string, unknown>, { native, model }: SessionParts): number {
+  return native.withText(JSON.stringify(chat), (at, length) => native.make('wisp_answer_create', model, at, length));
+}
+
+function promptIds({ native, model }: SessionParts, { settings, chat }: GenerateSettings): number[] {
   if (Array.isArray(settings.prompt)) return settings.prompt as number[];
   const bytes = chat
     ? native.withText(JSON.stringify(chat), (at, length) => native.bytes('wisp_model_chat_prompt', model, at, length, 0))
     : native.withText(String(settings.prompt ?? ''), (at, length) => native.bytes('wisp_model_tokenize', model, at, length, ADD_SPECIAL));
-  void module;
   return [...new Int32Array(bytes.buffer)];
 }
 

@@ -1,7 +1,7 @@
 // The engine's worker: one model at a time, and the methods that a caller's thread asks for (protocol.ts).
 import { ModelError, openModels, type Models, type OpenedModel, type ModelSource, type ModelsOptions } from '../models/index.js';
 import type { Platform } from '../platform/platform.js';
-import type { EngineInfo, FromWorker, LoadProgress, LoadSettings, Methods, ToWorker } from '../protocol.js';
+import type { EngineInfo, FromWorker, GenerateSettings, LoadProgress, LoadSettings, Methods, ToWorker } from '../protocol.js';
 import { fitsOn } from './fits.js';
 import { load, type Loaded, type Way } from './loader.js';
 import type { Session } from './session.js';
@@ -22,7 +22,12 @@ export class Host {
   #questions = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   #lastQuestion = 0;
   #waysLeft: Way[] = [];
-  readonly #cancelled = new Set<number>();
+  #loading: number | undefined;
+  #recovering = false;
+  /** Requests that came during a recovery. */
+  readonly #waiting = new Map<number, GenerateSettings>();
+  /** Settles when no load, and no recovery, runs. */
+  #lastLoad: Promise<unknown> = Promise.resolve();
 
   constructor(readonly platform: Platform, readonly post: Post) {}
 
@@ -57,7 +62,12 @@ export class Host {
   }
 
   readonly #methods: Asked = {
-    load: (id, source, settings) => this.#load(id, source, settings),
+    load: (id, source, settings) => {
+      this.#abort.abort();
+      const abort = this.#abort = new AbortController();
+      this.#loading = id;
+      return this.#inTurn(() => this.#load(id, source, settings, abort));
+    },
     info: () => this.#loaded().info,
     counters: () => this.#current().native.json('wisp_engine_counters', this.#engine()),
     memory: () => ({
@@ -102,12 +112,14 @@ export class Host {
     loseDevice: () => this.#current().parts.module.gpu.loseAll(),
   };
 
-  async #load(id: number, source: ModelSource, settings: LoadSettings): Promise<EngineInfo> {
-    await this.#unload();
-    this.#settings = settings;
-    this.#abort = new AbortController();
-    if (this.#cancelled.delete(id)) throw new ModelError('cancelled', 'the load was cancelled');
-    const abort = this.#abort;
+  // Loads and recoveries come one after another: each has given back what it held before the next begins.
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const done = this.#lastLoad.then(task);
+    this.#lastLoad = done.catch(() => {});
+    return done;
+  }
+
+  async #load(id: number, source: ModelSource, settings: LoadSettings, abort: AbortController): Promise<EngineInfo> {
     const begun = performance.now();
     const progress = (told: LoadProgress): void => this.post({ type: 'progress', id, progress: told });
     const remarks: string[] = [];
@@ -115,11 +127,13 @@ export class Host {
       remarks.push(text);
       this.post({ type: 'remark', id, text });
     };
-    const { ways, remarks: found } = await findWays(this.platform, settings);
-    found.forEach(remark);
-    const models = await this.#open();
-    this.#loading = id;
     try {
+      await this.#giveBack();
+      abort.signal.throwIfAborted();
+      this.#settings = settings;
+      const { ways, remarks: found } = await findWays(this.platform, settings);
+      found.forEach(remark);
+      const models = await this.#open();
       this.#file = await models.open(source, {
         fits: fitsOn(this.platform, ways[0]!), signal: abort.signal, onRemark: remark,
         onProgress: told => progress({ ...told }),
@@ -142,23 +156,21 @@ export class Host {
           progress({ phase: 'starting', loaded: total, total, fromCache: 0, bytesPerSecond: 0 });
         },
       }));
+      this.#use(loaded.loaded.session);
       // What the engine does not use is fetched too, so that the model is whole and works offline.
       await this.#file.complete();
-      this.#use(loaded.loaded.session);
+      abort.signal.throwIfAborted();
       this.#info = this.#describe(loaded.loaded, loaded.way, models, remarks, performance.now() - begun, performance.now() - weightsReady);
       await this.#keepTexts();
       progress({ phase: 'ready', loaded: total, total, fromCache: 0, bytesPerSecond: 0 });
       return this.#info;
     } catch (error) {
-      const wasCancelled = abort.signal.aborted;
-      await this.#unload();
-      throw wasCancelled ? new ModelError('cancelled', 'the load was cancelled') : error;
+      await this.#giveBack();
+      throw abort.signal.aborted ? new ModelError('cancelled', 'the load was cancelled') : error;
     } finally {
-      this.#loading = undefined;
+      if (this.#loading === id) this.#loading = undefined;
     }
   }
-
-  #loading: number | undefined;
 
   // Each way until one works. What is wrong with the file or the request is wrong in every way.
   async #tryWays(ways: Way[], remark: (text: string) => void, attempt: (way: Way) => Promise<Loaded>): Promise<{ loaded: Loaded; way: Way }> {
@@ -181,17 +193,26 @@ export class Host {
   #use(session: Session): void {
     this.#session = session;
     session.onidle = () => void this.#keepTexts();
-    session.onbroken = error => void this.#recover(session, error);
+    session.onbroken = error => {
+      this.#recovering = true;
+      void this.#inTurn(() => this.#recover(session, error)).finally(() => {
+        this.#recovering = false;
+        const waiting = [...this.#waiting];
+        this.#waiting.clear();
+        for (const [id, settings] of waiting) this.#generate(id, settings);
+      });
+    };
   }
 
   // A device that is lost for good must not take the answers with it: they go on in the next way.
   async #recover(session: Session, error: ModelError): Promise<void> {
-    const generations = session.unfinished();
+    if (session !== this.#session) return; // given back meanwhile
+    const fail = (why: ModelError): void => session.unfinished().forEach(generation => generation.fail(why));
     const next = this.#waysLeft.find(way => way.device === 'cpu');
     if (!next || !this.#file || !this.#info || session.parts.device !== 'gpu' || this.#settings.device !== 'auto') {
       this.#session = undefined;
       session.close();
-      generations.forEach(generation => generation.fail(error));
+      fail(error);
       return;
     }
     this.#info.remarks.push(`the GPU was lost: ${error.message}`);
@@ -204,15 +225,18 @@ export class Host {
       }));
       this.#use(loaded.session);
       this.#info = { ...this.#info, ...this.#running(loaded, way) };
-      loaded.session.adopt(generations);
+      loaded.session.adopt(session.unfinished());
     } catch (cause) {
       this.#session = undefined;
-      generations.forEach(generation => generation.fail(ModelError.from(cause)));
+      fail(ModelError.from(cause));
     }
   }
 
-  #generate(id: number, settings: Extract<ToWorker, { type: 'generate' }>['settings']): void {
-    if (this.#cancelled.delete(id)) return this.#fail(id, new ModelError('cancelled', 'the request was cancelled'));
+  #generate(id: number, settings: GenerateSettings): void {
+    if (this.#recovering) {
+      this.#waiting.set(id, settings);
+      return;
+    }
     try {
       const made = this.#current().generate(id, settings, deltas => this.post({ type: 'deltas', id, deltas }));
       made.forEach(generation => {
@@ -225,14 +249,18 @@ export class Host {
 
   #cancel(id: number): void {
     if (this.#loading === id) this.#abort.abort();
-    else if (this.#session) this.#session.cancel(id);
-    else this.#cancelled.add(id);
+    else if (!this.#waiting.delete(id)) this.#session?.cancel(id);
   }
 
   async #unload(): Promise<void> {
     this.#abort.abort();
+    await this.#inTurn(() => this.#giveBack());
+  }
+
+  async #giveBack(): Promise<void> {
     const [session, file] = [this.#session, this.#file];
     this.#session = this.#file = this.#info = undefined;
+    session?.unfinished().forEach(generation => generation.fail(new ModelError('cancelled', 'the model was unloaded')));
     session?.close();
     await file?.close();
   }

@@ -5,6 +5,8 @@ import type { Variant } from '../module/variant.js';
 import { ModelError, type OpenedModel } from '../models/index.js';
 import type { LoadSettings } from '../protocol.js';
 import type { Platform } from '../platform/platform.js';
+import { deviceAnswers } from './device_wait.js';
+import { MODULE_BYTES } from './limits.js';
 import { Native } from './native.js';
 import { Parts, type Range } from './parts.js';
 import { Session, type SessionParts } from './session.js';
@@ -15,8 +17,6 @@ const [DONE, , WAITS, WANTS_DATA] = [0, 1, 2, 3] as const;
 const HEADER_BYTES = 1 << 20; // asked for first; more, by twice as much, where the header is longer
 const PIECE_BYTES = 4 << 20; // of the file, fed at once
 const PIECES_AHEAD = 4; // that are read while earlier ones are taken in
-// What a module of 32-bit addresses can hold beside its stacks and small things.
-const MODULE_BYTES = 4 * 2 ** 30 - 192 * 2 ** 20;
 const CONTEXTS = [8192, 4096, 2048, 1024, 512];
 const GPU_CONTEXT = 4096;
 const MAX_SEQUENCES = 4;
@@ -187,7 +187,7 @@ class Loading {
       hooks.progress(done, total);
       if (state === DONE) break;
       if (state === WANTS_DATA) await this.#feedMore();
-      else if (state === WAITS) await this.#deviceAnswers();
+      else if (state === WAITS) await deviceAnswers(this.module, native, this.#engine, () => this.#openDevice());
       else await this.#turns.next();
     }
     this.#feeder?.stop();
@@ -219,16 +219,6 @@ class Loading {
     this.#feeder = undefined;
     const { pointer } = await this.module.gpu.open(this.platform.gpu);
     return pointer;
-  }
-
-  async #deviceAnswers(): Promise<void> {
-    if (this.module.call('wisp_engine_wants_device', this.#engine) === 1) {
-      this.native.do('wisp_engine_give_device', this.#engine, await this.#openDevice());
-      return;
-    }
-    await new Promise<void>(resolve => {
-      this.module.gpu.onanswer = resolve;
-    });
   }
 
   #sessionParts(): SessionParts {

@@ -3,6 +3,7 @@
 import type { WispModule } from '../module/module.js';
 import { ModelError } from '../models/index.js';
 import type { Delta, GenerateSettings } from '../protocol.js';
+import { deviceAnswers } from './device_wait.js';
 import { Generation } from './generation.js';
 import { Native } from './native.js';
 import { Turns } from './turns.js';
@@ -87,9 +88,10 @@ export class Session {
   /** Ends the answers of a request; they finish with `cancelled`. */
   cancel(id: number): void {
     for (const generation of this.#generations.values()) {
-      if (generation.id !== id || this.#failure) continue;
+      if (generation.id !== id) continue;
+      if (this.#failure) this.#generations.delete(generation.number); // nobody goes on with it
       // Unknown already: its end is among the events.
-      this.parts.module.call('wisp_engine_cancel', this.parts.engine, BigInt(generation.number), 0);
+      else this.parts.module.call('wisp_engine_cancel', this.parts.engine, BigInt(generation.number), 0);
     }
     void this.#run();
   }
@@ -153,7 +155,7 @@ export class Session {
   }
 
   async #run(): Promise<void> {
-    if (this.#running || this.#closed) return;
+    if (this.#running || this.#closed || this.#failure) return;
     this.#running = true;
     try {
       await Promise.resolve(); // whoever began a generation still has to say who listens
@@ -211,14 +213,8 @@ export class Session {
     generation.close();
   }
 
-  async #deviceAnswers(): Promise<void> {
-    const { module, native, engine } = this.parts;
-    if (module.call('wisp_engine_wants_device', engine) === 1) {
-      native.do('wisp_engine_give_device', engine, await this.parts.openDevice());
-      return;
-    }
-    await new Promise<void>(resolve => {
-      module.gpu.onanswer = resolve;
-    });
+  #deviceAnswers(): Promise<void> {
+    const { module, native, engine, openDevice } = this.parts;
+    return deviceAnswers(module, native, engine, openDevice);
   }
 }

@@ -17,12 +17,14 @@ export interface Behaviour {
   slow?: number;
 }
 
+type Statics = readonly [type: string, content: string | Uint8Array];
+
 export interface Server {
   readonly url: string;
   readonly files: Map<string, Uint8Array>;
   behaviour: Behaviour;
   /** Pages and scripts that are served as they are. */
-  statics: (path: string) => readonly [type: string, text: string] | undefined;
+  statics: (path: string) => Statics | undefined | Promise<Statics | undefined>;
   /** Bytes of bodies of files that were sent. */
   sent: number;
   readonly requests: { method: string; path: string; range: string | undefined; headers: IncomingMessage['headers'] }[];
@@ -60,7 +62,7 @@ export async function startServer(behaviour: Behaviour = {}): Promise<Server> {
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = decodeURIComponent(new URL(request.url!, 'http://host').pathname);
-    const page = server.statics(path);
+    const page = await server.statics(path);
     if (page !== undefined) {
       return void response
         .writeHead(200, {

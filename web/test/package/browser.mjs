@@ -1,12 +1,12 @@
-// The package in a browser, as it is built: node test/package/browser.mjs [--browser chromium|firefox] [--gpu] [--no-isolation].
-// [--report FILE.xml]
+// The package in a browser, as it is built: node test/package/browser.mjs [--browser chromium|firefox|webkit] [--gpu]
+// [--no-isolation] [--report FILE.xml].
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { extname, normalize } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
 
-import { openBrowser } from '../../harness/browsers.mjs';
+import { openBrowser, openProfile } from '../../harness/browsers.mjs';
 import { finish } from '../../harness/report.mjs';
 
 const { values: { browser: name, gpu, 'no-isolation': bare } } = parseArgs({
@@ -53,7 +53,12 @@ async function example() {
 }
 
 const suite = ['Package', name, gpu && 'gpu', bare && 'alone'].filter(Boolean).join('-');
-const { browser, page } = await openBrowser(name, gpu ?? false);
+const open = async () => {
+  if (name !== 'webkit') return openBrowser(name, gpu ?? false);
+  const browser = await openProfile(name);
+  return { browser, page: await browser.newPage() };
+};
+const { browser, page } = await open();
 try {
   page.on('console', message => console.error(`  ${message.text()}`));
   await page.goto(`http://127.0.0.1:${server.address().port}/`);

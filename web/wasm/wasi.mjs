@@ -1,23 +1,26 @@
 // What the module's C library asks of its host. The engine opens no files; text that it writes (an assertion) goes to the
 // console.
 
-type Call = (...args: never[]) => number | void;
 const ENOSYS = 52; // WASI's errno
 
-export function wasiImports(memory: WebAssembly.Memory): Record<string, Call> {
-  const view = (): DataView => new DataView(memory.buffer);
-  const known: Record<string, Call> = {
-    clock_time_get(_clock: number, _precision: bigint, time: number) {
+/** @param {WebAssembly.Memory} memory @returns {Record<string, (...args: never[]) => number | void>} */
+export function wasiImports(memory) {
+  const view = () => new DataView(memory.buffer);
+  const known = {
+    /** @param {number} _clock @param {bigint} _precision @param {number} time */
+    clock_time_get(_clock, _precision, time) {
       view().setBigUint64(time, BigInt(Math.round(performance.now() * 1e6)), true);
       return 0;
     },
-    environ_sizes_get(count: number, bytes: number) {
+    /** @param {number} count @param {number} bytes */
+    environ_sizes_get(count, bytes) {
       view().setUint32(count, 0, true);
       view().setUint32(bytes, 0, true);
       return 0;
     },
     environ_get: () => 0,
-    fd_write(_fd: number, vectors: number, count: number, written: number) {
+    /** @param {number} _fd @param {number} vectors @param {number} count @param {number} written */
+    fd_write(_fd, vectors, count, written) {
       let text = '';
       let total = 0;
       for (let i = 0; i < count; ++i) {
@@ -30,9 +33,12 @@ export function wasiImports(memory: WebAssembly.Memory): Record<string, Call> {
       view().setUint32(written, total, true);
       return 0;
     },
-    proc_exit(code: number) {
+    /** @param {number} code */
+    proc_exit(code) {
       throw new Error(`the module ended itself with ${code}`);
     },
   };
-  return new Proxy(known, { get: (functions, name: string) => functions[name] ?? (() => ENOSYS) });
+  return new Proxy(known, {
+    get: (functions, name) => functions[/** @type {keyof typeof functions} */ (name)] ?? (() => ENOSYS),
+  });
 }

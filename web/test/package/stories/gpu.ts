@@ -1,0 +1,52 @@
+// A GPU that is lost, and what is remembered of one.
+import { expect, expectEqual, Tab } from './tab.js';
+import type { Story } from './network.js';
+
+export const gpuStories: Record<string, Story> = {
+  async 'a second visit knows the device: kernels from the cache, and ready sooner'({ browser, browserName, server, bytes }) {
+    server.files.set('/visits.gguf', bytes);
+    const source = `${server.url}/visits.gguf`;
+    const visit = async (device: string): Promise<{ knownKernels: number; milliseconds: number }> => {
+      const tab = await Tab.open(browser, server.url);
+      const begun = performance.now();
+      const { info } = await tab.load({ source, device });
+      await tab.chat({ max_tokens: 1 });
+      const milliseconds = performance.now() - begun;
+      await tab.call('dispose');
+      await tab.close();
+      return { knownKernels: info.knownKernels, milliseconds };
+    };
+    await visit('cpu'); // the model's bytes are here from now on
+    const [first, second] = [await visit('gpu'), await visit('gpu')];
+    console.error(`  from bytes to the first token: ${[first, second].map(({ milliseconds }) => `${Math.round(milliseconds)} ms`).join(', ')}`);
+    expect(second.knownKernels > first.knownKernels, `${second.knownKernels} kernels were known, at first ${first.knownKernels}`);
+    // SwiftShader, which is Chromium's here, compiles at the first use of a kernel and remembers nothing.
+    if (browserName === 'chromium') return;
+    expect(second.milliseconds < first.milliseconds, `${second.milliseconds} ms, at first ${first.milliseconds}`);
+  },
+
+  async 'a device that is lost in the middle of an answer comes back, and the answer goes on'({ browser, server }) {
+    const tab = await Tab.open(browser, server.url);
+    await tab.load({ device: 'gpu' });
+    const whole = await tab.chat({ max_tokens: 20 });
+    await tab.call('stream', { max_tokens: 20, pieces: 5 });
+    await tab.call('loseDevice');
+    const { text, error } = await tab.call<{ text: string; error?: unknown }>('ended');
+    expectEqual(error, undefined, 'the error');
+    expectEqual(text, whole, 'the text');
+    const { device_losses: losses } = await tab.call<Record<string, number>>('counters');
+    expectEqual(losses, 1, 'losses');
+    expectEqual((await tab.call<{ device: string }>('info')).device, 'gpu', 'the device');
+    await tab.close();
+  },
+
+  async 'without the GPU a model that takes any device runs on the CPU, and says why'({ browser, server, answer }) {
+    const tab = await Tab.open(browser, server.url);
+    const { info } = await tab.load({ device: 'auto' });
+    // The adapter of the tests is a program.
+    expectEqual(info.device, 'cpu', 'the device');
+    expect(info.remarks.some(remark => remark.startsWith('not on the GPU')), info.remarks.join('; '));
+    expectEqual(await tab.chat(), answer, 'the answer');
+    await tab.close();
+  },
+};

@@ -1,0 +1,140 @@
+// The page's side of the stories: commands that a test gives to a tab, by name. What fails is told as {code, message}.
+import { Wisp } from '/web/dist/index.js';
+
+const models = new Map(); // Wisp by name
+const streams = new Map(); // {text, pieces, ended} by name
+
+const QUESTION = { messages: [{ role: 'user', content: 'Tell me a story about a dog.' }], temperature: 0, seed: 1 };
+
+const told = error => ({ code: error.name === 'AbortError' ? 'AbortError' : (error.code ?? error.name), message: error.message });
+const modelBytes = async () => new Uint8Array(await (await fetch('/models/wisp-stories.gguf')).arrayBuffer());
+const sleep = milliseconds => new Promise(resolve => setTimeout(resolve, milliseconds));
+
+const commands = {
+  /** `source` is left out for bytes of the shipped model; `abortAt`: the share of the bytes at which the caller gives up. */
+  async load({ name = 'a', source, abortAt, ...options }) {
+    const controller = new AbortController();
+    const told = { phases: [], remarks: [], fromCache: 0, received: 0 };
+    window.fetching = undefined;
+    const wisp = await Wisp.load(source ?? await modelBytes(), {
+      context: 256, maxSequences: 2, ...options, signal: controller.signal,
+      onProgress(progress) {
+        if (!told.phases.includes(progress.phase)) told.phases.push(progress.phase);
+        if (progress.phase !== 'fetching') return;
+        window.fetching = progress;
+        told.fromCache = progress.fromCache;
+        told.received = progress.loaded - progress.fromCache;
+        if (progress.loaded > abortAt * progress.total) controller.abort();
+      },
+      onRemark: remark => told.remarks.push(remark),
+    });
+    models.set(name, wisp);
+    return { ...told, info: wisp.info() };
+  },
+  /** Resolves with the progress of a load once `share` of the bytes are here. */
+  async fetched({ share }) {
+    while (!(window.fetching?.loaded >= share * window.fetching?.total)) await sleep(5);
+    return window.fetching;
+  },
+  async chat({ name = 'a', ...request }) {
+    const { choices } = await models.get(name).chat.completions.create({ ...QUESTION, max_tokens: 16, ...request });
+    return choices[0].message.content;
+  },
+  /** Begins an answer and resolves when `pieces` of it have come. */
+  async stream({ name = 'a', pieces, ...request }) {
+    const stream = { text: '', pieces: 0 };
+    streams.set(name, stream);
+    let enough;
+    const begun = new Promise(resolve => {
+      enough = resolve;
+    });
+    stream.ended = (async () => {
+      try {
+        for await (const { choices } of await models.get(name).chat.completions.create({ ...QUESTION, ...request, stream: true })) {
+          const text = choices[0]?.delta.content;
+          if (!text) continue;
+          stream.text += text;
+          if (++stream.pieces === pieces) enough();
+        }
+      } catch (error) {
+        return { text: stream.text, error: told(error) };
+      } finally {
+        enough();
+      }
+      return { text: stream.text };
+    })();
+    await begun;
+    return stream.text;
+  },
+  /** The whole text of an answer that was begun, and how it failed. */
+  async ended({ name = 'a' } = {}) {
+    return streams.get(name).ended;
+  },
+  loseDevice: ({ name = 'a' } = {}) => models.get(name).loseDevice(),
+  counters: ({ name = 'a' } = {}) => models.get(name).counters(),
+  memory: ({ name = 'a' } = {}) => models.get(name).memory(),
+  info: ({ name = 'a' } = {}) => models.get(name).info(),
+  async use({ name = 'a', source, ...options }) {
+    return models.get(name).use(source ?? await modelBytes(), options);
+  },
+  restart: ({ name = 'a' } = {}) => models.get(name).restart(),
+  async dispose({ name = 'a' } = {}) {
+    await models.get(name).dispose();
+    models.delete(name);
+  },
+  /** Loads, answers and disposes so often; the module's memory of each, in bytes. */
+  async cycles({ count, ...options }) {
+    const bytes = await modelBytes();
+    const sizes = [];
+    for (let cycle = 0; cycle < count; ++cycle) {
+      const wisp = await Wisp.load(bytes, { context: 256, threads: 2, ...options });
+      await wisp.chat.completions.create({ ...QUESTION, max_tokens: 2 });
+      sizes.push((await wisp.memory()).module);
+      await wisp.dispose();
+    }
+    return sizes;
+  },
+  async stored() {
+    const list = Wisp.models();
+    try {
+      return await list.list();
+    } finally {
+      list.close();
+    }
+  },
+  async removeAll() {
+    const list = Wisp.models();
+    for (const { id } of await list.list()) await list.remove(id);
+    list.close();
+  },
+  /** Flips bits in the middle of every kept file of at least a megabyte, in OPFS; tells how many. */
+  async damage() {
+    let damaged = 0;
+    async function visit(folder) {
+      for await (const handle of folder.values()) {
+        if (handle.kind === 'directory') {
+          await visit(handle);
+          continue;
+        }
+        const file = await handle.getFile();
+        if (file.size < 1 << 20) continue;
+        const bytes = new Uint8Array(await file.arrayBuffer());
+        for (const share of [0.3, 0.6, 0.9]) bytes[Math.floor(share * bytes.length)] ^= 0x55;
+        const writer = await handle.createWritable();
+        await writer.write(bytes);
+        await writer.close();
+        damaged += 1;
+      }
+    }
+    await visit(await navigator.storage.getDirectory());
+    return damaged;
+  },
+};
+
+window.call = async ([command, argument]) => {
+  try {
+    return { value: await commands[command](argument ?? {}) };
+  } catch (error) {
+    return { error: told(error) };
+  }
+};

@@ -1,0 +1,68 @@
+// Runs the stories in a browser that keeps what its tabs keep.
+import { readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
+
+import { startServer, type Server } from '../../models/server.js';
+import { gpuStories } from './gpu.js';
+import { lifetimeStories } from './lifetime.js';
+import { networkStories, type Story } from './network.js';
+import { Tab, type Browser } from './tab.js';
+
+export interface Outcome {
+  name: string;
+  error: string | undefined;
+  milliseconds: number;
+}
+
+const LIMIT_SECONDS = 240; // that a story is given: a hang is a failure, too
+
+const TYPES: Record<string, string> = { '.mjs': 'text/javascript', '.js': 'text/javascript', '.wasm': 'application/wasm', '.gguf': 'application/octet-stream' };
+const PAGE = '<!doctype html><meta charset="utf-8"><title>story</title><link rel="icon" href="data:,">'
+  + '<script type="module" src="/web/test/package/stories/page.mjs"></script>';
+
+/** The page, and the repository's files as they are; models of the stories are `files` of the server. */
+async function serve(root: string): Promise<Server> {
+  const server = await startServer();
+  const kept = new Map<string, readonly [string, string | Uint8Array]>([['/story.html', ['text/html', PAGE]]]);
+  server.statics = async path => {
+    if (!/^\/(web\/(dist|test)|models)\//.test(path)) return kept.get(path);
+    if (!kept.has(path)) kept.set(path, [TYPES[extname(path)] ?? 'text/plain', await readFile(root + path)]);
+    return kept.get(path);
+  };
+  return server;
+}
+
+interface Settings {
+  browserName: string;
+  gpu: boolean;
+  only: string;
+  cycles: number;
+}
+
+export async function run(browser: Browser, root: string, { browserName, gpu, only, cycles }: Settings): Promise<Outcome[]> {
+  const server = await serve(root);
+  const bytes = new Uint8Array(await readFile(`${root}/models/wisp-stories.gguf`));
+  const first = await Tab.open(browser, server.url);
+  await first.load({ device: 'cpu' });
+  const answer = await first.chat();
+  await first.close();
+  const stories: Record<string, Story> = gpu ? gpuStories : { ...networkStories, ...lifetimeStories };
+  const outcomes: Outcome[] = [];
+  for (const [name, tell] of Object.entries(stories)) {
+    if (!name.includes(only)) continue;
+    const begun = performance.now();
+    let error: string | undefined;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error(`it takes longer than ${LIMIT_SECONDS} s`)), LIMIT_SECONDS * 1000);
+    });
+    await Promise.race([tell({ browser, browserName, server, bytes, answer, cycles }), late]).catch((caught: unknown) => {
+      error = String((caught as Error).stack ?? caught);
+    });
+    clearTimeout(timer);
+    outcomes.push({ name, error, milliseconds: performance.now() - begun });
+    server.behaviour = {};
+  }
+  await server.close();
+  return outcomes;
+}
