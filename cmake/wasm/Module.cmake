@@ -4,12 +4,18 @@ function(add_wisp_module name)
   set(api ${PROJECT_SOURCE_DIR}/engine/api)
   add_executable(${name} ${ARGN} ${api}/wasm_gpu.cpp ${api}/wasm_memory.cpp ${api}/wasm_support.cpp)
   target_link_libraries(${name} PRIVATE wisp)
+  set(has_threads 1)
+  if(WISP_WASM_VARIANT STREQUAL "single")
+    set(has_threads 0)
+  endif()
+  target_compile_definitions(${name} PRIVATE WISP_MODULE_HAS_THREADS=${has_threads})
   target_link_options(${name} PRIVATE -Wl,--entry=_initialize -Wl,--import-memory -Wl,--gc-sections -Wl,--strip-all
     -Wl,--stack-first -Wl,-z,stack-size=1048576)
-  if(NOT WISP_WASM_VARIANT STREQUAL "single")
-    # --no-check-features: wasi-libc was built without atomics. It is only called from the thread that owns the engine.
-    # The three exports let a worker take its own stack and thread-local block (web/harness/module.mjs).
-    target_link_options(${name} PRIVATE -Wl,--shared-memory -Wl,--max-memory=4294967296 -Wl,--no-check-features
+  # --no-check-features: wasi-libc was built without atomics. It is only called from the thread that owns the engine.
+  target_link_options(${name} PRIVATE -Wl,--no-check-features)
+  if(has_threads)
+    # The exports let a worker take its own stack and thread-local block (web/wasm/instance.mjs).
+    target_link_options(${name} PRIVATE -Wl,--shared-memory -Wl,--max-memory=4294967296
       -Wl,--export=__stack_pointer -Wl,--export=__wasm_init_tls -Wl,--export=__tls_size -Wl,--export=__tls_align)
   endif()
   set_target_properties(${name} PROPERTIES OUTPUT_NAME ${name}-${WISP_WASM_VARIANT} SUFFIX .wasm

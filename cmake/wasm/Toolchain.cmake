@@ -26,10 +26,9 @@ set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
 # Which of the three modules this build directory makes; see Module.cmake.
 set(WISP_WASM_VARIANT simd CACHE STRING "simd: threads and SIMD128; relaxed: threads and relaxed SIMD; single: SIMD128")
 set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES WISP_WASM_VARIANT)
-set(features "-msimd128 -mbulk-memory")
-if(NOT WISP_WASM_VARIANT STREQUAL "single")
-  string(APPEND features " -matomics")
-endif()
+# The module without threads has atomic instructions, too: whoever has SIMD has them, also on memory that is not shared,
+# and so the three modules are compiled from the same objects.
+set(features "-msimd128 -mbulk-memory -matomics")
 
 set(CMAKE_C_FLAGS_INIT "${features} -isystem /usr/include/wasm32-wasi")
 set(CMAKE_CXX_FLAGS_INIT

@@ -27,7 +27,6 @@ export class WorkerLine {
 
   /** The worker asks which stored models may go; ids, 'do not keep', or nothing. */
   onMakeRoom: (request: Question) => Promise<readonly string[] | 'do not keep' | undefined> = async () => undefined;
-  ondeath: (error: WispError) => void = () => {};
 
   constructor(readonly worker: EngineWorker) {
     worker.onmessage = message => this.#take(message as FromWorker);
@@ -57,13 +56,25 @@ export class WorkerLine {
     };
   }
 
-  /** Rejects everything that waits, and every call from now on. */
+  /** Rejects everything that waits, and every call from now on; stops the worker. */
   end(error: WispError): void {
-    if (this.#death) return;
-    this.#death = error;
+    this.#death ??= error;
     this.worker.stop();
-    for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(error);
-    this.ondeath(error);
+    this.#rejectAll(this.#death);
+  }
+
+  /** The same; before it is stopped, the worker gives back what it holds. */
+  async finish(error: WispError): Promise<void> {
+    if (this.#death) return;
+    const unloaded = this.call('unload', []).catch(() => {});
+    this.#death = error;
+    this.#rejectAll(error, this.#last);
+    await unloaded;
+    this.worker.stop();
+  }
+
+  #rejectAll(error: WispError, but?: number): void {
+    for (const id of [...this.#pending.keys()]) if (id !== but) this.#settle(id)?.reject(error);
   }
 
   #begin<T>(hooks: CallHooks, deltas: Pending['deltas'], message: (id: number) => object): Promise<T> {

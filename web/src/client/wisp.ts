@@ -128,10 +128,8 @@ export class Wisp {
 
   /** Ends the worker and gives everything back. All that waits rejects with the code `disposed`. */
   async dispose(): Promise<void> {
-    if (this.#line.death) return;
-    await this.#line.call('unload', []).catch(() => {});
-    this.#line.end(new WispError('disposed', 'this model was disposed'));
     this.#info = undefined;
+    await this.#line.finish(new WispError('disposed', 'this model was disposed'));
   }
 
   /** For tests of a page: destroys the GPU's device under the engine, which goes on with another. */
