@@ -8,12 +8,12 @@ const { chromium } = require('playwright-core');
 const FLAGS = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
 
 /**
- * @param {{folder: string, headers?: Record<string, string>, device?: object}} settings
+ * @param {{folder: string, headers?: Record<string, string>, quality?: number, device?: object}} settings
  * @returns what a test needs: page, url, requests (addresses asked for by anything in the page), problems, close()
  */
-export async function openSite({ folder, headers, device = {} }) {
+export async function openSite({ folder, headers, quality, device = {} }) {
   const asked = [];
-  const server = await serve({ folder, ...(headers && { headers }), onRequest: path => asked.push(path) });
+  const server = await serve({ folder, ...(headers && { headers }), ...(quality && { quality }), onRequest: path => asked.push(path) });
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: FLAGS });
   const context = await browser.newContext({ ...device });
   const requests = [];

@@ -146,7 +146,7 @@ export class Host {
       let total = 0;
       let weightsReady = begun;
       const loaded = await this.#tryWays(ways, remark, way => load(this.platform, this.#file!, way, settings, {
-        signal: abort.signal, texts,
+        signal: abort.signal, texts, remark,
         progress: (done, all) => {
           total = all;
           progress({ phase: 'loading', loaded: done, total: all, fromCache: 0, bytesPerSecond: 0 });
@@ -221,7 +221,7 @@ export class Host {
       const ways = this.#waysLeft.slice(this.#waysLeft.indexOf(next));
       const remarks = this.#info.remarks;
       const { loaded, way } = await this.#tryWays(ways, text => remarks.push(text), tried => load(this.platform, this.#file!, tried, this.#settings, {
-        signal: this.#abort.signal, texts: new Map(), progress: () => {}, starting: () => {},
+        signal: this.#abort.signal, texts: new Map(), progress: () => {}, starting: () => {}, remark: text => remarks.push(text),
       }));
       this.#use(loaded.session);
       this.#info = { ...this.#info, ...this.#running(loaded, way) };

@@ -17,8 +17,10 @@ const [DONE, , WAITS, WANTS_DATA] = [0, 1, 2, 3] as const;
 const HEADER_BYTES = 1 << 20; // asked for first; more, by twice as much, where the header is longer
 const PIECE_BYTES = 4 << 20; // of the file, fed at once
 const PIECES_AHEAD = 4; // that are read while earlier ones are taken in
-const CONTEXTS = [8192, 4096, 2048, 1024, 512];
-const GPU_CONTEXT = 4096;
+// What is tried where the caller names no context: longer ones as they are, then with keys and values in half the bytes.
+const CONTEXTS = [8192, 4096, 2048];
+const NARROW_CONTEXTS = [2048, 1024, 512];
+const GPU_CONTEXT = 4096; // the device itself says how much of it fits
 const MAX_SEQUENCES = 4;
 
 /** How an engine is to run. */
@@ -33,6 +35,8 @@ export interface LoadHooks {
   progress(done: number, total: number): void;
   /** All weights are there; kernels compile. */
   starting(): void;
+  /** A sentence for the user. */
+  remark(text: string): void;
   signal: AbortSignal;
   /** What an earlier visit kept of the device. */
   texts: ReadonlyMap<string, string>;
@@ -149,9 +153,9 @@ class Loading {
         native.do('wisp_options_put_text', this.#options, nameAt, nameBytes, at, length)));
     }
     const sequences = settings.maxSequences ?? MAX_SEQUENCES;
-    const set = (context: number): void => native.set(this.#options, 'wisp_options_set_json', {
+    const set = (context: number, kv = settings.kv): void => native.set(this.#options, 'wisp_options_set_json', {
       device: way.device, max_sequences: sequences, context,
-      ...(settings.kv && { kv: settings.kv }),
+      ...(kv && { kv }),
       ...(settings.embeddings && { output: 'embeddings' }),
       ...settings.options,
     });
@@ -159,18 +163,22 @@ class Loading {
     if (settings.context !== undefined && settings.context > trained) {
       throw new ModelError('invalid_argument', `a context of ${settings.context} tokens was asked for, and the model was trained for ${trained}`);
     }
-    const candidates = settings.context !== undefined ? [settings.context]
-      : way.device === 'gpu' ? [Math.min(trained, GPU_CONTEXT)]
-        : [Math.min(trained, CONTEXTS[0]!), ...CONTEXTS.filter(context => context < trained)];
     if (way.device === 'gpu' || !model.supported) {
-      set(candidates[0]!);
-      return candidates[0]!;
-    }
-    let least: Memory | undefined;
-    for (const context of candidates) {
+      const context = settings.context ?? Math.min(trained, GPU_CONTEXT);
       set(context);
+      return context;
+    }
+    const among = (contexts: number[]): number[] =>
+      settings.context !== undefined ? [settings.context] : [...new Set(contexts.map(context => Math.min(trained, context)))];
+    const candidates = among(CONTEXTS).map(context => ({ context, kv: settings.kv }));
+    if (settings.kv === undefined) for (const context of among(NARROW_CONTEXTS)) candidates.push({ context, kv: 'q8_0' });
+    let least: Memory | undefined;
+    for (const { context, kv } of candidates) {
+      set(context, kv);
       least = native.json<Memory>('wisp_model_memory', this.#model, this.#options);
-      if (least.total <= MODULE_BYTES) return context;
+      if (least.total > MODULE_BYTES) continue;
+      if (kv !== settings.kv) this.hooks.remark(`keys and values are kept as ${kv}: as f16 a context of ${context} tokens does not fit beside the weights`);
+      return context;
     }
     const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
     throw new ModelError('limit', `this model takes ${gigabytes(least?.total ?? 0)} on the CPU, and WebAssembly has ${gigabytes(MODULE_BYTES)}: `
