@@ -1,14 +1,23 @@
 // wisp.embeddings: texts as vectors, of a model that was loaded for it (`embeddings: true`).
 import type { CallOptions, Surroundings } from './chat.js';
-import type { EmbeddingRequest, EmbeddingResponse } from './openai.js';
+import type { EmbeddingRequest } from './requests.js';
+import type { EmbeddingResponse } from './responses.js';
 
+/**
+ * `wisp.embeddings`: texts as vectors.
+ * @category Embeddings
+ * @hideconstructor
+ */
 export class Embeddings {
   readonly #wisp: Surroundings;
   constructor(wisp: Surroundings) {
     this.#wisp = wisp;
   }
 
-  /** A vector for each input. `invalid_argument` where the model was loaded to write text. */
+  /**
+   * A vector for each input, all computed together; each is that of its text alone. Rejects with a `WispError`:
+   * `invalid_argument` where the model was not loaded with `embeddings: true`, `limit` for a text that does not fit the context.
+   */
   async create(request: EmbeddingRequest, options: CallOptions = {}): Promise<EmbeddingResponse> {
     const inputs = inputsOf(request.input);
     const { vectors, promptTokens } = await this.#wisp.line.call(
