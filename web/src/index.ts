@@ -33,7 +33,10 @@ export class Wisp extends LoadedModel {
     return Wisp.loaded(new Wisp(startEngineWorker, source, options));
   }
 
-  /** What this origin keeps: list, remove, usage. Close it after use. */
+  /**
+   * What this origin keeps: list, remove, usage. Close it after use.
+   * @param options Where models come from, and where they are kept
+   */
   static models(options: StoreOptions = {}): StoredModels {
     return new StoredModels(startEngineWorker, options);
   }

@@ -236,10 +236,23 @@ export interface MemoryUse {
   activations: number;
   /** Of the module, everything in it: on the CPU that is all of the above. */
   module: number;
-  /** Blocks of keys and values of each group of layers: how many there are, are in use, and hold what may be used again. */
-  kv_blocks: { total: number; used: number; cached: number }[];
+  /** Blocks of keys and values, of each group of layers. */
+  kv_blocks: KvBlocks[];
   /** Further owners, in bytes. */
   [owner: string]: unknown;
+}
+
+/**
+ * Blocks of keys and values.
+ * @category Looking inside
+ */
+export interface KvBlocks {
+  /** All that there are. */
+  total: number;
+  /** Of answers that are under way. */
+  used: number;
+  /** Of earlier prompts, which later ones may begin with. */
+  cached: number;
 }
 
 /**

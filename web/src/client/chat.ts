@@ -40,6 +40,8 @@ export class ChatCompletions {
    * Answers a conversation by the model's own chat template, with `stream: true` in pieces: then failures come where the
    * stream is read. Rejects with a `WispError`: `unsupported` for a model without a template, `limit` for a conversation that
    * does not fit the context or a queue that is full, `invalid_argument` for a request that makes no sense.
+   * @param request What is asked
+   * @param options A signal that ends it
    */
   create(request: ChatRequest & { stream: true }, options?: CallOptions): Promise<Stream<ChatCompletionChunk>>;
   create(request: ChatRequest & { stream?: false | null | undefined }, options?: CallOptions): Promise<ChatCompletion>;

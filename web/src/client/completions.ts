@@ -45,6 +45,8 @@ export class Completions {
   /**
    * Goes on from `prompt`, with `stream: true` in pieces. Rejects with a `WispError` as `chat.completions.create()` does; a
    * template is not needed.
+   * @param request What is asked
+   * @param options A signal that ends it
    */
   create(request: CompletionRequest & { stream: true }, options?: CallOptions): Promise<Stream<Completion>>;
   create(request: CompletionRequest & { stream?: false | null | undefined }, options?: CallOptions): Promise<Completion>;

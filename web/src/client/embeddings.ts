@@ -17,6 +17,8 @@ export class Embeddings {
   /**
    * A vector for each input, all computed together; each is that of its text alone. Rejects with a `WispError`:
    * `invalid_argument` where the model was not loaded with `embeddings: true`, `limit` for a text that does not fit the context.
+   * @param request What is asked
+   * @param options A signal that ends it
    */
   async create(request: EmbeddingRequest, options: CallOptions = {}): Promise<EmbeddingResponse> {
     const inputs = inputsOf(request.input);

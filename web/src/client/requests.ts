@@ -85,21 +85,69 @@ export interface ToolFunction {
 }
 
 /**
- * `auto`: the model decides. `none`: no calls. `required`: at least one. Or a function by its name.
+ * `auto`: the model decides. `none`: no calls. `required`: at least one. Or one function.
  * @category Chat
  */
-export type ToolChoice = 'none' | 'auto' | 'required' | { type: 'function'; function: { name: string } };
+export type ToolChoice = 'none' | 'auto' | 'required' | NamedToolChoice;
 
 /**
- * What form the answer has. `json_object`: any object. `json_schema`: what the schema accepts, token by token
- * (docs/constraints.md has its keywords); one that cannot be held is refused with `unsupported` or `invalid_argument`
- * before anything is written.
+ * The function that has to be called.
  * @category Chat
  */
-export type ResponseFormat =
-  | { type: 'text' }
-  | { type: 'json_object' }
-  | { type: 'json_schema'; json_schema: { name: string; schema?: Record<string, unknown>; strict?: boolean | null; description?: string } };
+export interface NamedToolChoice {
+  /** The only kind there is. */
+  type: 'function';
+  /** Which. */
+  function: {
+    /** One of the names in `tools`. */
+    name: string;
+  };
+}
+
+/**
+ * What form the answer has.
+ * @category Chat
+ */
+export type ResponseFormat = PlainFormat | JsonSchemaFormat;
+
+/**
+ * Text as it comes, or any JSON object.
+ * @category Chat
+ */
+export interface PlainFormat {
+  /** Which of the two. */
+  type: 'text' | 'json_object';
+}
+
+/**
+ * JSON that a schema accepts, token by token; docs/constraints.md has the keywords. A schema that cannot be held is refused with
+ * `unsupported` or `invalid_argument` before anything is written.
+ * @category Chat
+ */
+export interface JsonSchemaFormat {
+  /** What kind of form. */
+  type: 'json_schema';
+  /** The schema, and what it is called. */
+  json_schema: {
+    /** Not looked at. */
+    name: string;
+    /** The schema; none: any object. */
+    schema?: Record<string, unknown>;
+    /** Not looked at: answers always obey. */
+    strict?: boolean | null;
+    /** Not looked at. */
+    description?: string;
+  };
+}
+
+/**
+ * What a stream tells beside the text.
+ * @category Chat
+ */
+export interface StreamOptions {
+  /** The last piece has no choices, and tells the {@link Usage}. Default false. */
+  include_usage?: boolean;
+}
 
 /**
  * Settings that OpenAI's interface does not have, by the engine's names: docs/sampling.md says what each does, and in which
@@ -181,8 +229,8 @@ export interface TextRequest extends Sampling {
   logit_bias?: Record<string, number> | null;
   /** True: an async iterable of pieces in place of the whole. Default false. */
   stream?: boolean | null;
-  /** `include_usage`: the last piece of a stream has no choices, and tells the {@link Usage}. Default false. */
-  stream_options?: { include_usage?: boolean } | null;
+  /** What a stream tells beside the text. Default nothing. */
+  stream_options?: StreamOptions | null;
   /** Not looked at. */
   user?: string;
 }

@@ -13,8 +13,11 @@ export interface Usage {
   completion_tokens: number;
   /** Both. */
   total_tokens: number;
-  /** `cached_tokens`: of the prompt, those that an earlier request had computed already. */
-  prompt_tokens_details: { cached_tokens: number };
+  /** More of the prompt. */
+  prompt_tokens_details: {
+    /** Tokens that an earlier request had computed already. */
+    cached_tokens: number;
+  };
 }
 
 /**
@@ -119,8 +122,13 @@ export interface ToolCallDelta {
   id?: string;
   /** In the first piece. */
   type?: 'function';
-  /** `name` in the first piece; `arguments` are to be strung together. */
-  function?: { name?: string; arguments?: string };
+  /** What it calls. */
+  function?: {
+    /** In the first piece. */
+    name?: string;
+    /** More of them: JSON text to be strung together. */
+    arguments?: string;
+  };
 }
 
 /**
@@ -250,6 +258,11 @@ export interface EmbeddingResponse {
   model: string;
   /** One an input. */
   data: Embedding[];
-  /** Tokens of all inputs. */
-  usage: { prompt_tokens: number; total_tokens: number };
+  /** What it took. */
+  usage: {
+    /** Tokens of all inputs. */
+    prompt_tokens: number;
+    /** The same: nothing is written. */
+    total_tokens: number;
+  };
 }

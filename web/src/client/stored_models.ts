@@ -40,7 +40,10 @@ export class StoredModels {
   list(): Promise<StoredModel[]> {
     return this.#line.call('listModels', []);
   }
-  /** Deletes the model with that `id` of `list()`. Rejects with `limit` while it is open, here or in another tab. */
+  /**
+   * Deletes a model. Rejects with `limit` while it is open, here or in another tab.
+   * @param id Of `list()`
+   */
   remove(id: string): Promise<void> {
     return this.#line.call('removeModel', [id]);
   }
@@ -51,6 +54,7 @@ export class StoredModels {
   /**
    * What a repository of Hugging Face holds, largest first. Rejects with `not_found` where there is no such repository, `io`
    * without a network, `invalid_argument` for a name that is an address.
+   * @param name "owner/repo"
    */
   quantisations(name: string): Promise<Quantisation[]> {
     return this.#line.call('quantisations', [name]);

@@ -7,7 +7,7 @@ import { Completions } from './completions.js';
 import { Embeddings } from './embeddings.js';
 import { WispError } from './errors.js';
 import { WorkerLine } from './line.js';
-import type { ChatMessage, Tool } from './requests.js';
+import type { ChatRequest } from './requests.js';
 
 /**
  * How a model is loaded: everything may be left out.
@@ -19,23 +19,53 @@ export interface LoadOptions extends EngineSettings {
    * remark. `gpu` and `cpu` (`webgpu` and `wasm` mean the same) are never replaced by another. Default `auto`.
    */
   device?: 'auto' | 'gpu' | 'cpu' | 'webgpu' | 'wasm';
-  /** Hears of the network, the cache and the device, about ten times a second. Default nobody. */
+  /**
+   * Hears of the network, the cache and the device, about ten times a second. Default nobody.
+   * @param progress How far it is
+   */
   onProgress?: (progress: LoadProgress) => void;
-  /** Hears sentences for the user: why this quantisation, what did not work and what was taken instead. Default nobody. */
+  /**
+   * Hears sentences for the user: why this quantisation, what did not work and what was taken instead. Default nobody.
+   * @param remark The sentence
+   */
   onRemark?: (remark: string) => void;
   /**
    * Asked before a download that does not fit the storage the browser gives. Ids of models to delete, 'do not keep' to load
    * without keeping, or nothing: the load is then refused with the code `quota`. Nothing is deleted unasked. Default nobody is asked: `quota`.
+   * @param request What is needed, and what could go
    */
   onMakeRoom?: (request: MakeRoomRequest) => Promise<readonly string[] | 'do not keep' | undefined> | readonly string[] | 'do not keep' | undefined;
   /** Ends the load, which then rejects with an `AbortError`; what was fetched stays, for the next time. Default none. */
   signal?: AbortSignal;
 }
 
+/**
+ * How a text becomes tokens.
+ * @category Looking inside
+ */
+export interface TokenizeOptions {
+  /** With BOS and EOS as the vocabulary says. Default false. */
+  special?: boolean;
+  /** Control tokens that are spelled in the text are taken for such. Default false: they are text. */
+  parse?: boolean;
+}
+
+/**
+ * How tokens become a text.
+ * @category Looking inside
+ */
+export interface DetokenizeOptions {
+  /** Without control tokens. Default false. */
+  hideSpecial?: boolean;
+}
+
 /** One model, in a worker of its own; each platform's `Wisp` says how that is started. */
 export class LoadedModel {
-  /** Conversations. */
-  readonly chat: { readonly completions: ChatCompletions };
+  /** Conversations, under the name that OpenAI's client has for them. */
+  readonly chat: {
+    /** Conversations. */
+    readonly completions: ChatCompletions;
+  };
   /** Text that goes on, without a template. */
   readonly completions: Completions;
   /** Texts as vectors. */
@@ -93,7 +123,10 @@ export class LoadedModel {
   memory(): Promise<MemoryUse> {
     return this.#line.call('memory', []);
   }
-  /** Measures each operation of the model from now on, or no more, and gives what was measured so far. Measuring costs speed. */
+  /**
+   * What was measured so far of each operation of the model. Measuring costs speed.
+   * @param on Measure from now on, or no more
+   */
   async profile(on: boolean): Promise<OpTime[]> {
     const list = await this.#line.call('profile', []);
     await this.#line.call('setProfiling', [on]);
@@ -101,24 +134,34 @@ export class LoadedModel {
   }
 
   /**
-   * Token ids of a text. `special`: with BOS and EOS as the vocabulary says. `parse`: control tokens that are spelled in the
-   * text are taken for such. Both are false by default.
+   * Token ids of a text.
+   * @param text What to take apart
+   * @param options Which tokens there may be
    */
-  tokenize(text: string, { special = false, parse = false }: { special?: boolean; parse?: boolean } = {}): Promise<number[]> {
+  tokenize(text: string, options: TokenizeOptions = {}): Promise<number[]> {
+    const { special = false, parse = false } = options;
     return this.#line.call('tokenize', [text, { special, parse }]);
   }
-  /** The text of token ids. `hideSpecial`: without control tokens; false by default. */
-  detokenize(ids: readonly number[], { hideSpecial = false }: { hideSpecial?: boolean } = {}): Promise<string> {
-    return this.#line.call('detokenize', [[...ids], hideSpecial]);
+  /**
+   * The text of token ids.
+   * @param ids Of the model's vocabulary
+   * @param options What is shown
+   */
+  detokenize(ids: readonly number[], options: DetokenizeOptions = {}): Promise<string> {
+    return this.#line.call('detokenize', [[...ids], options.hideSpecial ?? false]);
   }
   /**
    * The prompt that the model's template makes of a conversation, for people to read. Rejects with `unsupported` for a model
    * without a template.
+   * @param request The messages, and the tools that the template tells of
    */
-  chatText(request: { messages: readonly ChatMessage[]; tools?: readonly Tool[] }): Promise<string> {
+  chatText(request: Pick<ChatRequest, 'messages' | 'tools'>): Promise<string> {
     return this.#line.call('chatText', [request as unknown as Record<string, unknown>]);
   }
-  /** A value of the model file's metadata, by its key, as `general.name`. Rejects with `not_found` where there is none. */
+  /**
+   * A value of the model file's metadata. Rejects with `not_found` where there is none.
+   * @param key As `general.name`
+   */
   metadata(key: string): Promise<unknown> {
     return this.#line.call('metadata', [key]);
   }
@@ -127,6 +170,8 @@ export class LoadedModel {
    * Another model, or another quantisation, in place of this one. Conversations are the caller's, so they go on: the next
    * `create()` is answered by the new model. Answers that are not finished end with an `AbortError`. Options are those of
    * before, with `options` over them. Rejects as `Wisp.load()` does; no model is loaded then.
+   * @param source As of `Wisp.load()`
+   * @param options What changes of those of before
    */
   async use(source: ModelSource, options: LoadOptions = {}): Promise<EngineInfo> {
     this.#source = source;
