@@ -23,7 +23,7 @@ export class Embeddings {
   async create(request: EmbeddingRequest, options: CallOptions = {}): Promise<EmbeddingResponse> {
     const inputs = inputsOf(request.input);
     const { vectors, promptTokens } = await this.#wisp.line.call(
-      'embed', [inputs, request.pooling ?? '', request.normalize ?? true], { signal: options.signal });
+      'embed', [inputs, request.pooling ?? 'model', request.normalize ?? true], { signal: options.signal });
     return {
       object: 'list', model: this.#wisp.modelName,
       data: vectors.map((vector, index) => ({
