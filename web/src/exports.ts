@@ -1,4 +1,5 @@
 // What both platforms' entries export beside Wisp itself.
+export { askToPersist } from './models/persist.js';
 export { WispError, type WispErrorCode } from './client/errors.js';
 export { Stream } from './client/stream.js';
 export type { CallOptions, ChatCompletions } from './client/chat.js';

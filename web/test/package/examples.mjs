@@ -47,6 +47,24 @@ function served(name, parts) {
   return folder;
 }
 
+/** In the page, since answers of a small model end before a click from outside arrives; and tried again, since they may be short. */
+async function stopInTime() {
+  const [ask, stop] = ['form button:not([name=stop])', '[name=stop]'].map(name => document.querySelector(name));
+  const until = async is => {
+    while (!is()) await new Promise(resolve => setTimeout(resolve, 1));
+  };
+  for (let tries = 0; tries < 10; ++tries) {
+    ask.click();
+    await until(() => !stop.disabled);
+    await until(() => stop.disabled || [...document.querySelectorAll('.assistant')].at(-1)?.textContent !== '');
+    if (stop.disabled) continue;
+    stop.click();
+    await until(() => stop.disabled);
+    return true;
+  }
+  return false;
+}
+
 /** Opens a page, waits for the model, asks, reads the answer, asks again and stops it. */
 async function chat(page, url) {
   const problems = [];
@@ -56,16 +74,10 @@ async function chat(page, url) {
   await page.waitForFunction(() => /^Ready|failed|not |error/i.test(document.querySelector('#state')?.textContent ?? ''), undefined, { timeout: 120_000 });
   const state = await page.textContent('#state');
   check(state.startsWith('Ready'), `it says '${state}'`);
-  const answered = () => page.waitForFunction(() => document.querySelector('[name=stop]').disabled, undefined, { timeout: 60_000 });
-  const asked = length => page.waitForFunction(least =>
-    ([...document.querySelectorAll('.assistant')].at(-1)?.textContent ?? '').length > least, length, { timeout: 60_000 });
   await page.click('form button:not([name=stop])');
-  await asked(40);
-  await answered();
-  await page.click('form button:not([name=stop])');
-  await asked(2);
-  await page.click('[name=stop]');
-  await answered();
+  await page.waitForFunction(() => document.querySelector('[name=stop]').disabled && (document.querySelector('.assistant')?.textContent ?? '').length > 40,
+    undefined, { timeout: 60_000 });
+  check(await page.evaluate(stopInTime), 'no answer could be stopped');
   check(problems.length === 0, problems.join('; '));
   return state;
 }
