@@ -37,13 +37,14 @@ function install(name) {
   return folder;
 }
 
-/** A folder to serve: what was built, and the model beside it. */
-function served(name, parts) {
-  const folder = join(out, name);
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(join(folder, 'models'), { recursive: true });
-  for (const [from, to] of parts) cpSync(join(examples, name, from), join(folder, to), { recursive: true });
-  cpSync(join(root, MODEL), join(folder, MODEL));
+const BUILD = { 'vite-react': ['vite/bin/vite.js', 'build', '--logLevel', 'warn'], webpack: ['webpack-cli/bin/cli.js'] };
+const built = new Set();
+
+/** An example's folder, installed and built; once a run. */
+function buildExample(name) {
+  const folder = install(name);
+  if (!built.has(name)) run(folder, ...BUILD[name]);
+  built.add(name);
   return folder;
 }
 
@@ -124,14 +125,13 @@ async function* bundlesOfError() {
 
 const cases = {
   async 'vite-react, isolated, under the strictest policy'() {
-    run(install('vite-react'), 'vite/bin/vite.js', 'build', '--logLevel', 'warn');
-    const folder = served('vite-react', [['dist', '.']]);
+    const folder = join(buildExample('vite-react'), 'dist');
     const workers = readdirSync(join(folder, 'assets')).filter(file => /^(worker|thread).*\.js$/.test(file));
     check(workers.length === 2, `each worker is built once, not ${workers}`);
     await drive(folder, { ...ISOLATION, ...POLICY });
   },
   async 'vite-react, on one thread'() {
-    await drive(served('vite-react', [['dist', '.']]), {});
+    await drive(join(buildExample('vite-react'), 'dist'), {});
   },
   async 'vite-react, from the development server'() {
     const folder = install('vite-react');
@@ -140,18 +140,17 @@ const cases = {
     try {
       await server.listen();
       const { port } = server.httpServer.address();
-      const state = await inChromium(page => chat(page, `http://127.0.0.1:${port}/?model=/@fs${root}${MODEL}`));
+      const state = await inChromium(page => chat(page, `http://127.0.0.1:${port}/`));
       checkThreads(state, true);
     } finally {
       await server.close();
     }
   },
   async 'webpack, isolated, under the strictest policy'() {
-    run(install('webpack'), 'webpack-cli/bin/cli.js');
-    await drive(served('webpack', [['dist', 'dist'], ['index.html', 'index.html']]), { ...ISOLATION, ...POLICY });
+    await drive(buildExample('webpack'), { ...ISOLATION, ...POLICY });
   },
   async 'webpack, on one thread'() {
-    await drive(served('webpack', [['dist', 'dist'], ['index.html', 'index.html']]), {});
+    await drive(buildExample('webpack'), {});
   },
   async 'the package from another origin, isolated'() {
     const other = await serve({ folder: join(root, 'web'), headers: { 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' } });

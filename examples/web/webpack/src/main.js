@@ -5,9 +5,9 @@ const [ask, stop] = form.querySelectorAll('button');
 const state = document.querySelector('#state');
 const answer = document.querySelector('.assistant');
 
-// Any name on Hugging Face, or an address. The test's page has the model beside it.
-const model = new URLSearchParams(location.search).get('model') ?? 'models/wisp-stories.gguf';
-const wisp = await Wisp.load(new URL(model, location.href), {
+// The small model of this repository, as a file of the bundle. 'owner/repo' of Hugging Face, or any address, would do as well.
+const model = new URL('../../../../models/wisp-stories.gguf', import.meta.url);
+const wisp = await Wisp.load(model, {
   onProgress: ({ phase, loaded, total }) => { state.textContent = total ? `${phase} ${Math.round(100 * loaded / total)} %` : phase; },
 }).catch(error => {
   state.textContent = error instanceof WispError ? `${error.message} (${error.code})` : String(error);
