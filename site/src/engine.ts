@@ -20,7 +20,7 @@ export const engine = new Store<EngineState>(EMPTY);
 
 /** How models are loaded; 0: as the engine chooses. */
 export const loadSettings = new KeptStore('wisp-load-settings', {
-  device: 'auto' as 'auto' | 'gpu' | 'cpu', context: 0, kv: '' as '' | 'f16' | 'q8_0' | 'q4_0', threads: 0, sequences: 0, token: '',
+  device: 'auto' as 'auto' | 'gpu' | 'cpu', context: 0, kv: '' as '' | 'f16' | 'q8_0', threads: 0, sequences: 0, token: '',
 });
 
 /** The model of the last visit, if it can be loaded again by name. */

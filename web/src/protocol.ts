@@ -1,23 +1,50 @@
 // What goes over the line between a caller's thread and the engine's worker: plain values, structured-cloneable.
 import type { StoredModel, Usage, MakeRoomRequest, ModelProgress, Candidate, ModelSource, ErrorCode } from './models/index.js';
 
-/** The engine that a caller wants. */
-export interface LoadSettings {
-  device: 'auto' | 'gpu' | 'cpu';
-  context?: number;
-  kv?: 'f32' | 'f16' | 'q8_0' | 'q4_0';
-  threads?: number;
-  maxSequences?: number;
-  embeddings?: boolean;
-  keep?: boolean;
-  sha256?: string;
-  refresh?: boolean;
+/**
+ * Where models come from, and where they are kept.
+ * @category Models that are kept
+ */
+export interface StoreOptions {
+  /** A mirror of Hugging Face, as an address. Default `https://huggingface.co`. */
   endpoint?: string;
+  /** Of Hugging Face, for private and gated repositories. Goes to the endpoint alone, and is never kept. Default none. */
   token?: string;
+  /** Where models are kept. Default the first that there is: `opfs`, `indexeddb`, `memory`; in Node `files`. */
   store?: 'opfs' | 'indexeddb' | 'memory' | 'files';
+  /** In Node: the folder of `files`. Default `$XDG_CACHE_HOME/wisp/web`, else `~/.cache/wisp/web`. */
   folder?: string;
-  /** More of wisp_options_set_json() (engine/api/wisp.h). */
+}
+
+/** The engine that a caller wants, but for its device. */
+export interface EngineSettings extends StoreOptions {
+  /**
+   * Tokens of the longest conversation, its answer among them. Default the largest of 8192, 4096, 2048, 1024 and 512 that the
+   * model was trained for and memory has room for; on a GPU 4096, or what the model was trained for if that is less.
+   * More than the model was trained for is refused with `invalid_argument`, more than fits with `limit` or `out_of_memory`.
+   */
+  context?: number;
+  /** The type of keys and values: less memory, less exact. Default `f16`; where the GPU has no room for it `q8_0`. */
+  kv?: 'f32' | 'f16' | 'q8_0';
+  /** Of the CPU, 1 to 16; one where the page is not cross-origin isolated. Default as many as there are processors. */
+  threads?: number;
+  /** Answers that are computed at once; further ones wait. Default 4. */
+  maxSequences?: number;
+  /** The model makes vectors in place of text: `embeddings.create()` alone works then. Default false. */
+  embeddings?: boolean;
+  /** False: nothing is kept, and only what is read is fetched. Default true; a user's files and bytes are never kept. */
+  keep?: boolean;
+  /** Of an address: the SHA-256 that its file must have, in hexadecimal; another is refused with `invalid_file`. Default any. */
+  sha256?: string;
+  /** Ask the source whether what is kept is current. Default false: what is complete is used without a request. */
+  refresh?: boolean;
+  /** Further options of an engine, by the names of `wisp_options_set_json()` (engine/api/wisp.h). Default none. */
   options?: Record<string, unknown>;
+}
+
+/** The engine that a caller wants. */
+export interface LoadSettings extends EngineSettings {
+  device: 'auto' | 'gpu' | 'cpu';
 }
 
 /** One generation: `settings` of wisp_request_set_json(), and the chat whose answer has to be taken apart. */
@@ -66,38 +93,65 @@ export interface Delta {
   finish?: { reason: FinishReason; figures: Figures };
 }
 
-/** What runs, for people and programs. */
+/**
+ * The model that runs.
+ * @category Loading
+ */
+export interface ModelInfo {
+  /** The canonical name, which `load()` takes. */
+  source: string;
+  /** The name that the file gives itself; may be empty. */
+  name: string;
+  /** `llama`, `qwen3`, ... */
+  architecture: string;
+  /** The quantisation by the file's name, as `Q4_K_M`; empty where that tells none. */
+  type: string;
+  /** Of all its files. */
+  bytes: number;
+  /** Weights. */
+  parameters: number;
+  /** Tokens that it was trained for. */
+  context: number;
+  /** Layers. */
+  layers: number;
+  /** Whether it has a chat template, which `chat.completions.create()` needs. */
+  chatTemplate: boolean;
+  /** Why this quantisation, where it was chosen; else empty. */
+  why: string;
+}
+
+/**
+ * What runs, for people and programs.
+ * @category Loading
+ */
 export interface EngineInfo {
+  /** The engine's. */
   version: string;
-  model: {
-    /** The canonical name, which load() takes. */
-    source: string;
-    name: string;
-    architecture: string;
-    type: string;
-    bytes: number;
-    parameters: number;
-    context: number;
-    layers: number;
-    chatTemplate: boolean;
-    /** Why this quantisation, where it was chosen. */
-    why: string;
-  };
+  /** The model. */
+  model: ModelInfo;
+  /** What it runs on. */
   device: 'gpu' | 'cpu';
   /** A line of text: the device, or the instruction set and threads. */
   executor: string;
+  /** The WebAssembly module: with threads and relaxed SIMD, with threads and SIMD, or without threads. */
   variant: 'relaxed' | 'simd' | 'single';
+  /** Of the CPU; 1 on a GPU. */
   threads: number;
-  /** Tokens of the longest sequence, and the type of keys and values. */
+  /** Tokens of the longest conversation. */
   context: number;
+  /** The type of keys and values: `f32`, `f16` or `q8_0`. */
   kv: string;
+  /** Answers that are computed at once. */
   maxSequences: number;
   /** Milliseconds from the first byte asked for until the engine was ready. */
   loadMilliseconds: number;
   /** Milliseconds from the last byte of the file until it was ready. */
   readyMilliseconds: number;
+  /** Kernels that were compiled for the GPU; 0 on the CPU. */
   kernels: number;
+  /** Of these, how many an earlier visit had chosen already. */
   knownKernels: number;
+  /** Where models are kept: `opfs`, `indexeddb`, `memory` or `files`. */
   store: string;
   /** What was tried and did not work, or works less well, in the order it happened. */
   remarks: string[];
@@ -114,8 +168,8 @@ export interface Methods {
   load(source: ModelSource, settings: LoadSettings): EngineInfo;
   info(): EngineInfo;
   counters(): Record<string, number>;
-  memory(): Record<string, unknown>;
-  profile(): unknown[];
+  memory(): MemoryUse;
+  profile(): OpTime[];
   setProfiling(on: boolean): void;
   tokenize(text: string, flags: { special: boolean; parse: boolean }): number[];
   detokenize(ids: number[], hideSpecial: boolean): string;
@@ -147,7 +201,73 @@ export type FromWorker =
   | { type: 'remark'; id: number; text: string }
   | { type: 'ask'; question: number; what: 'makeRoom'; request: MakeRoomRequest };
 
-/** `loading`: weights go to their device, bytes of the file. `starting`: kernels compile and are measured. */
-export interface LoadProgress extends Omit<ModelProgress, 'phase'> {
-  phase: ModelProgress['phase'] | 'loading' | 'starting' | 'ready';
+/**
+ * How far a load is.
+ * @category Loading
+ */
+export interface LoadProgress {
+  /**
+   * `asking`: for a repository's list. `waiting`: another tab fetches the same model. `fetching`: from the network.
+   * `reading`: everything is here. `checking`: SHA-256 of what was not hashed while it came. `loading`: weights go to their
+   * device. `starting`: kernels compile and are measured. `ready`: the last one. Phases overlap: bytes are fetched while
+   * others are loaded.
+   */
+  readonly phase: ModelProgress['phase'] | 'loading' | 'starting' | 'ready';
+  /** Bytes that this phase is done with. */
+  readonly loaded: number;
+  /** Bytes of all parts; 0 while unknown. */
+  readonly total: number;
+  /** Of `loaded`: bytes that did not come over the network now. */
+  readonly fromCache: number;
+  /** Bytes a second, over the last two seconds. */
+  readonly bytesPerSecond: number;
+}
+
+/**
+ * Bytes by owner. The engine's own owners have further names.
+ * @category Looking inside
+ */
+export interface MemoryUse {
+  /** Weights, where they are computed with. */
+  weights: number;
+  /** Keys and values. */
+  kv: number;
+  /** Between the layers. */
+  activations: number;
+  /** Of the module, everything in it: on the CPU that is all of the above. */
+  module: number;
+  /** Blocks of keys and values, of each group of layers. */
+  kv_blocks: KvBlocks[];
+  /** Further owners, in bytes. */
+  [owner: string]: unknown;
+}
+
+/**
+ * Blocks of keys and values.
+ * @category Looking inside
+ */
+export interface KvBlocks {
+  /** All that there are. */
+  total: number;
+  /** Of answers that are under way. */
+  used: number;
+  /** Of earlier prompts, which later ones may begin with. */
+  cached: number;
+}
+
+/**
+ * Time of one operation of the model.
+ * @category Looking inside
+ */
+export interface OpTime {
+  /** What it does: `attention`, `norm+matmul(qkv)`, ... */
+  name: string;
+  /** Of which layer, from 0; -1 outside of the layers. */
+  layer: number;
+  /** Times that it ran. */
+  calls: number;
+  /** Tokens in them, together. */
+  rows: number;
+  /** In all calls together. */
+  nanoseconds: number;
 }

@@ -108,7 +108,7 @@ function HowToLoad(): JSX.Element {
       <div class="grid">
         <Choice label="Device" value={settings.device} options={{ auto: 'The best that works', gpu: 'GPU only', cpu: 'CPU only' }} onChange={device => loadSettings.patch({ device })} />
         <NumberField label="Context in tokens" hint="0: 2,048, or more where it fits" value={settings.context} min={0} max={1048576} step={256} onChange={context => loadSettings.patch({ context })} />
-        <Choice label="Keys and values" value={settings.kv} options={{ '': 'As fits', f16: 'f16', q8_0: 'q8_0', q4_0: 'q4_0' }} onChange={kv => loadSettings.patch({ kv })} />
+        <Choice label="Keys and values" value={settings.kv} options={{ '': 'As fits', f16: 'f16', q8_0: 'q8_0' }} onChange={kv => loadSettings.patch({ kv })} />
         <NumberField label="Threads" hint="0: all; on the CPU" value={settings.threads} min={0} max={256} step={1} onChange={threads => loadSettings.patch({ threads })} />
       </div>
       <Field label="Hugging Face token" hint="Only for repositories that ask for one. Kept in this browser, sent to huggingface.co alone.">

@@ -1,6 +1,7 @@
 // Answers put together from what the engine tells: as messages, and as the pieces of a stream.
 import type { AnswerEvent, Delta, Figures, TokenOdds } from '../protocol.js';
-import type { ChatCompletion, ChatCompletionChunk, ChatFinishReason, ChatLogprobs, ToolCall, Usage } from './openai.js';
+import type { ToolCall } from './requests.js';
+import type { ChatChoice, ChatDelta, ChatFinishReason, ChatLogprobs, Usage } from './responses.js';
 
 export function finishOf(delta: NonNullable<Delta['finish']>, hasCalls: boolean): ChatFinishReason {
   if (hasCalls) return 'tool_calls';
@@ -42,7 +43,7 @@ export class WholeAnswer {
     return this.#calls.filter(call => call !== undefined);
   }
 
-  choice(index: number, wantsLogprobs: boolean): ChatCompletion['choices'][number] {
+  choice(index: number, wantsLogprobs: boolean): ChatChoice {
     const { calls } = this;
     return {
       index,
@@ -73,8 +74,8 @@ export class WholeAnswer {
 }
 
 /** The changes that a stream tells of. */
-export function deltasOfEvents(events: readonly AnswerEvent[]): ChatCompletionChunk['choices'][number]['delta'][] {
-  const made: ChatCompletionChunk['choices'][number]['delta'][] = [];
+export function deltasOfEvents(events: readonly AnswerEvent[]): ChatDelta[] {
+  const made: ChatDelta[] = [];
   for (const event of events) {
     const last = made.at(-1);
     if (event.type === 'content') {

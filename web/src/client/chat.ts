@@ -2,12 +2,17 @@
 import { deltasOfEvents, finishOf, logprobsOf, usageOf, WholeAnswer } from './answer.js';
 import type { Figures } from '../protocol.js';
 import type { WorkerLine } from './line.js';
-import type { ChatCompletion, ChatCompletionChunk, ChatRequest } from './openai.js';
+import type { ChatRequest } from './requests.js';
+import type { ChatCompletion, ChatCompletionChunk } from './responses.js';
 import { chatSettings } from './settings.js';
 import { anySignal, deltasOf, Stream } from './stream.js';
 
+/**
+ * What a call may be given beside its request.
+ * @category Chat
+ */
 export interface CallOptions {
-  /** Ends the answer; the call then rejects with an `AbortError`. */
+  /** Ends the answer; the call, or the loop over its stream, then rejects with an `AbortError`. Default none. */
   signal?: AbortSignal | undefined;
 }
 
@@ -20,6 +25,11 @@ export interface Surroundings {
 export const newId = (kind: string): string => `${kind}-${crypto.randomUUID().replaceAll('-', '')}`;
 export const now = (): number => Math.floor(Date.now() / 1000);
 
+/**
+ * `wisp.chat.completions`: conversations. Several may be answered at once.
+ * @category Chat
+ * @hideconstructor
+ */
 export class ChatCompletions {
   readonly #wisp: Surroundings;
   constructor(wisp: Surroundings) {
@@ -27,9 +37,11 @@ export class ChatCompletions {
   }
 
   /**
-   * Answers a conversation by the model's own chat template. Rejects with a `WispError`: `unsupported` for a model without a
-   * template, `limit` for a conversation that does not fit the context or a queue that is full, `invalid_argument` for a
-   * request that makes no sense.
+   * Answers a conversation by the model's own chat template, with `stream: true` in pieces: then failures come where the
+   * stream is read. Rejects with a `WispError`: `unsupported` for a model without a template, `limit` for a conversation that
+   * does not fit the context or a queue that is full, `invalid_argument` for a request that makes no sense.
+   * @param request What is asked
+   * @param options A signal that ends it
    */
   create(request: ChatRequest & { stream: true }, options?: CallOptions): Promise<Stream<ChatCompletionChunk>>;
   create(request: ChatRequest & { stream?: false | null | undefined }, options?: CallOptions): Promise<ChatCompletion>;
@@ -53,21 +65,21 @@ export class ChatCompletions {
     const includesUsage = request.stream_options?.include_usage === true;
     const usage = includesUsage ? { usage: null } : {};
     for (let index = 0; index < settings.n; ++index) {
-      yield { ...base, choices: [{ index, delta: { role: 'assistant', content: '' }, finish_reason: null }], ...usage };
+      yield { ...base, choices: [{ index, delta: { role: 'assistant', content: '', refusal: null }, logprobs: null, finish_reason: null }], ...usage };
     }
     for await (const { choice: index, events, odds, finish } of deltasOf(this.#wisp.line, settings, signal)) {
-      let logprobs = request.logprobs && odds.length > 0 ? logprobsOf(odds) : undefined;
+      let logprobs = request.logprobs && odds.length > 0 ? logprobsOf(odds) : null;
       const deltas = deltasOfEvents(events);
       // Tokens may bring no text yet.
       if (deltas.length === 0 && logprobs) deltas.push({});
       for (const delta of deltas) {
         if (delta.tool_calls) called.add(index);
-        yield { ...base, choices: [{ index, delta, ...(logprobs && { logprobs }), finish_reason: null }], ...usage };
-        logprobs = undefined;
+        yield { ...base, choices: [{ index, delta, logprobs, finish_reason: null }], ...usage };
+        logprobs = null;
       }
       if (finish) {
         figures.push(finish.figures);
-        yield { ...base, choices: [{ index, delta: {}, finish_reason: finishOf(finish, called.has(index)) }], ...usage };
+        yield { ...base, choices: [{ index, delta: {}, logprobs: null, finish_reason: finishOf(finish, called.has(index)) }], ...usage };
       }
     }
     if (includesUsage) yield { ...base, choices: [], usage: usageOf(figures) };

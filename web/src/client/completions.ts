@@ -2,27 +2,27 @@
 import type { Delta, Figures } from '../protocol.js';
 import { usageOf } from './answer.js';
 import { newId, now, type CallOptions, type Surroundings } from './chat.js';
-import type { Completion, CompletionRequest } from './openai.js';
+import type { CompletionRequest } from './requests.js';
+import type { Completion, CompletionLogprobs } from './responses.js';
 import { completionSettings } from './settings.js';
 import { anySignal, deltasOf, Stream } from './stream.js';
 
 const textOf = (delta: Delta): string => delta.events.map(event => (event.type === 'content' ? event.text : '')).join('');
 const finishOf = ({ reason }: NonNullable<Delta['finish']>): 'stop' | 'length' => (reason === 'length' || reason === 'context' ? 'length' : 'stop');
 
-type Choice = Completion['choices'][number];
-
 /** Of one answer: what was said, and how likely each token was. */
 class Text {
   text = '';
   finish: Delta['finish'];
-  readonly logprobs: NonNullable<Choice['logprobs']> = { tokens: [], token_logprobs: [], top_logprobs: [], text_offset: [] };
+  readonly logprobs: CompletionLogprobs = { tokens: [], token_logprobs: [], top_logprobs: [], text_offset: [] };
 
-  add(delta: Delta): void {
-    let offset = this.text.length;
+  /** `before`: what was said already, in UTF-16 units. */
+  add(delta: Delta, before = 0): void {
+    let offset = before + this.text.length;
     for (const { token, logprob, top } of delta.odds) {
       this.logprobs.tokens.push(token);
       this.logprobs.token_logprobs.push(logprob);
-      this.logprobs.top_logprobs.push(Object.fromEntries(top.map(one => [one.token, one.logprob])));
+      this.logprobs.top_logprobs.push({ ...Object.fromEntries(top.map(one => [one.token, one.logprob])), [token]: logprob });
       this.logprobs.text_offset.push(offset);
       offset += token.length;
     }
@@ -31,13 +31,23 @@ class Text {
   }
 }
 
+/**
+ * `wisp.completions`: text that goes on, without a template.
+ * @category Text
+ * @hideconstructor
+ */
 export class Completions {
   readonly #wisp: Surroundings;
   constructor(wisp: Surroundings) {
     this.#wisp = wisp;
   }
 
-  /** Goes on from `prompt`, a text or token ids. Failures as `chat.completions.create()` has them. */
+  /**
+   * Goes on from `prompt`, with `stream: true` in pieces. Rejects with a `WispError` as `chat.completions.create()` does; a
+   * template is not needed.
+   * @param request What is asked
+   * @param options A signal that ends it
+   */
   create(request: CompletionRequest & { stream: true }, options?: CallOptions): Promise<Stream<Completion>>;
   create(request: CompletionRequest & { stream?: false | null | undefined }, options?: CallOptions): Promise<Completion>;
   create(request: CompletionRequest, options?: CallOptions): Promise<Stream<Completion> | Completion>;
@@ -45,8 +55,8 @@ export class Completions {
     const settings = completionSettings(request);
     if (request.stream) return new Stream(signal => this.#chunks(request, settings, anySignal(options.signal, signal)));
     const answers = Array.from({ length: settings.n }, () => new Text());
-    for await (const delta of deltasOf(this.#wisp.line, settings, options.signal)) answers[delta.choice]?.add(delta);
     const echoed = request.echo && typeof request.prompt === 'string' ? request.prompt : '';
+    for await (const delta of deltasOf(this.#wisp.line, settings, options.signal)) answers[delta.choice]?.add(delta, echoed.length);
     return {
       ...this.#base(),
       choices: answers.map(({ text, finish, logprobs }, index) => ({
@@ -59,9 +69,11 @@ export class Completions {
   async *#chunks(request: CompletionRequest, settings: ReturnType<typeof completionSettings>, signal: AbortSignal): AsyncGenerator<Completion, void, undefined> {
     const base = this.#base();
     const figures: Figures[] = [];
+    const said = Array.from({ length: settings.n }, () => 0);
     for await (const delta of deltasOf(this.#wisp.line, settings, signal)) {
       const piece = new Text();
-      piece.add(delta);
+      piece.add(delta, said[delta.choice]);
+      said[delta.choice]! += piece.text.length;
       const finish = delta.finish ? finishOf(delta.finish) : (null as unknown as 'stop');
       yield { ...base, choices: [{ index: delta.choice, text: piece.text, logprobs: wantsLogprobs(request) ? piece.logprobs : null, finish_reason: finish }] };
       if (delta.finish) figures.push(delta.finish.figures);

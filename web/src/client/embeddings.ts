@@ -1,18 +1,29 @@
 // wisp.embeddings: texts as vectors, of a model that was loaded for it (`embeddings: true`).
 import type { CallOptions, Surroundings } from './chat.js';
-import type { EmbeddingRequest, EmbeddingResponse } from './openai.js';
+import type { EmbeddingRequest } from './requests.js';
+import type { EmbeddingResponse } from './responses.js';
 
+/**
+ * `wisp.embeddings`: texts as vectors.
+ * @category Embeddings
+ * @hideconstructor
+ */
 export class Embeddings {
   readonly #wisp: Surroundings;
   constructor(wisp: Surroundings) {
     this.#wisp = wisp;
   }
 
-  /** A vector for each input. `invalid_argument` where the model was loaded to write text. */
+  /**
+   * A vector for each input, all computed together; each is that of its text alone. Rejects with a `WispError`:
+   * `invalid_argument` where the model was not loaded with `embeddings: true`, `limit` for a text that does not fit the context.
+   * @param request What is asked
+   * @param options A signal that ends it
+   */
   async create(request: EmbeddingRequest, options: CallOptions = {}): Promise<EmbeddingResponse> {
     const inputs = inputsOf(request.input);
     const { vectors, promptTokens } = await this.#wisp.line.call(
-      'embed', [inputs, request.pooling ?? '', request.normalize ?? true], { signal: options.signal });
+      'embed', [inputs, request.pooling ?? 'model', request.normalize ?? true], { signal: options.signal });
     return {
       object: 'list', model: this.#wisp.modelName,
       data: vectors.map((vector, index) => ({

@@ -1,6 +1,6 @@
 // The caller's end of the line to the engine's worker: calls that answer once, generations that stream, and the worker's
 // end, which ends them all.
-import type { EngineWorker } from '../platform/platform.js';
+import type { EngineWorker } from '../platform/engine_worker.js';
 import type { Delta, FromWorker, GenerateSettings, LoadProgress, Methods } from '../protocol.js';
 import { errorFrom, WispError } from './errors.js';
 

@@ -1,7 +1,7 @@
 // From requests in OpenAI's words to the engine's (wisp_request_set_json() of engine/api/wisp.h).
 import type { GenerateSettings } from '../protocol.js';
 import { WispError } from './errors.js';
-import type { ChatRequest, CompletionRequest, Sampling } from './openai.js';
+import type { ChatRequest, CompletionRequest, Sampling } from './requests.js';
 
 const OWN: (keyof Sampling)[] = ['top_k', 'min_p', 'typical_p', 'top_n_sigma', 'repeat_penalty', 'penalty_last_n', 'xtc_probability',
   'xtc_threshold', 'dry_multiplier', 'dry_base', 'dry_allowed_length', 'dynatemp_range', 'dynatemp_exponent', 'mirostat', 'mirostat_tau',

@@ -2,8 +2,13 @@
 import type { Delta, GenerateSettings } from '../protocol.js';
 import type { WorkerLine } from './line.js';
 
+/**
+ * An answer while it comes: `for await` reads its pieces, once. Leaving the loop cancels the answer.
+ * @category Chat
+ * @hideconstructor
+ */
 export class Stream<T> implements AsyncIterable<T> {
-  /** `controller.abort()` ends the answer; the loop then ends, too. */
+  /** `controller.abort()` ends the answer; the loop then ends, too, without an error. */
   readonly controller = new AbortController();
   readonly #iterate: (signal: AbortSignal) => AsyncGenerator<T, void, undefined>;
   #used = false;
@@ -12,6 +17,7 @@ export class Stream<T> implements AsyncIterable<T> {
     this.#iterate = iterate;
   }
 
+  /** The pieces, as `for await` asks for them. */
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     if (this.#used) throw new Error('a stream can be read once');
     this.#used = true;
@@ -24,7 +30,7 @@ export class Stream<T> implements AsyncIterable<T> {
     }
   }
 
-  /** Lines of JSON, as a server would send them. */
+  /** The pieces as lines of JSON, in UTF-8; cancelling it cancels the answer. In place of the loop. */
   toReadableStream(): ReadableStream<Uint8Array> {
     const iterator = this[Symbol.asyncIterator]();
     const encoder = new TextEncoder();

@@ -1,37 +1,74 @@
 // The package's main object: one model, in a worker of its own.
-import type { EngineWorker } from '../platform/platform.js';
-import type { EngineInfo, LoadProgress, LoadSettings } from '../protocol.js';
-import type { ModelSource, StoredModel } from '../models/index.js';
+import type { WorkerStarter } from '../platform/engine_worker.js';
+import type { EngineInfo, EngineSettings, LoadProgress, MemoryUse, OpTime } from '../protocol.js';
+import type { MakeRoomRequest, ModelSource } from '../models/index.js';
 import { ChatCompletions } from './chat.js';
 import { Completions } from './completions.js';
 import { Embeddings } from './embeddings.js';
 import { WispError } from './errors.js';
-import { WorkerLine, type Question } from './line.js';
+import { WorkerLine } from './line.js';
+import type { ChatRequest } from './requests.js';
 
-export interface LoadOptions extends Omit<LoadSettings, 'device'> {
+/**
+ * How a model is loaded: everything may be left out.
+ * @category Loading
+ */
+export interface LoadOptions extends EngineSettings {
   /**
    * `auto`: the GPU where it is a real one and computes right, else the CPU, and whatever fails falls to the next, with a
-   * remark. `gpu` and `cpu` (`webgpu` and `wasm` mean the same) are never replaced by another.
+   * remark. `gpu` and `cpu` (`webgpu` and `wasm` mean the same) are never replaced by another. Default `auto`.
    */
   device?: 'auto' | 'gpu' | 'cpu' | 'webgpu' | 'wasm';
-  /** Of the network, the cache, the device; about ten times a second. */
+  /**
+   * Hears of the network, the cache and the device, about ten times a second. Default nobody.
+   * @param progress How far it is
+   */
   onProgress?: (progress: LoadProgress) => void;
-  /** Sentences for the user: why this quantisation, what did not work and what was taken instead. */
+  /**
+   * Hears sentences for the user: why this quantisation, what did not work and what was taken instead. Default nobody.
+   * @param remark The sentence
+   */
   onRemark?: (remark: string) => void;
   /**
    * Asked before a download that does not fit the storage the browser gives. Ids of models to delete, 'do not keep' to load
-   * without keeping, or nothing: the load is then refused with the code `quota`. Nothing is deleted unasked.
+   * without keeping, or nothing: the load is then refused with the code `quota`. Nothing is deleted unasked. Default nobody is asked: `quota`.
+   * @param request What is needed, and what could go
    */
-  onMakeRoom?: (request: Question) => Promise<readonly string[] | 'do not keep' | undefined> | readonly string[] | 'do not keep' | undefined;
-  /** Ends the load; what was fetched stays, for the next time. */
+  onMakeRoom?: (request: MakeRoomRequest) => Promise<readonly string[] | 'do not keep' | undefined> | readonly string[] | 'do not keep' | undefined;
+  /** Ends the load, which then rejects with an `AbortError`; what was fetched stays, for the next time. Default none. */
   signal?: AbortSignal;
 }
 
-export type WorkerStarter = () => EngineWorker;
+/**
+ * How a text becomes tokens.
+ * @category Looking inside
+ */
+export interface TokenizeOptions {
+  /** With BOS and EOS as the vocabulary says. Default false. */
+  special?: boolean;
+  /** Control tokens that are spelled in the text are taken for such. Default false: they are text. */
+  parse?: boolean;
+}
 
-export class Wisp {
-  readonly chat: { readonly completions: ChatCompletions };
+/**
+ * How tokens become a text.
+ * @category Looking inside
+ */
+export interface DetokenizeOptions {
+  /** Without control tokens. Default false. */
+  hideSpecial?: boolean;
+}
+
+/** One model, in a worker of its own; each platform's `Wisp` says how that is started. */
+export class LoadedModel {
+  /** Conversations, under the name that OpenAI's client has for them. */
+  readonly chat: {
+    /** Conversations. */
+    readonly completions: ChatCompletions;
+  };
+  /** Text that goes on, without a template. */
   readonly completions: Completions;
+  /** Texts as vectors. */
   readonly embeddings: Embeddings;
 
   readonly #start: WorkerStarter;
@@ -40,12 +77,12 @@ export class Wisp {
   #options: LoadOptions;
   #info: EngineInfo | undefined;
 
-  private constructor(start: WorkerStarter, source: ModelSource, options: LoadOptions) {
+  protected constructor(start: WorkerStarter, source: ModelSource, options: LoadOptions) {
     this.#start = start;
     this.#source = source;
     this.#options = options;
     this.#line = new WorkerLine(start());
-    const surroundings = ((wisp: Wisp) => ({
+    const surroundings = ((wisp: LoadedModel) => ({
       get line() {
         return wisp.#line;
       },
@@ -58,9 +95,8 @@ export class Wisp {
     this.embeddings = new Embeddings(surroundings);
   }
 
-  /** What `Wisp.load()` of each platform does. */
-  static async loadWith(start: WorkerStarter, source: ModelSource, options: LoadOptions): Promise<Wisp> {
-    const wisp = new Wisp(start, source, options);
+  /** @internal What `Wisp.load()` of each platform does. */
+  protected static async loaded<T extends LoadedModel>(wisp: T): Promise<T> {
     try {
       await wisp.#load();
       return wisp;
@@ -70,48 +106,72 @@ export class Wisp {
     }
   }
 
-  /** What runs: model, device, context, and what was tried before. */
+  /** What runs: model, device, context, and what was tried before. Throws a `WispError` where no model is loaded any more. */
   info(): EngineInfo {
     if (!this.#info) throw this.#line.death ?? new WispError('invalid_argument', 'no model is loaded');
     return this.#info;
   }
 
-  /** Totals since the start: tokens, steps, times in nanoseconds (docs/c-api.md, wisp_engine_counters). */
+  /**
+   * Totals since the start: `steps`, `prompt_tokens`, `cached_tokens`, `generated_tokens`, `requests_finished` and others;
+   * `execute_ns` and `step_ns` are nanoseconds; `running` and `waiting` are requests now.
+   */
   counters(): Promise<Record<string, number>> {
     return this.#line.call('counters', []);
   }
-  /** Bytes by owner; `module` is the size of the WebAssembly memory. */
-  memory(): Promise<Record<string, unknown>> {
+  /** Who holds memory, in bytes. */
+  memory(): Promise<MemoryUse> {
     return this.#line.call('memory', []);
   }
-  /** Time per operation of the model, while measuring is on. */
-  async profile(on: boolean): Promise<unknown[]> {
+  /**
+   * What was measured so far of each operation of the model. Measuring costs speed.
+   * @param on Measure from now on, or no more
+   */
+  async profile(on: boolean): Promise<OpTime[]> {
     const list = await this.#line.call('profile', []);
     await this.#line.call('setProfiling', [on]);
     return list;
   }
 
-  /** Token ids. `special`: with the BOS and EOS of the vocabulary's own rule; `parse`: control tokens spelled in the text count. */
-  tokenize(text: string, { special = false, parse = false }: { special?: boolean; parse?: boolean } = {}): Promise<number[]> {
+  /**
+   * Token ids of a text.
+   * @param text What to take apart
+   * @param options Which tokens there may be
+   */
+  tokenize(text: string, options: TokenizeOptions = {}): Promise<number[]> {
+    const { special = false, parse = false } = options;
     return this.#line.call('tokenize', [text, { special, parse }]);
   }
-  /** The text of token ids. */
-  detokenize(ids: readonly number[], { hideSpecial = false }: { hideSpecial?: boolean } = {}): Promise<string> {
-    return this.#line.call('detokenize', [[...ids], hideSpecial]);
+  /**
+   * The text of token ids.
+   * @param ids Of the model's vocabulary
+   * @param options What is shown
+   */
+  detokenize(ids: readonly number[], options: DetokenizeOptions = {}): Promise<string> {
+    return this.#line.call('detokenize', [[...ids], options.hideSpecial ?? false]);
   }
-  /** The prompt that the model's template makes of a conversation, for people to read. */
-  chatText(request: { messages: unknown[]; tools?: unknown[] }): Promise<string> {
+  /**
+   * The prompt that the model's template makes of a conversation, for people to read. Rejects with `unsupported` for a model
+   * without a template.
+   * @param request The messages, and the tools that the template tells of
+   */
+  chatText(request: Pick<ChatRequest, 'messages' | 'tools'>): Promise<string> {
     return this.#line.call('chatText', [request as unknown as Record<string, unknown>]);
   }
-  /** A value of the model file's metadata, by its key; `not_found` where there is none. */
+  /**
+   * A value of the model file's metadata. Rejects with `not_found` where there is none.
+   * @param key As `general.name`
+   */
   metadata(key: string): Promise<unknown> {
     return this.#line.call('metadata', [key]);
   }
 
   /**
    * Another model, or another quantisation, in place of this one. Conversations are the caller's, so they go on: the next
-   * `create()` is answered by the new model. Answers that are not finished end with an `AbortError`. When it fails, no model
-   * is loaded.
+   * `create()` is answered by the new model. Answers that are not finished end with an `AbortError`. Options are those of
+   * before, with `options` over them. Rejects as `Wisp.load()` does; no model is loaded then.
+   * @param source As of `Wisp.load()`
+   * @param options What changes of those of before
    */
   async use(source: ModelSource, options: LoadOptions = {}): Promise<EngineInfo> {
     this.#source = source;
@@ -132,7 +192,7 @@ export class Wisp {
     await this.#line.finish(new WispError('disposed', 'this model was disposed'));
   }
 
-  /** For tests of a page: destroys the GPU's device under the engine, which goes on with another. */
+  /** For tests of a page: takes the GPU's device away from the engine, which goes on with another. */
   loseDevice(): Promise<void> {
     return this.#line.call('loseDevice', []);
   }
@@ -148,30 +208,5 @@ export class Wisp {
     const source = this.#source instanceof URL ? this.#source.href : this.#source;
     this.#info = await this.#line.call('load', [source, { ...settings, device: named }], { signal, onProgress, onRemark });
     return this.#info;
-  }
-}
-
-/** The models that this origin keeps, without an engine. */
-export class StoredModels {
-  readonly #line: WorkerLine;
-  constructor(start: WorkerStarter, settings: Partial<LoadSettings> = {}) {
-    this.#line = new WorkerLine(start());
-    this.#line.worker.post({ type: 'open', settings: { device: 'auto', ...settings } });
-  }
-  list(): Promise<StoredModel[]> {
-    return this.#line.call('listModels', []);
-  }
-  remove(id: string): Promise<void> {
-    return this.#line.call('removeModel', [id]);
-  }
-  usage(): Promise<{ used: number; quota: number; free: number; persisted: boolean; models: number }> {
-    return this.#line.call('usage', []);
-  }
-  /** What a repository holds, largest first. */
-  quantisations(name: string): Promise<{ stem: string; type: string; bytes: number; parts: number; stored: boolean }[]> {
-    return this.#line.call('quantisations', [name]);
-  }
-  close(): void {
-    this.#line.end(new WispError('disposed', 'the list was closed'));
   }
 }

@@ -7,30 +7,43 @@ import { parseModelName, type ModelName } from './name.js';
 import { pathOf } from './plan.js';
 import type { EntryHeader, EntrySummary, Store } from './store.js';
 
+/**
+ * A model that is kept, or begun.
+ * @category Models that are kept
+ */
 export interface StoredModel {
+  /** What `remove()` takes. */
   readonly id: string;
-  /** What open() takes. */
+  /** What `load()` takes. */
   readonly name: string;
-  /** "Qwen3-0.6B-Q4_K_M" */
+  /** For people, as `Qwen3-0.6B-Q4_K_M`. */
   readonly shortName: string;
+  /** Its quantisation, as `Q4_K_M`; empty where its name tells none. */
   readonly type: string;
-  /** Of the whole model; 0 where no server has told yet. */
+  /** Of the whole model, in bytes; 0 where no server has told yet. */
   readonly bytes: number;
-  /** That are kept. */
+  /** Bytes that are kept. */
   readonly here: number;
+  /** All of it is here: it is used without a network. */
   readonly complete: boolean;
   /** Its type was chosen for this device, not named. */
   readonly automatic: boolean;
-  /** ms since 1970 */
+  /** When its download began, in milliseconds since 1970. */
   readonly created: number;
+  /** When it was opened last, in milliseconds since 1970. */
   readonly lastUsed: number;
 }
 
+/**
+ * Storage of this origin.
+ * @category Models that are kept
+ */
 export interface Usage {
   /** Bytes of this origin, with everything that it keeps. */
   readonly used: number;
-  /** Infinity where the browser does not tell. */
+  /** Bytes that the browser gives; Infinity where it does not tell. */
   readonly quota: number;
+  /** Bytes between the two. */
   readonly free: number;
   /** The browser asks before it clears this origin's storage. */
   readonly persisted: boolean;
@@ -38,6 +51,10 @@ export interface Usage {
   readonly models: number;
 }
 
+/**
+ * A download that does not fit: what `onMakeRoom` is asked.
+ * @category Models that are kept
+ */
 export interface MakeRoomRequest {
   /** Bytes that are still to come. */
   readonly needed: number;

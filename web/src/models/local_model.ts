@@ -6,6 +6,10 @@ import { parsePart, typeInName } from './listing.js';
 import { checkRange, type Completed, type ModelFile, type OpenedModel } from './opened.js';
 import type { ProgressMeter } from './progress.js';
 
+/**
+ * A file of the user: read where it is, and never kept.
+ * @category Loading
+ */
 export type LocalFile = Blob | FileSystemFileHandle;
 
 interface Bytes {

@@ -2,7 +2,12 @@
 // workers cannot ask.
 const ASKED = 'wisp-asked-to-persist';
 
-/** Asked once: Firefox asks the user, who should not be asked again. True where the storage stays. */
+/**
+ * Asks the browser not to clear what this origin keeps, once: Firefox asks the user, who should not be asked again. For the page's
+ * thread. Never rejects.
+ * @returns Whether the storage stays
+ * @category Models that are kept
+ */
 export async function askToPersist(): Promise<boolean> {
   const storage = globalThis.navigator?.storage;
   try {

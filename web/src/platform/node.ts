@@ -5,7 +5,8 @@ import { parentPort, Worker } from 'node:worker_threads';
 
 import type { ThreadStart } from '../module/module.js';
 import type { Variant } from '../module/variant.js';
-import type { EngineWorker, Platform, Thread } from './platform.js';
+import type { EngineWorker } from './engine_worker.js';
+import type { Platform, Thread } from './platform.js';
 
 const MODULES: Record<Variant, () => URL> = {
   relaxed: () => new URL('./wisp-relaxed.wasm', import.meta.url),

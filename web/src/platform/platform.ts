@@ -16,16 +16,3 @@ export interface Platform {
   /** Processors, as far as it is told. */
   readonly processors: number;
 }
-
-/** The two ends of the line between a caller's thread and the engine's worker. */
-export interface Line {
-  post(message: unknown, transfer?: Transferable[]): void;
-  onmessage: (message: unknown) => void;
-}
-
-/** A worker as its starter sees it. */
-export interface EngineWorker extends Line {
-  /** Called once, with the reason, when it ended or broke without being asked to. */
-  ondeath: (reason: string) => void;
-  stop(): void;
-}

@@ -1,7 +1,8 @@
 // A browser. Addresses are written so that bundlers find the files: new URL('./x', import.meta.url) beside the script.
 import type { ThreadStart } from '../module/module.js';
 import type { Variant } from '../module/variant.js';
-import type { EngineWorker, Platform, Thread } from './platform.js';
+import type { EngineWorker } from './engine_worker.js';
+import type { Platform, Thread } from './platform.js';
 
 const MODULES: Record<Variant, () => URL> = {
   relaxed: () => new URL('./wisp-relaxed.wasm', import.meta.url),
@@ -9,12 +10,17 @@ const MODULES: Record<Variant, () => URL> = {
   single: () => new URL('./wisp-single.wasm', import.meta.url),
 };
 
-/** A worker may not come from another origin than its page; a script that imports it may. */
-function ownOrigin(address: URL): { address: URL | string; forget(): void } {
-  if (address.origin === globalThis.location.origin || address.protocol === 'blob:') return { address, forget: () => {} };
-  const script = new Blob([`import ${JSON.stringify(address.href)};`], { type: 'text/javascript' });
-  const local = URL.createObjectURL(script);
-  return { address: local, forget: () => URL.revokeObjectURL(local) };
+/**
+ * A worker may not come from another origin than its page; a script that imports it may. Nothing where this script is of the
+ * page's own origin, or was put elsewhere by a bundler. The name stands apart from import.meta.url: as `new URL('./x',
+ * import.meta.url)` bundlers would copy the worker a second time, unbuilt.
+ */
+function scriptThatImports(name: string): { address: string; forget(): void } | undefined {
+  const { origin, protocol } = new URL(import.meta.url);
+  if (origin === globalThis.location.origin || !protocol.startsWith('http')) return undefined;
+  const beside = import.meta.url.replace(/[^/]*$/, name);
+  const address = URL.createObjectURL(new Blob([`import ${JSON.stringify(beside)};`], { type: 'text/javascript' }));
+  return { address, forget: () => URL.revokeObjectURL(address) };
 }
 
 export const webPlatform: Platform = {
@@ -28,14 +34,13 @@ export const webPlatform: Platform = {
     return WebAssembly.compile(await answer.arrayBuffer());
   },
   startThread(start: ThreadStart): Thread {
-    const url = new URL('./thread.js', import.meta.url);
-    const { address, forget } = ownOrigin(url);
+    const script = scriptThatImports('thread.js');
     // Bundlers know the pattern only when it is written out.
-    const worker = address === url ? new Worker(new URL('./thread.js', import.meta.url), { type: 'module', name: 'wisp thread' })
-      : new Worker(address, { type: 'module', name: 'wisp thread' });
+    const worker = script ? new Worker(script.address, { type: 'module', name: 'wisp thread' })
+      : new Worker(new URL('./thread.js', import.meta.url), { type: 'module', name: 'wisp thread' });
     const ready = new Promise<void>((resolve, reject) => {
       worker.onmessage = () => {
-        forget();
+        script?.forget();
         resolve();
       };
       worker.onerror = event => reject(new Error(event.message || 'a thread could not be started'));
@@ -59,10 +64,9 @@ let lives = 0;
 
 /** Starts the engine's worker. Its end is noticed by a lock that it holds while it lives: nothing else tells of a crash. */
 export function startEngineWorker(): EngineWorker {
-  const url = new URL('./worker.js', import.meta.url);
-  const { address, forget } = ownOrigin(url);
-  const worker = address === url ? new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'wisp' })
-    : new Worker(address, { type: 'module', name: 'wisp' });
+  const script = scriptThatImports('worker.js');
+  const worker = script ? new Worker(script.address, { type: 'module', name: 'wisp' })
+    : new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'wisp' });
   let dead = false;
   const waiting = new AbortController();
   const made: EngineWorker = {
@@ -73,7 +77,7 @@ export function startEngineWorker(): EngineWorker {
       dead = true;
       waiting.abort();
       setTimeout(() => worker.terminate(), THREADS_GO_MILLISECONDS);
-      forget();
+      script?.forget();
     },
   };
   const die = (reason: string): void => {
@@ -84,7 +88,7 @@ export function startEngineWorker(): EngineWorker {
   const lock = `wisp-worker-${Date.now().toString(36)}-${++lives}-${Math.random().toString(36).slice(2)}`;
   worker.onmessage = ({ data }: MessageEvent<unknown>) => {
     if ((data as { type?: string })?.type !== 'alive') return made.onmessage(data);
-    forget();
+    script?.forget();
     void globalThis.navigator.locks?.request(lock, { signal: waiting.signal }, () => die('the worker was ended'))
       .catch(() => {});
   };

@@ -1,7 +1,7 @@
 // The engine's worker: one model at a time, and the methods that a caller's thread asks for (protocol.ts).
 import { ModelError, openModels, type Models, type OpenedModel, type ModelSource, type ModelsOptions } from '../models/index.js';
 import type { Platform } from '../platform/platform.js';
-import type { EngineInfo, FromWorker, GenerateSettings, LoadProgress, LoadSettings, Methods, ToWorker } from '../protocol.js';
+import type { EngineInfo, FromWorker, GenerateSettings, LoadProgress, LoadSettings, MemoryUse, Methods, ToWorker } from '../protocol.js';
 import { fitsOn } from './fits.js';
 import { load, type Loaded, type Way } from './loader.js';
 import type { Session } from './session.js';
@@ -71,7 +71,7 @@ export class Host {
     info: () => this.#loaded().info,
     counters: () => this.#current().native.json('wisp_engine_counters', this.#engine()),
     memory: () => ({
-      ...this.#current().native.json<Record<string, unknown>>('wisp_engine_memory', this.#engine()),
+      ...this.#current().native.json<MemoryUse>('wisp_engine_memory', this.#engine()),
       module: this.#current().parts.module.memory.buffer.byteLength,
     }),
     profile: () => this.#current().native.json('wisp_engine_profile', this.#engine()),
