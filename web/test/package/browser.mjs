@@ -1,7 +1,5 @@
 // The package in a browser, as it is built: node test/package/browser.mjs [--browser chromium|firefox|webkit] [--gpu]
 // [--no-isolation] [--report FILE.xml].
-import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { extname, normalize } from 'node:path';
@@ -10,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 import { openBrowser, openProfile } from '../../harness/browsers.mjs';
 import { finish } from '../../harness/report.mjs';
+import { nativeGreedy } from './native.mjs';
 
 const { values: { browser: name, gpu, 'no-isolation': bare } } = parseArgs({
   options: { browser: { type: 'string', default: 'chromium' }, gpu: { type: 'boolean' }, 'no-isolation': { type: 'boolean' }, report: { type: 'string' } },
@@ -31,15 +30,6 @@ const server = createServer(async (request, response) => {
   }
 });
 await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
-
-// What the native engine says to the cases' question; nothing where its command is not built.
-function nativeGreedy() {
-  const command = `${root}build/bin/wisp`;
-  if (!existsSync(command)) return undefined;
-  const told = execFileSync(command, ['chat', `${root}models/wisp-stories.gguf`, '--temp', '0', '-n', '24', '--json'],
-    { input: 'Tell me a story about a dog.\n', stdio: ['pipe', 'pipe', 'ignore'] });
-  return JSON.parse(told.toString()).text;
-}
 
 // The example of the guide, as a person uses it.
 async function example() {
@@ -78,7 +68,7 @@ try {
     const { casesOf, runCases } = await import('/web/test/package/cases.mjs');
     const source = new Uint8Array(await (await fetch('/models/wisp-stories.gguf')).arrayBuffer());
     return runCases(casesOf({ Wisp, source, options: { device }, greedy }));
-  }, { device: gpu ? 'gpu' : 'cpu', greedy: nativeGreedy() });
+  }, { device: gpu ? 'gpu' : 'cpu', greedy: nativeGreedy(root) });
   outcomes.push(await example());
   finish(outcomes.map(({ name: what, error, skipped, milliseconds }) => ({
     suite, name: what, status: error ? 'failed' : skipped ? 'skipped' : 'passed', reason: error ?? skipped ?? '', seconds: milliseconds / 1000,

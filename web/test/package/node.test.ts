@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { nativeGreedy } from './native.mjs';
 
 const root = new URL('../../../../', import.meta.url);
 const isBuilt = existsSync(new URL('web/dist/node.js', root));
@@ -13,7 +16,7 @@ async function testPackage(): Promise<void> {
   const { casesOf } = await import(new URL('web/test/package/cases.mjs', root).href) as typeof import('./cases.mjs');
   const model = new Uint8Array(readFileSync(new URL('models/wisp-stories.gguf', root)));
 
-  for (const [name, run] of Object.entries(casesOf({ Wisp, source: model, options: { device: 'cpu', threads: 2 } }))) {
+  for (const [name, run] of Object.entries(casesOf({ Wisp, source: model, options: { device: 'cpu', threads: 2 }, greedy: nativeGreedy(fileURLToPath(root)) }))) {
     test(name, async context => {
       const reason = await run();
       if (reason) context.skip(reason);
