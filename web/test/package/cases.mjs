@@ -26,7 +26,7 @@ const MARGIN = 0.1; // of logits: what other kernels may change
 const GREEDY = { temperature: 0, seed: 1 };
 
 /**
- * @param {{Wisp: import('../../src/index.js')['Wisp'], source: unknown, options: object, greedy?: string}} place
+ * @param {{Wisp: import('../../src/index.js')['Wisp'], source: unknown, options: object, greedy?: string | undefined}} place
  *   `greedy`: what the native engine says to QUESTION in 24 tokens
  * @returns {Record<string, () => Promise<string | void>>}
  */

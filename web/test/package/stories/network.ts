@@ -53,7 +53,7 @@ export const networkStories: Record<string, Story> = {
     let here = 0;
     for (const share of [0.1, 0.4, 0.7]) {
       const tab = await Tab.open(place.browser, place.server.url);
-      place.server.behaviour.slow = 3;
+      place.server.behaviour.slow = 40; // a whole load takes some five seconds
       void tab.outcome('load', { source, device: 'cpu' }).catch(() => {});
       const progress = await tab.call<{ loaded: number; fromCache: number }>('fetched', { share });
       expect(progress.fromCache >= here, `${progress.fromCache} bytes of ${here} are left`);
