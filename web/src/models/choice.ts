@@ -24,11 +24,11 @@ export interface Candidate {
 
 /**
  * Whether this device can run it. With numbers the sentence that says why can name them: it needs `needs` bytes of
- * `of`.
+ * `of`, where that is known.
  */
 export type Fit =
   | boolean
-  | { readonly fits: boolean; readonly needs: number; readonly of: number; readonly why?: string };
+  | { readonly fits: boolean; readonly needs: number; readonly of?: number; readonly why?: string };
 export type Fits = (candidate: Candidate) => Fit | Promise<Fit>;
 
 export interface Choice {
@@ -48,7 +48,8 @@ export async function chooseThatFits(
   let smallest = '';
   for (const model of models) {
     const fit = await fits(candidateOf(model));
-    const needs = typeof fit === 'object' ? `takes ${formatBytes(fit.needs)} of ${formatBytes(fit.of)}` : '';
+    const of = typeof fit === 'object' && fit.of !== undefined ? ` of ${formatBytes(fit.of)}` : '';
+    const needs = typeof fit === 'object' ? `takes ${formatBytes(fit.needs)}${of}` : '';
     const extra = typeof fit === 'object' && fit.why !== undefined ? `; ${fit.why}` : '';
     if (typeof fit === 'object' ? fit.fits : fit) {
       const rank =

@@ -12,11 +12,17 @@ const BESIDE_BYTES = 256 * 2 ** 20;
 const USABLE_SHARE = 0.9;
 
 export function fitsOn(platform: Platform, way: Way): Fits {
+  let most = Infinity; // what the GPU gave when it refused more
   return async (candidate: Candidate): Promise<Fit> => {
     const needs = Math.ceil(candidate.bytes * (1 + BESIDE_SHARE) + BESIDE_BYTES);
     if (way.device === 'gpu' && platform.gpu) {
-      const fits = await gpuGives(platform.gpu, Math.ceil(needs / USABLE_SHARE));
-      return { fits, needs, of: 0, why: fits ? 'the GPU gives the memory for it' : 'the GPU does not give the memory for it' };
+      const asked = Math.ceil(needs / USABLE_SHARE);
+      if (asked <= most) {
+        const given = await gpuGives(platform.gpu, asked);
+        if (given >= asked) return { fits: true, needs, why: 'the GPU gives the memory for it' };
+        most = given;
+      }
+      return { fits: false, needs, of: Math.floor(most * USABLE_SHARE), why: 'the GPU does not give more' };
     }
     // The browser tells at most 8 GB, and Firefox and Safari nothing; half of it is for the rest of the machine.
     const told = (globalThis.navigator as { deviceMemory?: number } | undefined)?.deviceMemory;

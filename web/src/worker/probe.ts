@@ -63,29 +63,48 @@ export async function isSoftware(gpu: GPU): Promise<boolean> {
   return info.isFallbackAdapter === true || info.type === 'CPU' || /swiftshader|llvmpipe|lavapipe|basic render/.test(words);
 }
 
+const LARGEST_PIECE = 2 ** 30;
+const SMALLEST_PIECE = 2 ** 26;
+
 /**
- * Whether the GPU gives this many bytes of buffers now. Buffers are made and destroyed again; on devices that promise more
- * than they have, the engine finds out when it loads.
+ * How many bytes of buffers the GPU gives now, up to `bytes`. Buffers are made and destroyed again; on devices that promise
+ * more than they have, the engine finds out when it loads. Within 64 MiB.
  */
-export async function gpuGives(gpu: GPU, bytes: number): Promise<boolean> {
+export async function gpuGives(gpu: GPU, bytes: number): Promise<number> {
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
-  if (!adapter) return false;
-  const piece = Math.min(adapter.limits.maxBufferSize, 2 ** 30);
+  if (!adapter) return 0;
+  let piece = Math.min(adapter.limits.maxBufferSize, LARGEST_PIECE);
   const device = await adapter.requestDevice({ requiredLimits: { maxBufferSize: piece } });
   const buffers: GPUBuffer[] = [];
+  let given = 0;
   try {
-    for (let made = 0; made < bytes; made += piece) {
-      device.pushErrorScope('out-of-memory');
-      device.pushErrorScope('validation');
-      buffers.push(device.createBuffer({ size: Math.ceil(Math.min(piece, bytes - made) / 4) * 4, usage: GPUBufferUsage.STORAGE }));
-      const failures = [await device.popErrorScope(), await device.popErrorScope()];
-      if (failures.some(failure => failure !== null)) return false;
+    while (given < bytes) {
+      const size = Math.ceil(Math.min(piece, bytes - given) / 4) * 4;
+      const buffer = await tryBuffer(device, size);
+      if (buffer) {
+        buffers.push(buffer);
+        given += size;
+      } else if (piece > SMALLEST_PIECE) {
+        piece /= 2;
+      } else {
+        break;
+      }
     }
-    return true;
-  } catch {
-    return false;
+    return given;
   } finally {
     for (const buffer of buffers) buffer.destroy();
     device.destroy();
+  }
+}
+
+async function tryBuffer(device: GPUDevice, size: number): Promise<GPUBuffer | undefined> {
+  device.pushErrorScope('out-of-memory');
+  device.pushErrorScope('validation');
+  try {
+    const buffer = device.createBuffer({ size, usage: GPUBufferUsage.STORAGE });
+    const failures = [await device.popErrorScope(), await device.popErrorScope()];
+    return failures.every(failure => failure === null) ? buffer : undefined;
+  } catch {
+    return undefined; // some browsers throw, or have lost the device by it
   }
 }

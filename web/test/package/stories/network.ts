@@ -1,5 +1,5 @@
 // Models over a network that fails, and what is kept of them: through the whole package, in tabs of a browser.
-import type { Server } from '../../models/server.js';
+import { hashOf, type Server } from '../../models/server.js';
 import { expect, expectEqual, expectError, Tab, type Browser, type Loaded } from './tab.js';
 
 export interface Place {
@@ -138,6 +138,30 @@ export const networkStories: Record<string, Story> = {
   async 'a server without ranges'(place) {
     place.server.behaviour.ranges = false;
     await loadAndAsk(place, serve(place, '/plain.gguf'));
+  },
+
+  async 'a repository: the type that fits is taken and said why, and another takes over in the middle of a conversation'(place) {
+    const { server, bytes } = place;
+    const names = ['m-F16.gguf', 'm-Q8_0.gguf', 'm-Q4_0.gguf'] as const;
+    for (const name of names.slice(1)) server.files.set(`/owner/repo/resolve/main/${name}`, bytes);
+    // The largest is larger than any module: it must not be asked for.
+    const sizes = [20 * 2 ** 30, bytes.length, bytes.length];
+    const hash = hashOf(bytes);
+    const tree = names.map((path, index) => ({ type: 'file', path, size: 134, lfs: { oid: index === 0 ? '0'.repeat(64) : hash, size: sizes[index] } }));
+    server.files.set('/api/models/owner/repo/tree/main', new TextEncoder().encode(JSON.stringify(tree)));
+    const tab = await Tab.open(place.browser, server.url);
+    const { info } = await tab.load({ source: 'owner/repo', endpoint: server.url, device: 'cpu' });
+    expect(info.model.why.startsWith('Q') && info.model.why.includes('the largest of 3 that fits this device'), info.model.why);
+    expect(info.model.why.includes('F16 would take'), info.model.why);
+    const taken = info.model.type;
+    expectEqual(await tab.chat(), place.answer, 'the answer');
+    const other = taken === 'Q8_0' ? 'Q4_0' : 'Q8_0';
+    const next = await tab.call<Loaded['info']>('use', { source: `owner/repo:${other}` });
+    expectEqual(next.model.type, other, 'the type after the change');
+    const messages = [{ role: 'user', content: 'Tell me a story about a dog.' }, { role: 'assistant', content: place.answer }, { role: 'user', content: 'And now about a cat.' }];
+    expect((await tab.chat({ messages })).length > 10, 'the conversation goes on');
+    expectEqual(server.requests.filter(({ path }) => path.includes('F16')), [], 'requests of what does not fit');
+    await tab.close();
   },
 
   async 'two tabs fetch a model once, and both answer'(place) {
