@@ -1,7 +1,7 @@
 // The two packages, each through its public interface alone, behind one small interface:
 //   open(file, {gpu, threads, context}) -> {complete(prompt, tokens, onToken), info(), close()}
-// complete() computes a prompt (a text: wllama takes no token ids) and then `tokens` more, greedily and past ends of text, and resolves to what
-// the package counted. onToken is called when something of the answer arrives.
+// complete() computes a prompt (a text: wllama takes no token ids) and then `tokens` more, greedily and past ends of text,
+// and resolves to what the package counted. onToken is called when something of the answer arrives.
 
 // The same for both: of the samplers nothing but the best token.
 const GREEDY = { temperature: 0, top_k: 1 };

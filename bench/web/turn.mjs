@@ -1,6 +1,5 @@
 // One turn of one engine in a page that is its own: it loads the model, warms up, and is timed by the page's clock.
 
-const SHORT_PROMPT = 8; // before the tokens whose decoding is timed
 const LEAD = 2; // tokens before the first character: the beginning of text, and of a word
 // None of these has a token in the random vocabulary, nor has any union of them, so each is one token, that of its byte.
 const CHARACTERS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ';
@@ -18,7 +17,7 @@ function textsOf(seed) {
 /**
  * @param {Function} open one of `engines`
  * @param {{model: string, gpu: boolean, threads: number, context: number, seed: number,
- *   warm: {prefill: number, decode: number}, prefill: number, decode: number}} settings
+ *   warm: {prefill: number, decode: number}, prefill: number, short: number, decode: number}} settings
  */
 export async function runTurn(open, settings) {
   if (!crossOriginIsolated) throw new Error('the page is not cross-origin isolated, so there are no threads');
@@ -30,9 +29,9 @@ export async function runTurn(open, settings) {
     const prompt = textsOf(settings.seed);
     // Both engines compile on first use: the browser their modules, a GPU its kernels.
     await engine.complete(prompt(settings.warm.prefill), 1, () => {});
-    await engine.complete(prompt(SHORT_PROMPT), settings.warm.decode, () => {});
+    await engine.complete(prompt(settings.short), settings.warm.decode, () => {});
     const prefill = await timed(engine, prompt(settings.prefill), 1);
-    const decode = await timed(engine, prompt(SHORT_PROMPT), settings.decode + 1);
+    const decode = await timed(engine, prompt(settings.short), settings.decode + 1);
     return {
       // From the call until the first token has arrived and the answer has ended.
       prefill: settings.prefill / (prefill.total / 1000),
