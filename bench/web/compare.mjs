@@ -51,7 +51,8 @@ const positive = (name, text) => (/^[1-9]\d*$/.test(text) ? Number(text) : die(`
 
 const browserName = options.browser ?? (options.gpu ? 'firefox' : 'chromium');
 if (!['chromium', 'firefox'].includes(browserName)) die(`--browser is '${browserName}', expected chromium or firefox`);
-if (options.gpu && browserName !== 'firefox') die('wllama needs f16 in shaders, which only Firefox has on a driver that computes on the processor: --browser firefox');
+// wllama needs f16 in shaders.
+if (options.gpu && browserName !== 'firefox') die('--gpu needs Firefox: Chromium has no driver with f16 that computes on the processor');
 if (options.only !== undefined && !['wisp', 'wllama'].includes(options.only)) die(`--only is '${options.only}', expected wisp or wllama`);
 const rounds = positive('rounds', options.rounds);
 const settings = {
@@ -77,7 +78,8 @@ function modelOf(type) {
   const path = join(MODELS, `125m-${type}.gguf`);
   if (!existsSync(path)) {
     mkdirSync(MODELS, { recursive: true });
-    execFileSync(join(root, 'build/bin/wisp-make-model'), [`${path}.partial`, '--preset', '125m', '--tied', '--type', type], { stdio: ['ignore', 'ignore', 'inherit'] });
+    const made = [`${path}.partial`, '--preset', '125m', '--tied', '--type', type];
+    execFileSync(join(root, 'build/bin/wisp-make-model'), made, { stdio: ['ignore', 'ignore', 'inherit'] });
     renameSync(`${path}.partial`, path);
   }
   return `/build/bench/125m-${type}.gguf`;
@@ -92,7 +94,8 @@ function check(engine, { counts, info }) {
     if (got.prompt !== prompt || got.cached !== 0 || got.generated !== generated) throw new Error(`${engine} counts ${JSON.stringify(got)} at ${phase}`);
   }
   // On a GPU the threads are each package's own affair.
-  if (info.device !== (options.gpu ? 'gpu' : 'cpu') || (!options.gpu && info.threads !== settings.threads)) throw new Error(`${engine} ran as ${JSON.stringify(info)}`);
+  const threads = options.gpu ? info.threads : settings.threads;
+  if (info.device !== report.device || info.threads !== threads) throw new Error(`${engine} ran as ${JSON.stringify(info)}`);
 }
 
 const median = values => {
@@ -123,7 +126,8 @@ const report = {
 };
 const pad = (text, width) => String(text).padStart(width);
 console.log(`${report.cpu}, ${report.processors} processors, load ${report.load.before.toFixed(1)}; ${report.userAgent}`);
-console.log(`${report.device}, ${settings.threads} threads, prefill ${settings.prefill}, decode ${settings.decode}; tokens per second, medians of ${rounds} rounds`);
+console.log(`${report.device}, ${settings.threads} threads, prefill ${settings.prefill}, decode ${settings.decode}; `
+  + `tokens per second, medians of ${rounds} rounds`);
 try {
   let turns = 0;
   for (const type of options.types.split(',')) {
