@@ -41,6 +41,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const MODELS = join(root, 'build/bench');
 const LAVAPIPE = '/usr/share/vulkan/icd.d/lvp_icd.x86_64.json';
 const CONTEXT = 1024;
+const TURN_MINUTES = 10;
 const PHASES = ['prefill', 'decode'];
 
 const die = message => {
@@ -98,6 +99,15 @@ function check(engine, { counts, info }) {
   if (info.device !== report.device || info.threads !== threads) throw new Error(`${engine} ran as ${JSON.stringify(info)}`);
 }
 
+// Fails where a turn hangs, which would otherwise go on for ever.
+function inTime(engine, turn) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${engine} did not finish a turn in ${TURN_MINUTES} minutes`)), TURN_MINUTES * 60_000);
+  });
+  return Promise.race([turn, late]).finally(() => clearTimeout(timer));
+}
+
 const median = values => {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -137,7 +147,7 @@ try {
       const seed = ++turns; // one prompt a round, for both
       for (const engine of round % 2 ? [...engines].reverse() : engines) {
         await page.goto(`${server.url}/bench/web/page.html`);
-        const turn = await page.evaluate(([name, given]) => window.turn(name, given), [engine, { ...settings, model, seed }]);
+        const turn = await inTime(engine, page.evaluate(([name, given]) => window.turn(name, given), [engine, { ...settings, model, seed }]));
         check(engine, turn);
         samples[engine].push(turn);
         process.stderr.write('.');
