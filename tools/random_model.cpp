@@ -132,6 +132,16 @@ void add_vocabulary(gguf::Metadata& metadata, const ModelShape& shape) {
   metadata.set("tokenizer.ggml.add_bos_token", Value::boolean(true));
 }
 
+// As gguf-split writes it: only the first part says what the model is.
+gguf::Metadata metadata_of(const ModelShape& shape, Part part, std::size_t tensors) {
+  gguf::Metadata metadata = part.index == 0 ? random_metadata(shape) : gguf::Metadata();
+  if (part.count == 1) return metadata;
+  metadata.set("split.no", Value{ValueType::u16, std::uint64_t{part.index}});
+  metadata.set("split.count", Value{ValueType::u16, std::uint64_t{part.count}});
+  metadata.set("split.tensors.count", Value::i32(static_cast<std::int32_t>(tensors)));
+  return metadata;
+}
+
 // About a mebibyte, in whole blocks.
 constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
 
@@ -156,6 +166,16 @@ Status write_tensor(const RandomTensor& tensor, quant::Random random, gguf::Writ
 }  // namespace
 
 Result<ModelShape> preset(const std::string& name) {
+  if (name == "8b") {
+    return ModelShape{.layers = 32,
+                      .d_model = 4096,
+                      .d_ff = 14336,
+                      .heads = 32,
+                      .kv_heads = 8,
+                      .head_dim = 128,
+                      .vocab = 128256,
+                      .context = 131072};
+  }
   if (name == "1b") {
     return ModelShape{.layers = 16,
                       .d_model = 2048,
@@ -176,7 +196,7 @@ Result<ModelShape> preset(const std::string& name) {
                       .vocab = 32000,
                       .context = 2048};
   }
-  return fail(Code::invalid_argument, "preset '{}' is not known; 1b and 125m are", printable(name));
+  return fail(Code::invalid_argument, "preset '{}' is not known; 8b, 1b and 125m are", printable(name));
 }
 
 Result<std::vector<RandomTensor>> random_tensors(const ModelShape& shape) {
@@ -240,13 +260,18 @@ gguf::Metadata random_metadata(const ModelShape& shape) {
 }
 
 Status write_random_model(const ModelShape& shape, const gguf::ByteSink& sink,
-                          const std::function<void(double)>& progress) {
+                          const std::function<void(double)>& progress, Part part) {
   WISP_TRY(const std::vector<RandomTensor> tensors, random_tensors(shape));
+  if (part.count > tensors.size() || part.index >= part.count) {
+    return fail(Code::invalid_argument, "{} tensors cannot be split into {} parts", tensors.size(), part.count);
+  }
+  const std::size_t begin = tensors.size() * part.index / part.count;
+  const std::size_t end = tensors.size() * (part.index + 1) / part.count;
   std::vector<TensorInfo> table;
-  for (const RandomTensor& tensor : tensors) table.push_back(tensor.info);
+  for (std::size_t i = begin; i < end; ++i) table.push_back(tensors[i].info);
   gguf::Writer writer(sink);
-  WISP_CHECK(writer.begin(random_metadata(shape), table));
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
+  WISP_CHECK(writer.begin(metadata_of(shape, part, tensors.size()), table));
+  for (std::size_t i = begin; i < end; ++i) {
     WISP_CHECK(write_tensor(tensors[i], quant::Random(shape.seed * 0x9E3779B97F4A7C15u + i), writer));
     progress(static_cast<double>(i + 1) / static_cast<double>(tensors.size()));
   }

@@ -26,6 +26,7 @@ struct ModelShape {
   std::uint64_t seed = 1;
 };
 
+// "8b": 32 layers of 4096 with 14336 inside, 32 heads sharing 8 of 128, a vocabulary of 128,256: as Q4_K_M past 4 GiB;
 // "1b": 16 layers of 2048 with 8192 inside, 32 heads sharing 8 of 64; "125m": 12 layers of 768, 12 heads of 64.
 Result<ModelShape> preset(const std::string& name);
 
@@ -39,8 +40,14 @@ Result<std::vector<RandomTensor>> random_tensors(const ModelShape& shape);
 // Hyperparameters and a SentencePiece vocabulary of shape.vocab tokens, every one of which can be reached by merging.
 gguf::Metadata random_metadata(const ModelShape& shape);
 
-// Writes the whole file in constant memory. `progress` is called after each tensor with the share done, 0 to 1.
+// A file of those that a model is split into: a run of its tensors, and in the first the metadata.
+struct Part {
+  std::uint32_t index = 0, count = 1;
+};
+
+// Writes a whole file in constant memory. `progress` is called after each tensor with the share done, 0 to 1. A split
+// model has the same tensors as a whole one.
 Status write_random_model(const ModelShape& shape, const gguf::ByteSink& sink,
-                          const std::function<void(double)>& progress);
+                          const std::function<void(double)>& progress, Part part = {});
 
 }  // namespace wisp::tools

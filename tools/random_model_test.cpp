@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <set>
 
 #include "quant/block_format.h"
@@ -13,7 +14,7 @@ namespace {
 
 using gguf::TensorType;
 
-std::vector<std::byte> write_model(const ModelShape& shape) {
+std::vector<std::byte> write_model(const ModelShape& shape, Part part = {}) {
   std::vector<std::byte> bytes;
   const Status status = write_random_model(
       shape,
@@ -21,7 +22,7 @@ std::vector<std::byte> write_model(const ModelShape& shape) {
         bytes.insert(bytes.end(), piece.begin(), piece.end());
         return {};
       },
-      [](double) {});
+      [](double) {}, part);
   EXPECT_TRUE(status) << status.error().message;
   return bytes;
 }
@@ -64,6 +65,52 @@ TEST(RandomModel, IsAValidFileThatDependsOnTheSeedAlone) {
   ASSERT_TRUE(file) << file.error().message;
   EXPECT_EQ(file->tensors.size(), 3 + 9 * shape.layers);
   EXPECT_EQ(file->find("blk.1.ffn_down.weight")->dims, (std::array<std::uint64_t, 4>{shape.d_ff, shape.d_model, 1, 1}));
+}
+
+// The parts are one model, with the bytes of the whole one.
+TEST(RandomModel, PartsAreTheWholeModel) {
+  constexpr std::uint32_t kParts = 3;
+  const ModelShape shape{.type = "Q4_K_M", .seed = 5};
+  const std::vector<std::byte> whole_bytes = write_model(shape);
+  std::vector<std::vector<std::byte>> bytes;
+  for (std::uint32_t part = 0; part < kParts; ++part) bytes.push_back(write_model(shape, {part, kParts}));
+  std::vector<gguf::File> files;
+  for (std::uint32_t part = 0; part < kParts; ++part) {
+    auto source = gguf::from_memory(bytes[part], fmt::format("part {}", part));
+    auto file = gguf::read_file(source);
+    ASSERT_TRUE(file) << file.error().message;
+    files.push_back(*std::move(file));
+  }
+  const auto joined = gguf::join_parts(std::move(files));
+  ASSERT_TRUE(joined) << joined.error().message;
+  auto source = gguf::from_memory(whole_bytes, "whole");
+  const auto whole = gguf::read_file(source);
+  ASSERT_TRUE(whole) << whole.error().message;
+  ASSERT_EQ(joined->tensors.size(), whole->tensors.size());
+  for (const gguf::TensorInfo& tensor : joined->tensors) {
+    const gguf::TensorInfo* const same = whole->find(tensor.name);
+    ASSERT_NE(same, nullptr) << tensor.name;
+    ASSERT_EQ(tensor.bytes, same->bytes) << tensor.name;
+    const std::byte* const in_part = bytes[static_cast<std::size_t>(tensor.split)].data() + tensor.offset;
+    EXPECT_EQ(std::memcmp(in_part, whole_bytes.data() + same->offset, static_cast<std::size_t>(tensor.bytes)), 0)
+        << tensor.name;
+  }
+}
+
+TEST(RandomModel, PresetOf8BIsPastWhat32BitsCanName) {
+  auto shape = preset("8b");
+  ASSERT_TRUE(shape);
+  shape->type = "Q4_K_M";
+  const auto tensors = random_tensors(*shape);
+  ASSERT_TRUE(tensors) << tensors.error().message;
+  std::uint64_t bytes = 0, weights = 0;
+  for (const RandomTensor& tensor : *tensors) {
+    const gguf::TensorTypeInfo& type = gguf::tensor_type_info(tensor.info.type);
+    weights += tensor.info.elements();
+    bytes += tensor.info.elements() / type.block_elements * type.block_bytes;
+  }
+  EXPECT_EQ(weights, 8'030'261'248);  // those of Llama 3.1 8B
+  EXPECT_GT(bytes, std::uint64_t{9} << 29);
 }
 
 TEST(RandomModel, VocabularyIsUniqueAndReachableByMerging) {
