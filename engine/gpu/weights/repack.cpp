@@ -1,6 +1,8 @@
 #include "gpu/weights/repack.h"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstring>
 
 #include "base/checked.h"
@@ -17,25 +19,30 @@ using gguf::TensorType;
 
 // ---- quants: `u` are 32 unsigned small integers of row r; `out` is the tile's block ----
 
+// 16 bytes of a block, which compilers make at once.
+using Nibbles = std::array<std::uint8_t, 16>;
+void put_nibbles(const Nibbles& bytes, std::uint32_t r, std::uint32_t* out) {
+  std::memcpy(out + 4 * r, bytes.data(), bytes.size());
+}
+
 void put_low4(const std::uint8_t* u, std::uint32_t r, std::uint32_t* out) {
-  for (std::uint32_t w = 0; w < 4; ++w) {
-    std::uint32_t word = 0;
-    for (std::uint32_t i = 0; i < 4; ++i) {
-      word |= static_cast<std::uint32_t>((u[4 * w + i] & 15) | (u[16 + 4 * w + i] & 15) << 4) << (8 * i);
-    }
-    out[4 * r + w] = word;
-  }
+  Nibbles bytes;
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>((u[i] & 15) | u[16 + i] << 4);
+  put_nibbles(bytes, r, out);
+}
+
+// Four of them, a byte each.
+std::uint32_t four(const std::uint8_t* u) {
+  std::uint32_t word = 0;
+  std::memcpy(&word, u, sizeof(word));
+  return word;
 }
 
 // Bits [shift, shift + 2) of each.
 void put_two(const std::uint8_t* u, std::uint32_t shift, std::uint32_t r, std::uint32_t* out) {
   for (std::uint32_t half = 0; half < 2; ++half) {
     std::uint32_t word = 0;
-    for (std::uint32_t w = 0; w < 4; ++w) {
-      for (std::uint32_t i = 0; i < 4; ++i) {
-        word |= static_cast<std::uint32_t>((u[16 * half + 4 * w + i] >> shift) & 3) << (8 * i + 2 * w);
-      }
-    }
+    for (std::uint32_t w = 0; w < 4; ++w) word |= (four(u + 16 * half + 4 * w) >> shift & 0x03030303u) << (2 * w);
     out[2 * r + half] = word;
   }
 }
@@ -43,10 +50,7 @@ void put_two(const std::uint8_t* u, std::uint32_t shift, std::uint32_t r, std::u
 // Bit `shift` of each.
 void put_one(const std::uint8_t* u, std::uint32_t shift, std::uint32_t r, std::uint32_t* out) {
   std::uint32_t word = 0;
-  for (std::uint32_t w = 0; w < 8; ++w) {
-    for (std::uint32_t i = 0; i < 4; ++i)
-      word |= static_cast<std::uint32_t>((u[4 * w + i] >> shift) & 1) << (8 * i + w);
-  }
+  for (std::uint32_t w = 0; w < 8; ++w) word |= (four(u + 4 * w) >> shift & 0x01010101u) << w;
   out[r] = word;
 }
 
@@ -57,14 +61,79 @@ void put_bytes(const std::uint8_t* u, std::uint32_t r, std::uint32_t* out) {
 
 void put_block(TensorType type, const std::uint8_t* u, std::uint32_t r, std::uint32_t* out) {
   switch (type) {
-    case TensorType::q8_0: return put_bytes(u, r, out);
     case TensorType::q2_k: return put_two(u, 0, r, out);
     case TensorType::q3_k: put_two(u, 0, r, out); return put_one(u, 2, r, out + 16);
-    case TensorType::q6_k: put_low4(u, r, out); return put_two(u, 4, r, out + 32);
     case TensorType::q5_0:
     case TensorType::q5_1:
     case TensorType::q5_k: put_low4(u, r, out); return put_one(u, 4, r, out + 32);
     default: return put_low4(u, r, out);
+  }
+}
+
+// ---- quants of a row whose bits only move: most of a usual model ----
+
+// Q4_0 and Q4_1 pair the columns of a block as the plane does.
+template <class Block>
+void move_legacy(const std::byte* blocks, std::uint32_t count, std::uint32_t quant_words, std::uint32_t r,
+                 std::uint32_t* out) {
+  for (std::uint32_t b = 0; b < count; ++b) {
+    put_nibbles(quant::load_block<Block>(blocks, b).qs, r, out + std::size_t{b} * quant_words);
+  }
+}
+
+// Q4_K pairs a column with the one 32 further on.
+void move_k(const std::byte* blocks, std::uint32_t count, std::uint32_t quant_words, std::uint32_t r,
+            std::uint32_t* out) {
+  for (std::uint32_t b = 0; b < count; b += 2) {
+    const auto block = quant::load_block<quant::BlockQ4_K>(blocks, b / 8);
+    const std::uint8_t* q = block.qs.data() + std::size_t{16} * (b % 8);
+    Nibbles low, high;
+    for (std::size_t i = 0; i < low.size(); ++i) {
+      low[i] = static_cast<std::uint8_t>((q[i] & 15) | q[16 + i] << 4);
+      high[i] = static_cast<std::uint8_t>(q[i] >> 4 | (q[16 + i] & 0xF0));
+    }
+    put_nibbles(low, r, out + std::size_t{b} * quant_words);
+    put_nibbles(high, r, out + std::size_t{b + 1} * quant_words);
+  }
+}
+
+void move_bytes(const std::byte* blocks, std::uint32_t count, std::uint32_t quant_words, std::uint32_t r,
+                std::uint32_t* out) {
+  for (std::uint32_t b = 0; b < count; ++b) {
+    const auto block = quant::load_block<quant::BlockQ8_0>(blocks, b);
+    put_bytes(reinterpret_cast<const std::uint8_t*>(block.qs.data()), r, out + std::size_t{b} * quant_words);
+  }
+}
+
+// Q6_K has the high bits of four blocks in the same bytes.
+void move_k6(const std::byte* blocks, std::uint32_t count, std::uint32_t quant_words, std::uint32_t r,
+             std::uint32_t* out) {
+  std::array<std::uint8_t, kBlockColumns> u;
+  for (std::uint32_t b = 0; b < count; ++b, out += quant_words) {
+    const std::byte* const file_block = blocks + std::size_t{b / 8} * sizeof(quant::BlockQ6_K);
+    const auto* const low = reinterpret_cast<const std::uint8_t*>(file_block + offsetof(quant::BlockQ6_K, ql)) +
+                            std::size_t{64} * (b % 8 / 4) + std::size_t{32} * (b % 2);
+    const auto* const high = reinterpret_cast<const std::uint8_t*>(file_block + offsetof(quant::BlockQ6_K, qh)) +
+                             std::size_t{32} * (b % 8 / 4);
+    const std::uint32_t nibble = b % 4 / 2 * 4, two = b % 4 * 2;
+    for (std::size_t i = 0; i < u.size(); ++i) {
+      u[i] = static_cast<std::uint8_t>((low[i] >> nibble & 15) | (high[i] >> two & 3) << 4);
+    }
+    put_low4(u.data(), r, out);
+    put_two(u.data(), 4, r, out + 32);
+  }
+}
+
+// False for types that have to be taken apart.
+bool move_row(TensorType type, const std::byte* row, std::uint32_t blocks, std::uint32_t quant_words, std::uint32_t r,
+              std::uint32_t* out) {
+  switch (type) {
+    case TensorType::q4_0: move_legacy<quant::BlockQ4_0>(row, blocks, quant_words, r, out); return true;
+    case TensorType::q4_1: move_legacy<quant::BlockQ4_1>(row, blocks, quant_words, r, out); return true;
+    case TensorType::q8_0: move_bytes(row, blocks, quant_words, r, out); return true;
+    case TensorType::q4_k: move_k(row, blocks, quant_words, r, out); return true;
+    case TensorType::q6_k: move_k6(row, blocks, quant_words, r, out); return true;
+    default: return false;
   }
 }
 
@@ -195,6 +264,8 @@ Status repack(TensorType type, std::uint32_t columns, std::uint32_t rows, std::s
       put_floats(file_row, r, out);
       continue;
     }
+    put_scales(type, file_row.data(), units, format.scale_words, r, scales.data() + tile * tile_scales);
+    if (move_row(type, file_row.data(), blocks, format.quant_words, r, out.data())) continue;
     graph::unpack_integer_row(type, file_row, integers);
     for (std::uint32_t block = 0; block < blocks; ++block) {
       for (std::uint32_t i = 0; i < kBlockColumns; ++i) {
@@ -202,7 +273,6 @@ Status repack(TensorType type, std::uint32_t columns, std::uint32_t rows, std::s
       }
       put_block(type, u.data(), r, out.data() + std::size_t{block} * format.quant_words);
     }
-    put_scales(type, file_row.data(), units, format.scale_words, r, scales.data() + tile * tile_scales);
   }
   return {};
 }
