@@ -2,7 +2,7 @@
 // and short steps: software drivers take a second to compile a kernel.
 import { expect } from './expect.mjs';
 import { NO_DATA } from './golden_checks.mjs';
-import { forgetTexts, loadTexts, saveTexts } from '../gpu/store.mjs';
+import { forgetTexts, loadTexts, saveTexts } from './texts.mjs';
 import { Model } from './model.mjs';
 
 const MODEL = 'real/stories260K-q8_0.gguf';

@@ -16,6 +16,8 @@ export interface Profile {
   milliseconds: number;
   memory: [owner: string, bytes: number][];
   counters: Record<string, number>;
+  /** Since the model was loaded: while kernels compiled, and what measuring them took. */
+  start: { compileNanoseconds: number; tuningNanoseconds: number };
 }
 
 const isOp = (value: unknown): value is Op => value !== null && typeof value === 'object' && 'name' in value && 'nanoseconds' in value;
@@ -42,6 +44,7 @@ export async function takeProfile(wisp: Wisp, tokens: number, signal: AbortSigna
   const memory = Object.entries(await wisp.memory()).filter((entry): entry is [string, number] => typeof entry[1] === 'number' && entry[1] > 0);
   return {
     ops: since(ops, earlier), tokens, milliseconds, memory: memory.sort((a, b) => b[1] - a[1]),
+    start: { compileNanoseconds: after.compile_ns ?? 0, tuningNanoseconds: after.tuning_ns ?? 0 },
     counters: Object.fromEntries(Object.entries(after).map(([name, value]) => [name, value - (before[name] ?? 0)])),
   };
 }

@@ -85,6 +85,12 @@ export function Profiler(): JSX.Element {
             <div><dt>Device</dt><dd>{info.executor}</dd></div>
             <div><dt>Start</dt><dd>{formatMilliseconds(info.loadMilliseconds)} in all, {formatMilliseconds(info.readyMilliseconds)} after the last byte</dd></div>
             {info.kernels > 0 && <div><dt>Kernels</dt><dd>{info.kernels} compiled, {info.knownKernels} of them known from an earlier visit</dd></div>}
+            {profile && info.kernels > 0 && (
+              <div>
+                <dt>Kernels took</dt>
+                <dd>{formatMilliseconds(profile.start.compileNanoseconds / 1e6)} to compile, {formatMilliseconds(profile.start.tuningNanoseconds / 1e6)} to measure and choose</dd>
+              </div>
+            )}
           </dl>
           <div class="row">
             <button type="button" class="main" disabled={isBusy} onClick={() => void run()}>{isBusy ? 'Measuring…' : 'Take a profile'}</button>

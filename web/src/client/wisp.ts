@@ -114,7 +114,8 @@ export class LoadedModel {
 
   /**
    * Totals since the start: `steps`, `prompt_tokens`, `cached_tokens`, `generated_tokens`, `requests_finished` and others;
-   * `execute_ns` and `step_ns` are nanoseconds; `running` and `waiting` are requests now.
+   * `execute_ns` and `step_ns` are nanoseconds, as are `compile_ns` (while kernels of a GPU compiled) and `tuning_ns` (what measuring
+   * them took); `running` and `waiting` are requests now.
    */
   counters(): Promise<Record<string, number>> {
     return this.#line.call('counters', []);

@@ -69,7 +69,11 @@ export class Host {
       return this.#inTurn(() => this.#load(id, source, settings, abort));
     },
     info: () => this.#loaded().info,
-    counters: () => this.#current().native.json('wisp_engine_counters', this.#engine()),
+    counters: () => {
+      const { native } = this.#current();
+      const start = native.json<Record<string, number>>('wisp_engine_describe', this.#engine());
+      return { ...native.json<Record<string, number>>('wisp_engine_counters', this.#engine()), compile_ns: start.compile_ns ?? 0, tuning_ns: start.tuning_ns ?? 0 };
+    },
     memory: () => ({
       ...this.#current().native.json<MemoryUse>('wisp_engine_memory', this.#engine()),
       module: this.#current().parts.module.memory.buffer.byteLength,

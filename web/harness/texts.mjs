@@ -1,6 +1,6 @@
-// What is kept about devices from visit to visit (engine/gpu/storage.h): texts by name, in IndexedDB. A convenience: where
-// there is none, as in Node or a private window, nothing is kept and nobody hears of it.
-const DATABASE = 'wisp-gpu';
+// What is kept about devices from visit to visit (engine/gpu/storage.h): texts by name, in IndexedDB, in a few lines. The package
+// has its own (src/models/texts.ts). Where there is no IndexedDB, as in Node or a private window, nothing is kept.
+const DATABASE = 'wisp-harness';
 const STORE = 'texts';
 
 const settled = request => new Promise((resolve, reject) => {
