@@ -1,5 +1,6 @@
 // wisp chat: a conversation in the terminal, or line by line through a pipe.
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -102,6 +103,9 @@ class Chat {
   ChatTools tools_;
   sample::SamplingParams params_;
   std::shared_ptr<text::grammar::CompiledGrammar> grammar_;
+  // What calls have to obey, by whether one is required and by the prompt's end: to compile it is to look at the whole
+  // vocabulary.
+  std::map<std::pair<bool, std::string>, std::optional<text::CompiledCalls>> calls_;
   std::vector<TokenId> marks_;  // control tokens that mark reasoning and calls
   std::vector<text::ToolCall> unanswered_;
   std::optional<Generation> last_;
@@ -148,11 +152,15 @@ Status Chat::obey_tools(bool may_have_to_call, const std::string& prompt_end, ru
   text::ToolChoice choice;
   choice.required = may_have_to_call && options_.tool_choice != "auto";
   if (choice.required && options_.tool_choice != "required") choice.only = options_.tool_choice;
-  WISP_TRY(auto calls,
-           text::compile_calls(conversation_.format(), conversation_.tools(), choice, prompt_end, *model_.tokenizer));
+  auto known = calls_.find({choice.required, prompt_end});
+  if (known == calls_.end()) {
+    WISP_TRY(auto compiled, text::compile_calls(conversation_.format(), conversation_.tools(), choice, prompt_end,
+                                                *model_.tokenizer));
+    known = calls_.emplace(std::pair(choice.required, prompt_end), std::move(compiled)).first;
+  }
+  const std::optional<text::CompiledCalls>& calls = known->second;
   if (!calls) return {};
-  WISP_TRY(request.constraint,
-           text::grammar::Constraint::create(std::move(calls->grammar), std::move(calls->triggers)));
+  WISP_TRY(request.constraint, text::grammar::Constraint::create(calls->grammar, calls->triggers));
   return {};
 }
 
