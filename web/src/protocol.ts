@@ -209,8 +209,8 @@ export interface LoadProgress {
   /**
    * `asking`: for a repository's list. `waiting`: another tab fetches the same model. `fetching`: from the network.
    * `reading`: everything is here. `checking`: SHA-256 of what was not hashed while it came. `loading`: weights go to their
-   * device. `starting`: kernels compile and are measured. `ready`: the last one. Phases overlap: bytes are fetched while
-   * others are loaded.
+   * device. `starting`: kernels compile and are measured. `ready`: the last one. Bytes
+   * are loaded while others are fetched; what is told is `fetching` until the network is done, then `loading`.
    */
   readonly phase: ModelProgress['phase'] | 'loading' | 'starting' | 'ready';
   /** Bytes that this phase is done with. */

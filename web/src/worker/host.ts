@@ -126,6 +126,9 @@ export class Host {
   async #load(id: number, source: ModelSource, settings: LoadSettings, abort: AbortController): Promise<EngineInfo> {
     const begun = performance.now();
     const progress = (told: LoadProgress): void => this.post({ type: 'progress', id, progress: told });
+    // Bytes come and go to their device at the same time. What is told is what has to be waited for: the network, then the device.
+    let bytes: LoadProgress | undefined;
+    let isLoading = false;
     const remarks: string[] = [];
     const remark = (text: string): void => {
       remarks.push(text);
@@ -140,7 +143,10 @@ export class Host {
       const models = await this.#open();
       this.#file = await models.open(source, {
         fits: fitsOn(this.platform, ways[0]!), signal: abort.signal, onRemark: remark,
-        onProgress: told => progress({ ...told }),
+        onProgress: told => {
+          bytes = told;
+          if (told.phase !== 'reading' || !isLoading) progress({ ...told });
+        },
         onMakeRoom: request => this.#ask(request),
         ...(settings.keep !== undefined && { keep: settings.keep }),
         ...(settings.sha256 !== undefined && { sha256: settings.sha256 }),
@@ -153,7 +159,9 @@ export class Host {
         signal: abort.signal, texts, remark,
         progress: (done, all) => {
           total = all;
-          progress({ phase: 'loading', loaded: done, total: all, fromCache: 0, bytesPerSecond: 0 });
+          isLoading = true;
+          if (bytes?.phase === 'fetching' && bytes.loaded < bytes.total && done < all) return;
+          progress({ phase: 'loading', loaded: done, total: all, fromCache: Math.min(done, bytes?.fromCache ?? 0), bytesPerSecond: bytes?.bytesPerSecond ?? 0 });
         },
         starting: () => {
           weightsReady = performance.now();
