@@ -13,7 +13,7 @@
 namespace wisp::cli {
 namespace {
 
-std::unexpected<Error> cannot_write(const std::string& path) {
+std::unexpected<Error> cannot_keep(const std::string& path) {
   return fail(Code::device, "cannot write {}: {}", printable(path, 400), std::strerror(errno));
 }
 
@@ -69,7 +69,7 @@ Status try_private_file(const std::string& path) {
 Status write_private_file(const std::string& path, std::span<const std::byte> bytes) {
   NewFile file(part_of(path));
   if (!file.opened()) return cannot_create(path);
-  if (!file.write_all(bytes) || !file.become(path)) return cannot_write(path);
+  if (!file.write_all(bytes) || !file.become(path)) return cannot_keep(path);
   return {};
 }
 

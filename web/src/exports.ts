@@ -2,7 +2,8 @@
 export { askToPersist } from './models/persist.js';
 export { WispError, type WispErrorCode } from './client/errors.js';
 export { Stream } from './client/stream.js';
-export type { CallOptions, ChatCompletions } from './client/chat.js';
+export type { CallOptions } from './client/calls.js';
+export type { ChatCompletions } from './client/chat.js';
 export type { Completions } from './client/completions.js';
 export type { Embeddings } from './client/embeddings.js';
 export type { Quantisation, StoredModels } from './client/stored_models.js';

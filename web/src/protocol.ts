@@ -166,7 +166,6 @@ export interface ErrorJson {
 /** Methods of the worker: what they take and give. */
 export interface Methods {
   load(source: ModelSource, settings: LoadSettings): EngineInfo;
-  info(): EngineInfo;
   counters(): Record<string, number>;
   memory(): MemoryUse;
   profile(): OpTime[];
@@ -175,7 +174,6 @@ export interface Methods {
   detokenize(ids: number[], hideSpecial: boolean): string;
   chatText(chat: Record<string, unknown>): string;
   embed(inputs: (string | number[])[], pooling: string, normalise: boolean): { vectors: Float32Array[]; promptTokens: number };
-  describeModel(): Record<string, unknown>;
   metadata(key: string): unknown;
   unload(): void;
   listModels(): StoredModel[];
@@ -199,6 +197,8 @@ export type FromWorker =
   | { type: 'deltas'; id: number; deltas: Delta[] }
   | { type: 'progress'; id: number; progress: LoadProgress }
   | { type: 'remark'; id: number; text: string }
+  /** What runs is another thing now: a device was lost for good. */
+  | { type: 'changed'; info: EngineInfo; remark: string }
   | { type: 'ask'; question: number; what: 'makeRoom'; request: MakeRoomRequest };
 
 /**

@@ -3,7 +3,9 @@
 import { GpuHost } from '../gpu/host.mjs';
 import { wasiImports } from './wasi.mjs';
 
-const MAX_PAGES = 65_536; // 4 GiB, what the threaded modules were linked for (--max-memory)
+// 4 GiB, what the threaded modules were linked for (--max-memory). Shared memory reserves its maximum at once, which small
+// devices refuse.
+const MAX_PAGES = [65_536, 32_768, 16_384];
 export const THREAD_STACK_BYTES = 1 << 20;
 
 // i8x16.relaxed_swizzle of two splats: validates exactly where relaxed SIMD exists.
@@ -38,17 +40,30 @@ function importsFor(module, memory, gpu) {
   return imports;
 }
 
+/** @param {boolean} shared */
+function makeMemory(shared) {
+  let refusal;
+  for (const pages of MAX_PAGES) {
+    try {
+      return { memory: new WebAssembly.Memory({ initial: 64, maximum: pages, shared }), pages };
+    } catch (error) {
+      refusal = error;
+    }
+  }
+  throw refusal;
+}
+
 /**
  * @param {WebAssembly.Module} module
  * @param {boolean} shared its memory, with other threads
  */
 export async function instantiate(module, shared) {
-  const memory = new WebAssembly.Memory({ initial: 64, maximum: MAX_PAGES, shared });
+  const { memory, pages } = makeMemory(shared);
   const gpu = new GpuHost();
   const { exports } = await WebAssembly.instantiate(module, importsFor(module, memory, gpu));
   /** @type {() => void} */ (exports._initialize)();
   gpu.attach(exports, memory);
-  return { exports, memory, gpu };
+  return { exports, memory, gpu, mostBytes: pages * 65_536 };
 }
 
 /**

@@ -1,29 +1,11 @@
 // wisp.chat.completions: conversations, in the shapes of OpenAI's interface.
 import { deltasOfEvents, finishOf, logprobsOf, usageOf, WholeAnswer } from './answer.js';
 import type { Figures } from '../protocol.js';
-import type { WorkerLine } from './line.js';
+import { newId, now, type CallOptions, type Surroundings } from './calls.js';
 import type { ChatRequest } from './requests.js';
 import type { ChatCompletion, ChatCompletionChunk } from './responses.js';
 import { chatSettings } from './settings.js';
 import { anySignal, deltasOf, Stream } from './stream.js';
-
-/**
- * What a call may be given beside its request.
- * @category Chat
- */
-export interface CallOptions {
-  /** Ends the answer; the call, or the loop over its stream, then rejects with an `AbortError`. Default none. */
-  signal?: AbortSignal | undefined;
-}
-
-export interface Surroundings {
-  readonly line: WorkerLine;
-  /** The loaded model's name. */
-  readonly modelName: string;
-}
-
-export const newId = (kind: string): string => `${kind}-${crypto.randomUUID().replaceAll('-', '')}`;
-export const now = (): number => Math.floor(Date.now() / 1000);
 
 /**
  * `wisp.chat.completions`: conversations. Several may be answered at once.
@@ -72,8 +54,9 @@ export class ChatCompletions {
       const deltas = deltasOfEvents(events);
       // Tokens may bring no text yet.
       if (deltas.length === 0 && logprobs) deltas.push({});
+      // A call that is cut, by max_tokens say, is none.
+      if (events.some(event => event.type === 'call_end')) called.add(index);
       for (const delta of deltas) {
-        if (delta.tool_calls) called.add(index);
         yield { ...base, choices: [{ index, delta, logprobs, finish_reason: null }], ...usage };
         logprobs = null;
       }

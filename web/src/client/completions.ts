@@ -1,7 +1,7 @@
 // wisp.completions: text that goes on, without a template.
 import type { Delta, Figures } from '../protocol.js';
 import { usageOf } from './answer.js';
-import { newId, now, type CallOptions, type Surroundings } from './chat.js';
+import { newId, now, type CallOptions, type Surroundings } from './calls.js';
 import type { CompletionRequest } from './requests.js';
 import type { Completion, CompletionLogprobs } from './responses.js';
 import { completionSettings } from './settings.js';
@@ -16,15 +16,16 @@ class Text {
   finish: Delta['finish'];
   readonly logprobs: CompletionLogprobs = { tokens: [], token_logprobs: [], top_logprobs: [], text_offset: [] };
 
-  /** `before`: what was said already, in UTF-16 units. */
-  add(delta: Delta, before = 0): void {
-    let offset = before + this.text.length;
+  /** `offset`: where the next token's text begins, in UTF-16 units; text may come later than its tokens. */
+  constructor(public offset = 0) {}
+
+  add(delta: Delta): void {
     for (const { token, logprob, top } of delta.odds) {
       this.logprobs.tokens.push(token);
       this.logprobs.token_logprobs.push(logprob);
       this.logprobs.top_logprobs.push({ ...Object.fromEntries(top.map(one => [one.token, one.logprob])), [token]: logprob });
-      this.logprobs.text_offset.push(offset);
-      offset += token.length;
+      this.logprobs.text_offset.push(this.offset);
+      this.offset += token.length;
     }
     this.text += textOf(delta);
     if (delta.finish) this.finish = delta.finish;
@@ -54,9 +55,9 @@ export class Completions {
   async create(request: CompletionRequest, options: CallOptions = {}): Promise<Stream<Completion> | Completion> {
     const settings = completionSettings(request);
     if (request.stream) return new Stream(signal => this.#chunks(request, settings, anySignal(options.signal, signal)));
-    const answers = Array.from({ length: settings.n }, () => new Text());
     const echoed = request.echo && typeof request.prompt === 'string' ? request.prompt : '';
-    for await (const delta of deltasOf(this.#wisp.line, settings, options.signal)) answers[delta.choice]?.add(delta, echoed.length);
+    const answers = Array.from({ length: settings.n }, () => new Text(echoed.length));
+    for await (const delta of deltasOf(this.#wisp.line, settings, options.signal)) answers[delta.choice]?.add(delta);
     return {
       ...this.#base(),
       choices: answers.map(({ text, finish, logprobs }, index) => ({
@@ -69,11 +70,11 @@ export class Completions {
   async *#chunks(request: CompletionRequest, settings: ReturnType<typeof completionSettings>, signal: AbortSignal): AsyncGenerator<Completion, void, undefined> {
     const base = this.#base();
     const figures: Figures[] = [];
-    const said = Array.from({ length: settings.n }, () => 0);
+    const offsets = Array.from({ length: settings.n }, () => 0);
     for await (const delta of deltasOf(this.#wisp.line, settings, signal)) {
-      const piece = new Text();
-      piece.add(delta, said[delta.choice]);
-      said[delta.choice]! += piece.text.length;
+      const piece = new Text(offsets[delta.choice]);
+      piece.add(delta);
+      offsets[delta.choice] = piece.offset;
       const finish = delta.finish ? finishOf(delta.finish) : (null as unknown as 'stop');
       yield { ...base, choices: [{ index: delta.choice, text: piece.text, logprobs: wantsLogprobs(request) ? piece.logprobs : null, finish_reason: finish }] };
       if (delta.finish) figures.push(delta.finish.figures);

@@ -1,5 +1,6 @@
 // wisp.embeddings: texts as vectors, of a model that was loaded for it (`embeddings: true`).
-import type { CallOptions, Surroundings } from './chat.js';
+import type { CallOptions, Surroundings } from './calls.js';
+import { WispError } from './errors.js';
 import type { EmbeddingRequest } from './requests.js';
 import type { EmbeddingResponse } from './responses.js';
 
@@ -21,9 +22,10 @@ export class Embeddings {
    * @param options A signal that ends it
    */
   async create(request: EmbeddingRequest, options: CallOptions = {}): Promise<EmbeddingResponse> {
-    const inputs = inputsOf(request.input);
-    const { vectors, promptTokens } = await this.#wisp.line.call(
+    const inputs = inputsOf(request?.input);
+    const { vectors: whole, promptTokens } = await this.#wisp.line.call(
       'embed', [inputs, request.pooling ?? 'model', request.normalize ?? true], { signal: options.signal });
+    const vectors = request.dimensions === undefined ? whole : whole.map(vector => shortened(vector, request));
     return {
       object: 'list', model: this.#wisp.modelName,
       data: vectors.map((vector, index) => ({
@@ -38,8 +40,22 @@ export class Embeddings {
 
 function inputsOf(input: EmbeddingRequest['input']): (string | number[])[] {
   if (typeof input === 'string') return [input];
+  const isTokens = (item: unknown): boolean => Array.isArray(item) && item.every(id => typeof id === 'number');
+  if (!Array.isArray(input) || !input.every(item => typeof item === 'string' || typeof item === 'number' || isTokens(item))) {
+    throw new WispError('invalid_argument', 'input is neither a text, nor token ids, nor a list of one of these');
+  }
   if (input.every(item => typeof item === 'number')) return [input as number[]];
   return input as (string | number[])[];
+}
+
+/** The first values, of length 1 again where the whole was: what models trained for it (Matryoshka) still mean something by. */
+function shortened(vector: Float32Array, { dimensions = 0, normalize = true }: EmbeddingRequest): Float32Array {
+  if (!Number.isInteger(dimensions) || dimensions < 1 || dimensions > vector.length) {
+    throw new WispError('invalid_argument', `dimensions is ${dimensions}, and this model's vectors have ${vector.length}`);
+  }
+  const kept = vector.slice(0, dimensions);
+  const length = Math.hypot(...kept);
+  return normalize && length > 0 ? kept.map(value => value / length) : kept;
 }
 
 /** Little-endian floats, as OpenAI's servers send them. */

@@ -1,7 +1,7 @@
 // The caller's end of the line to the engine's worker: calls that answer once, generations that stream, and the worker's
 // end, which ends them all.
 import type { EngineWorker } from '../platform/engine_worker.js';
-import type { Delta, FromWorker, GenerateSettings, LoadProgress, Methods } from '../protocol.js';
+import type { Delta, EngineInfo, FromWorker, GenerateSettings, LoadProgress, Methods } from '../protocol.js';
 import { errorFrom, WispError } from './errors.js';
 
 export interface CallHooks {
@@ -9,6 +9,8 @@ export interface CallHooks {
   onProgress?: ((progress: LoadProgress) => void) | undefined;
   onRemark?: ((text: string) => void) | undefined;
 }
+
+const FAREWELL_MILLISECONDS = 5000;
 
 export type Question = Extract<FromWorker, { type: 'ask' }>['request'];
 
@@ -27,6 +29,8 @@ export class WorkerLine {
 
   /** The worker asks which stored models may go; ids, 'do not keep', or nothing. */
   onMakeRoom: (request: Question) => Promise<readonly string[] | 'do not keep' | undefined> = async () => undefined;
+  /** What runs has changed by itself, and why. */
+  onChange: (info: EngineInfo, remark: string) => void = () => {};
 
   constructor(readonly worker: EngineWorker) {
     worker.onmessage = message => this.#take(message as FromWorker);
@@ -42,7 +46,7 @@ export class WorkerLine {
   }
 
   /** Rejects when an answer fails; otherwise nothing but `deltas` tells. Ends with `done`. */
-  generate(settings: GenerateSettings, signal: AbortSignal | undefined, deltas: (deltas: Delta[]) => void): { failed: Promise<never>; cancel(): void; done(): void } {
+  generate(settings: GenerateSettings, signal: AbortSignal | undefined, deltas: (deltas: Delta[]) => void): { failed: Promise<never>; cancel(): unknown; done(): void } {
     let id = 0;
     const failed = this.#begin<never>({ signal }, deltas, made => {
       id = made;
@@ -51,7 +55,8 @@ export class WorkerLine {
     failed.catch(() => {}); // whoever waits hears of it
     return {
       failed,
-      cancel: () => this.#pending.has(id) && this.worker.post({ type: 'cancel', id }),
+      // Also when it has failed: of several answers others may go on.
+      cancel: () => this.#death === undefined && this.worker.post({ type: 'cancel', id }),
       done: () => this.#settle(id),
     };
   }
@@ -69,7 +74,13 @@ export class WorkerLine {
     const unloaded = this.call('unload', []).catch(() => {});
     this.#death = error;
     this.#rejectAll(error, this.#last);
-    await unloaded;
+    // A worker that hangs is stopped all the same.
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise(resolve => {
+      timer = setTimeout(resolve, FAREWELL_MILLISECONDS);
+    });
+    await Promise.race([unloaded, late]);
+    clearTimeout(timer);
     this.worker.stop();
   }
 
@@ -95,7 +106,7 @@ export class WorkerLine {
       try {
         this.worker.post(message(id));
       } catch (error) {
-        this.#settle(id)?.reject(error as Error); // what cannot be cloned
+        this.#settle(id)?.reject(new WispError('invalid_argument', `a value cannot be sent to the worker: ${(error as Error).message}`));
       }
     });
   }
@@ -108,6 +119,7 @@ export class WorkerLine {
   }
 
   #take(message: FromWorker): void {
+    if (message.type === 'changed') return this.onChange(message.info, message.remark);
     if (message.type === 'ask') {
       void this.onMakeRoom(message.request).then(
         value => this.worker.post({ type: 'answer', question: message.question, value }),

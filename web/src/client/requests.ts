@@ -288,6 +288,8 @@ export interface EmbeddingRequest {
   input: string | string[] | number[] | number[][];
   /** `base64`: little-endian floats as text in place of the list, as servers send them. Default `float`. */
   encoding_format?: 'float' | 'base64';
+  /** Only so many of the first values, made a length of 1 again if `normalize` says so. Default all; for models that were trained to be cut. */
+  dimensions?: number;
   /** How a text becomes one vector: its last token's state, the mean of all, the first one's. Default what the file says, else `last`. */
   pooling?: 'last' | 'mean' | 'cls';
   /** To a Euclidean length of 1, so that the dot product of two is the cosine of their angle. Default true. */

@@ -1,5 +1,6 @@
 // An answer while it comes: an async iterable, as the `openai` package has it. Leaving the loop cancels the answer.
 import type { Delta, GenerateSettings } from '../protocol.js';
+import { WispError } from './errors.js';
 import type { WorkerLine } from './line.js';
 
 /**
@@ -19,7 +20,7 @@ export class Stream<T> implements AsyncIterable<T> {
 
   /** The pieces, as `for await` asks for them. */
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
-    if (this.#used) throw new Error('a stream can be read once');
+    if (this.#used) throw new WispError('invalid_argument', 'a stream can be read once');
     this.#used = true;
     try {
       yield* this.#iterate(this.controller.signal);

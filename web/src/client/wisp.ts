@@ -1,11 +1,12 @@
 // The package's main object: one model, in a worker of its own.
 import type { WorkerStarter } from '../platform/engine_worker.js';
-import type { EngineInfo, EngineSettings, LoadProgress, MemoryUse, OpTime } from '../protocol.js';
+import type { EngineInfo, EngineSettings, LoadProgress, LoadSettings, MemoryUse, OpTime } from '../protocol.js';
 import type { MakeRoomRequest, ModelSource } from '../models/index.js';
 import { ChatCompletions } from './chat.js';
 import { Completions } from './completions.js';
 import { Embeddings } from './embeddings.js';
 import { WispError } from './errors.js';
+import { plain } from './settings.js';
 import { WorkerLine } from './line.js';
 import type { ChatRequest } from './requests.js';
 
@@ -157,7 +158,7 @@ export class LoadedModel {
    * @param request The messages, and the tools that the template tells of
    */
   chatText(request: Pick<ChatRequest, 'messages' | 'tools'>): Promise<string> {
-    return this.#line.call('chatText', [request as unknown as Record<string, unknown>]);
+    return this.#line.call('chatText', [plain(request) as unknown as Record<string, unknown>]);
   }
   /**
    * A value of the model file's metadata. Rejects with `not_found` where there is none.
@@ -170,18 +171,24 @@ export class LoadedModel {
   /**
    * Another model, or another quantisation, in place of this one. Conversations are the caller's, so they go on: the next
    * `create()` is answered by the new model. Answers that are not finished end with an `AbortError`. Options are those of
-   * before, with `options` over them. Rejects as `Wisp.load()` does; no model is loaded then.
+   * before, but `signal`, `sha256` and `refresh`, with `options` over them. Rejects as `Wisp.load()` does; no model is loaded
+   * then, unless it was the options that made no sense or the signal that had ended already.
    * @param source As of `Wisp.load()`
    * @param options What changes of those of before
    */
   async use(source: ModelSource, options: LoadOptions = {}): Promise<EngineInfo> {
+    const all = { ...lasting(this.#options), ...options };
+    deviceOf(all);
+    options.signal?.throwIfAborted();
     this.#source = source;
-    this.#options = { ...this.#options, ...options };
+    this.#options = all;
     return this.#load();
   }
 
   /** Starts the worker again, after `worker_died`, with the same model; what is cached is not fetched again. */
   async restart(): Promise<EngineInfo> {
+    if (this.#line.death?.code === 'disposed') throw this.#line.death;
+    this.#options = lasting(this.#options);
     this.#line.end(new WispError('worker_died', 'the worker was restarted'));
     this.#line = new WorkerLine(this.#start());
     return this.#load();
@@ -199,15 +206,28 @@ export class LoadedModel {
   }
 
   async #load(): Promise<EngineInfo> {
-    const { onProgress, onRemark, onMakeRoom, signal, device = 'auto', ...settings } = this.#options;
+    const { onProgress, onRemark, onMakeRoom, signal, ...settings } = this.#options;
+    const device = deviceOf(this.#options);
     this.#line.onMakeRoom = async request => onMakeRoom?.(request);
+    this.#line.onChange = (info, remark) => {
+      this.#info = info;
+      onRemark?.(remark);
+    };
     this.#info = undefined;
-    const named = ({ auto: 'auto', gpu: 'gpu', webgpu: 'gpu', cpu: 'cpu', wasm: 'cpu' } as const)[device];
-    if (named === undefined) throw new WispError('invalid_argument', `device is '${String(device)}', expected auto, gpu or cpu`);
-    this.#line.worker.post({ type: 'open', settings: { ...settings, device: named } });
     // An address cannot be posted to a worker as an object.
     const source = this.#source instanceof URL ? this.#source.href : this.#source;
-    this.#info = await this.#line.call('load', [source, { ...settings, device: named }], { signal, onProgress, onRemark });
+    this.#info = await this.#line.call('load', [source, { ...settings, device }], { signal, onProgress, onRemark });
     return this.#info;
   }
+}
+
+function deviceOf({ device = 'auto' }: LoadOptions): LoadSettings['device'] {
+  const named = ({ auto: 'auto', gpu: 'gpu', webgpu: 'gpu', cpu: 'cpu', wasm: 'cpu' } as const)[device];
+  if (named === undefined) throw new WispError('invalid_argument', `device is '${String(device)}', expected auto, gpu or cpu`);
+  return named;
+}
+
+/** Without what belongs to one call, or to one file. */
+function lasting({ signal: _signal, sha256: _sha256, refresh: _refresh, ...options }: LoadOptions): LoadOptions {
+  return options;
 }

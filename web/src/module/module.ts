@@ -1,6 +1,7 @@
 // One WebAssembly module with its memory and threads: the engine's functions (engine/api/wisp.h) as `exports`.
 import type { GpuHost } from '../../gpu/host.mjs';
 import { instantiate, instantiateThread, THREAD_STACK_BYTES } from '../../wasm/instance.mjs';
+import { ModelError } from '../models/error.js';
 import type { Platform, Thread } from '../platform/platform.js';
 import type { Variant } from './variant.js';
 
@@ -29,7 +30,8 @@ export class WispModule {
   readonly pool: number;
   readonly #threads: Thread[] = [];
 
-  private constructor(exports: WebAssembly.Exports, memory: WebAssembly.Memory, gpu: GpuHost, readonly threads: number) {
+  private constructor(exports: WebAssembly.Exports, memory: WebAssembly.Memory, gpu: GpuHost, /** That the memory may grow to. */ readonly mostBytes: number,
+                      readonly threads: number) {
     this.exports = exports as unknown as Exports;
     this.memory = memory;
     this.gpu = gpu;
@@ -41,8 +43,8 @@ export class WispModule {
   static async open(platform: Platform, variant: Variant, threads: number): Promise<WispModule> {
     const shared = variant !== 'single';
     const compiled = await platform.loadModule(variant);
-    const { exports, memory, gpu } = await instantiate(compiled, shared);
-    const made = new WispModule(exports, memory, gpu, shared ? threads : 1);
+    const { exports, memory, gpu, mostBytes } = await instantiate(compiled, shared);
+    const made = new WispModule(exports, memory, gpu, mostBytes, shared ? threads : 1);
     try {
       await made.#startThreads(platform, compiled);
     } catch (error) {
@@ -62,7 +64,7 @@ export class WispModule {
   /** Copies bytes into the module's memory and calls use(pointer, length) with them. */
   with<T>(bytes: Uint8Array, use: (at: number, length: number) => T): T {
     const at = this.call('wisp_alloc', bytes.length);
-    if (at === 0) throw Object.assign(new Error(`the module has no ${bytes.length} bytes left`), { code: 'out_of_memory' });
+    if (at === 0) throw new ModelError('out_of_memory', `the module has no ${bytes.length} bytes left`);
     new Uint8Array(this.memory.buffer, at, bytes.length).set(bytes);
     try {
       return use(at, bytes.length);

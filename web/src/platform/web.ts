@@ -1,6 +1,7 @@
 // A browser. Addresses are written so that bundlers find the files: new URL('./x', import.meta.url) beside the script.
 import type { ThreadStart } from '../module/module.js';
 import type { Variant } from '../module/variant.js';
+import { WispError } from '../client/errors.js';
 import type { EngineWorker } from './engine_worker.js';
 import type { Platform, Thread } from './platform.js';
 
@@ -65,8 +66,14 @@ let lives = 0;
 /** Starts the engine's worker. Its end is noticed by a lock that it holds while it lives: nothing else tells of a crash. */
 export function startEngineWorker(): EngineWorker {
   const script = scriptThatImports('worker.js');
-  const worker = script ? new Worker(script.address, { type: 'module', name: 'wisp' })
-    : new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'wisp' });
+  let worker: Worker;
+  try {
+    worker = script ? new Worker(script.address, { type: 'module', name: 'wisp' })
+      : new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'wisp' });
+  } catch (error) {
+    // A policy of the page, or a script of another origin in a bundle.
+    throw new WispError('device', `this page may not start a worker: ${error instanceof Error ? error.message : String(error)}`);
+  }
   let dead = false;
   const waiting = new AbortController();
   const made: EngineWorker = {
@@ -118,7 +125,7 @@ export function lineToPage(): { post(message: unknown, transfer?: Transferable[]
         void scope.navigator.locks.request(data.lock ?? '', () => {
           tell();
           return new Promise(() => {}); // held until this worker ends
-        });
+        }).catch(tell); // a frame without an origin has no locks
       };
     },
   };

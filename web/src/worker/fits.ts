@@ -18,7 +18,7 @@ export function fitsOn(platform: Platform, way: Way): Fits {
     if (way.device === 'gpu' && platform.gpu) {
       const asked = Math.ceil(needs / USABLE_SHARE);
       if (asked <= most) {
-        const given = await gpuGives(platform.gpu, asked);
+        const given = await gpuGives(platform.gpu, asked).catch(() => 0);
         if (given >= asked) return { fits: true, needs, why: 'the GPU gives the memory for it' };
         most = given;
       }

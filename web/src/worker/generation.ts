@@ -19,6 +19,7 @@ export class Generation {
   #native: Native | undefined;
   #answer = 0; // a wisp_answer, where there is a chat
   readonly #ids: number[] = []; // chosen so far
+  #resumed = 0; // of them on a device before this one
   #events: AnswerEvent[] = [];
   #odds: TokenOdds[] = [];
   #finish: Delta['finish'];
@@ -35,10 +36,12 @@ export class Generation {
   /** On another engine of the same model: the prompt and all that was chosen are computed again, and it goes on from there. */
   resume(parts: SessionParts): void {
     const { chat, settings } = this.settings;
-    if (['grammar', 'json_schema', 'regex'].some(name => settings[name] !== undefined)) {
-      throw new ModelError('device', 'the device was lost, and an answer that has to obey a grammar cannot go on elsewhere; ask again');
+    const hasTools = Array.isArray(chat?.tools) && chat.tools.length > 0;
+    if (hasTools || ['grammar', 'json_schema', 'regex'].some(name => settings[name] !== undefined)) {
+      throw new ModelError('device', 'the device was lost, and an answer that has to obey a grammar or may call tools cannot go on elsewhere; ask again');
     }
     const prompt = [...promptIds(parts, this.settings), ...this.#ids];
+    this.#resumed = this.#ids.length;
     const most = settings.max_tokens as number | undefined;
     const rest = { ...settings, prompt, ...(most !== undefined && { max_tokens: most - this.#ids.length }) };
     this.#submit(parts, { ...rest, ...(chat && { show_special: 2 }) });
@@ -64,8 +67,11 @@ export class Generation {
       const status = parts.module.call('wisp_event_status', event);
       this.fail(parts.native.errorOf(status, parts.module.textAt(parts.module.call('wisp_event_message', event))));
     } else {
-      this.onvector?.(vectorOf(parts, event));
-      this.#finish = { reason: reason as FinishReason, figures: figuresOf(parts, event) };
+      if (reason !== 'cancelled') this.onvector?.(vectorOf(parts, event));
+      const figures = figuresOf(parts, event);
+      figures.promptTokens -= this.#resumed;
+      figures.generatedTokens += this.#resumed;
+      this.#finish = { reason: reason as FinishReason, figures };
     }
     this.close();
   }

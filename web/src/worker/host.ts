@@ -1,19 +1,22 @@
 // The engine's worker: one model at a time, and the methods that a caller's thread asks for (protocol.ts).
-import { ModelError, openModels, type Models, type OpenedModel, type ModelSource, type ModelsOptions } from '../models/index.js';
+import { ModelError, openModels, type Models, type OpenedModel, type OpenOptions, type ModelSource, type ModelsOptions } from '../models/index.js';
 import type { Platform } from '../platform/platform.js';
 import type { EngineInfo, FromWorker, GenerateSettings, LoadProgress, LoadSettings, MemoryUse, Methods, ToWorker } from '../protocol.js';
 import { fitsOn } from './fits.js';
-import { load, type Loaded, type Way } from './loader.js';
+import { load, ModuleError, type Loaded, type Way } from './loader.js';
 import type { Session } from './session.js';
 import { findWays } from './ways.js';
 
 type Post = (message: FromWorker, transfer?: Transferable[]) => void;
 type Asked = { [M in keyof Methods]: (id: number, ...args: Parameters<Methods[M]>) => ReturnType<Methods[M]> | Promise<ReturnType<Methods[M]>> };
 
+/** Wrong in every way: the file, the request, the network. */
+const FINAL: ReadonlySet<string> = new Set(['invalid_file', 'invalid_argument', 'unsupported', 'not_found', 'io', 'cancelled', 'quota']);
 const HIDE_SPECIAL = 4; // of wisp_model_detokenize()
 
 export class Host {
   #models: Promise<Models> | undefined;
+  #modelsKey = ''; // the options that they were opened with
   #file: OpenedModel | undefined;
   #session: Session | undefined;
   #info: EngineInfo | undefined;
@@ -48,6 +51,7 @@ export class Host {
 
   async #call<M extends keyof Methods>(id: number, method: M, args: Parameters<Methods[M]>): Promise<void> {
     try {
+      if (this.#recovering && method !== 'load' && method !== 'unload') await this.#lastLoad;
       const value = await (this.#methods[method] as (...rest: unknown[]) => unknown)(id, ...args);
       this.post({ type: 'result', id, value });
     } catch (error) {
@@ -56,8 +60,7 @@ export class Host {
   }
 
   #fail(id: number, error: unknown): void {
-    const { code, message, status } = error instanceof WebAssembly.RuntimeError
-      ? new ModelError('internal', `the engine ended unexpectedly: ${error.message}`) : ModelError.from(error);
+    const { code, message, status } = errorOf(error);
     this.post({ type: 'failure', id, error: { code, message, ...(status !== undefined && { status }) } });
   }
 
@@ -68,7 +71,6 @@ export class Host {
       this.#loading = id;
       return this.#inTurn(() => this.#load(id, source, settings, abort));
     },
-    info: () => this.#loaded().info,
     counters: () => {
       const { native } = this.#current();
       const start = native.json<Record<string, number>>('wisp_engine_describe', this.#engine());
@@ -96,12 +98,11 @@ export class Host {
       const { native, parts } = this.#current();
       return native.withText(JSON.stringify(chat), (at, length) => native.text('wisp_model_chat_text', parts.model, at, length, 0));
     },
-    embed: async (_id, inputs, pooling, normalise) => {
+    embed: async (id, inputs, pooling, normalise) => {
       const prompts = inputs.map(input => (typeof input === 'string' ? this.#tokens(input) : input));
-      const vectors = await this.#current().embed(prompts, pooling, normalise);
+      const vectors = await this.#current().embed(id, prompts, pooling, normalise);
       return { vectors, promptTokens: prompts.reduce((sum, prompt) => sum + prompt.length, 0) };
     },
-    describeModel: () => this.#current().native.json('wisp_model_describe', this.#current().parts.model),
     metadata: (_id, key) => {
       const { native, parts } = this.#current();
       return native.withText(key, (at, length) => native.json('wisp_model_metadata', parts.model, at, length));
@@ -138,16 +139,16 @@ export class Host {
       await this.#giveBack();
       abort.signal.throwIfAborted();
       this.#settings = settings;
-      const { ways, remarks: found } = await findWays(this.platform, settings);
-      found.forEach(remark);
+      const found = await findWays(this.platform, settings);
+      found.remarks.forEach(remark);
       const models = await this.#open();
-      this.#file = await models.open(source, {
-        fits: fitsOn(this.platform, ways[0]!), signal: abort.signal, onRemark: remark,
+      const ways = await this.#openFile(models, source, found.ways, {
+        signal: abort.signal, onRemark: remark,
         onProgress: told => {
           bytes = told;
           if (told.phase !== 'reading' || !isLoading) progress({ ...told });
         },
-        onMakeRoom: request => this.#ask(request),
+        onMakeRoom: request => this.#ask(request, abort.signal),
         ...(settings.keep !== undefined && { keep: settings.keep }),
         ...(settings.sha256 !== undefined && { sha256: settings.sha256 }),
         ...(settings.refresh !== undefined && { refresh: settings.refresh }),
@@ -170,7 +171,7 @@ export class Host {
       }));
       this.#use(loaded.loaded.session);
       // What the engine does not use is fetched too, so that the model is whole and works offline.
-      await this.#file.complete();
+      await this.#file!.complete();
       abort.signal.throwIfAborted();
       this.#info = this.#describe(loaded.loaded, loaded.way, models, remarks, performance.now() - begun, performance.now() - weightsReady);
       await this.#keepTexts();
@@ -184,22 +185,40 @@ export class Host {
     }
   }
 
-  // Each way until one works. What is wrong with the file or the request is wrong in every way.
+  // Each way until one works.
   async #tryWays(ways: Way[], remark: (text: string) => void, attempt: (way: Way) => Promise<Loaded>): Promise<{ loaded: Loaded; way: Way }> {
-    for (const [index, way] of ways.entries()) {
+    let left = ways;
+    for (;;) {
+      const [way, ...others] = left;
+      if (!way) throw new ModelError('internal', 'there is no way to run a model');
       try {
         const loaded = await attempt(way);
-        this.#waysLeft = ways.slice(index + 1);
+        this.#waysLeft = others;
         return { loaded, way };
       } catch (error) {
-        const { code, message } = ModelError.from(error);
-        const isFinal = ['invalid_file', 'invalid_argument', 'unsupported', 'not_found', 'io', 'cancelled', 'quota'].includes(code)
-          && !(error instanceof WebAssembly.RuntimeError);
-        if (isFinal || index + 1 === ways.length || (code === 'limit' && way.device === 'cpu')) throw error;
+        const { code, message } = errorOf(error);
+        // What fails on the GPU does so by another module, too, unless it was the module.
+        left = others.filter(({ device }) => device === 'cpu' || error instanceof ModuleError);
+        if (left.length === 0 || FINAL.has(code) || (code === 'limit' && way.device === 'cpu')) throw error;
         remark(`not on ${way.device === 'gpu' ? 'the GPU' : `the ${way.variant} module`}: ${message}`);
       }
     }
-    throw new ModelError('internal', 'there is no way to run a model');
+  }
+
+  // Of a repository the type that fits the GPU; where none does, the one that fits the CPU, which then runs it. Gives the ways left.
+  async #openFile(models: Models, source: ModelSource, ways: Way[], options: OpenOptions): Promise<Way[]> {
+    const first = ways[0]!; // findWays() gives one at least
+    const onCpu = ways.filter(({ device }) => device === 'cpu');
+    try {
+      this.#file = await models.open(source, { ...options, fits: fitsOn(this.platform, first) });
+      return ways;
+    } catch (error) {
+      const { code, message } = ModelError.from(error);
+      if (code !== 'out_of_memory' || first.device !== 'gpu' || !onCpu[0]) throw error;
+      options.onRemark?.(`not on the GPU: ${message}`);
+      this.#file = await models.open(source, { ...options, fits: fitsOn(this.platform, onCpu[0]) });
+      return onCpu;
+    }
   }
 
   #use(session: Session): void {
@@ -227,8 +246,10 @@ export class Host {
       fail(error);
       return;
     }
-    this.#info.remarks.push(`the GPU was lost: ${error.message}`);
+    const remark = `the GPU was lost, and the CPU goes on: ${error.message}`;
+    this.#info.remarks.push(remark);
     try {
+      this.#session = undefined;
       session.close();
       const ways = this.#waysLeft.slice(this.#waysLeft.indexOf(next));
       const remarks = this.#info.remarks;
@@ -237,6 +258,7 @@ export class Host {
       }));
       this.#use(loaded.session);
       this.#info = { ...this.#info, ...this.#running(loaded, way) };
+      this.post({ type: 'changed', info: this.#info, remark });
       loaded.session.adopt(session.unfinished());
     } catch (cause) {
       this.#session = undefined;
@@ -283,6 +305,12 @@ export class Host {
       ...(endpoint !== undefined && { endpoint }), ...(token !== undefined && { token }), ...(store !== undefined && { store }),
       ...(folder !== undefined && { folder }),
     };
+    const key = JSON.stringify(options);
+    if (key !== this.#modelsKey) {
+      void this.#models?.then(models => models.close(), () => {});
+      this.#models = undefined;
+    }
+    this.#modelsKey = key;
     this.#models ??= openModels(options).catch((error: unknown) => {
       this.#models = undefined;
       throw error;
@@ -290,9 +318,10 @@ export class Host {
     return this.#models;
   }
 
-  async #ask(request: Extract<FromWorker, { type: 'ask' }>['request']): Promise<readonly string[] | 'do not keep' | undefined> {
+  async #ask(request: Extract<FromWorker, { type: 'ask' }>['request'], signal: AbortSignal): Promise<readonly string[] | 'do not keep' | undefined> {
     const question = ++this.#lastQuestion;
     return new Promise((resolve, reject) => {
+      signal.addEventListener('abort', () => reject(new ModelError('cancelled', 'nobody waits for the answer any more')), { once: true });
       this.#questions.set(question, { resolve: resolve as (value: unknown) => void, reject });
       this.post({ type: 'ask', question, what: 'makeRoom', request });
     });
@@ -336,10 +365,6 @@ export class Host {
     const bytes = native.withText(text, (at, length) => native.bytes('wisp_model_tokenize', parts.model, at, length, 1));
     return [...new Int32Array(bytes.buffer)];
   }
-  #loaded(): { info: EngineInfo } {
-    if (!this.#info) throw new ModelError('invalid_argument', 'no model is loaded');
-    return { info: this.#info };
-  }
   #current(): Session {
     if (!this.#session) throw new ModelError('invalid_argument', 'no model is loaded');
     return this.#session;
@@ -347,4 +372,11 @@ export class Host {
   #engine(): number {
     return this.#current().parts.engine;
   }
+}
+
+function errorOf(error: unknown): ModelError {
+  if (error instanceof WebAssembly.RuntimeError) return new ModelError('internal', `the engine ended unexpectedly: ${error.message}`);
+  // Of the language: a mistake in this code or in a value that it was given, not in what was fetched.
+  const isMistake = error instanceof TypeError || error instanceof SyntaxError || error instanceof ReferenceError;
+  return isMistake ? new ModelError('internal', error.message) : ModelError.from(error);
 }

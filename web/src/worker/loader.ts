@@ -6,7 +6,7 @@ import { ModelError, type OpenedModel } from '../models/index.js';
 import type { LoadSettings } from '../protocol.js';
 import type { Platform } from '../platform/platform.js';
 import { deviceAnswers } from './device_wait.js';
-import { MODULE_BYTES } from './limits.js';
+import { BESIDE_MODEL, MODULE_BYTES } from './limits.js';
 import { Native } from './native.js';
 import { Parts, type Range } from './parts.js';
 import { Session, type SessionParts } from './session.js';
@@ -29,6 +29,9 @@ export interface Way {
   variant: Variant;
   threads: number;
 }
+
+/** The module did not come up; another variant may. */
+export class ModuleError extends ModelError {}
 
 export interface LoadHooks {
   /** Weights that are where they belong, and all, in bytes. */
@@ -66,8 +69,7 @@ export interface Loaded {
 
 export async function load(platform: Platform, file: OpenedModel, way: Way, settings: LoadSettings, hooks: LoadHooks): Promise<Loaded> {
   const module = await WispModule.open(platform, way.variant, way.threads).catch((error: unknown) => {
-    // Of this way only: another variant may do.
-    throw new ModelError('device', error instanceof Error ? error.message : String(error));
+    throw new ModuleError('device', error instanceof Error ? error.message : String(error));
   });
   const native = new Native(module);
   const loading = new Loading(platform, module, native, new Parts(file.files), file, way, settings, hooks);
@@ -89,6 +91,11 @@ class Loading {
 
   constructor(readonly platform: Platform, readonly module: WispModule, readonly native: Native, readonly parts: Parts,
               readonly file: OpenedModel, readonly way: Way, readonly settings: LoadSettings, readonly hooks: LoadHooks) {}
+
+  /** Bytes of the module's memory that a model may take. */
+  get #room(): number {
+    return Math.min(MODULE_BYTES, this.module.mostBytes - BESIDE_MODEL);
+  }
 
   async run(): Promise<Loaded> {
     const { native } = this;
@@ -176,12 +183,12 @@ class Loading {
     for (const { context, kv } of candidates) {
       set(context, kv);
       least = native.json<Memory>('wisp_model_memory', this.#model, this.#options);
-      if (least.total > MODULE_BYTES) continue;
+      if (least.total > this.#room) continue;
       if (kv !== settings.kv) this.hooks.remark(`keys and values are kept as ${kv}: as f16 a context of ${context} tokens does not fit beside the weights`);
       return context;
     }
     const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-    throw new ModelError('limit', `this model takes ${gigabytes(least?.total ?? 0)} on the CPU, and WebAssembly has ${gigabytes(MODULE_BYTES)}: `
+    throw new ModelError('limit', `this model takes ${gigabytes(least?.total ?? 0)} on the CPU, and WebAssembly has ${gigabytes(this.#room)} here: `
       + 'take a smaller quantisation or a shorter context, or a browser with WebGPU, whose memory has no such bound');
   }
 
@@ -225,7 +232,10 @@ class Loading {
     // Another device gets the weights from the first one on.
     this.#feeder?.stop();
     this.#feeder = undefined;
-    const { pointer } = await this.module.gpu.open(this.platform.gpu);
+    // It may fail where the probe did not: here it has all features and limits.
+    const { pointer } = await this.module.gpu.open(this.platform.gpu).catch((error: unknown) => {
+      throw new ModelError('device', `the GPU's device could not be opened: ${error instanceof Error ? error.message : String(error)}`);
+    });
     return pointer;
   }
 

@@ -13,6 +13,9 @@ const [FINISHED, , WAITS, , WANTS_DATA] = [0, 1, 2, 3, 4] as const;
 /** wisp_kind. */
 const [NONE, TOKEN, LOGITS] = [0, 1, 2] as const;
 
+/** Texts in the engine's queue: it refuses more than 1,024. */
+const EMBEDDED_AT_ONCE = 256;
+
 /** The handles that a session owns, and what it needs of its surroundings. */
 export interface SessionParts {
   module: WispModule;
@@ -137,21 +140,30 @@ export class Session {
     module.close();
   }
 
-  /** Embeddings: as many vectors as there are inputs. */
-  async embed(prompts: number[][], pooling: string, normalise: boolean): Promise<Float32Array[]> {
-    const vectors: Float32Array[] = new Array<Float32Array>(prompts.length);
-    await Promise.all(prompts.map((prompt, index) => new Promise<void>((resolve, reject) => {
-      const settings = { settings: { prompt, max_tokens: 0, pooling, normalize: normalise }, n: 1 };
-      const [generation] = this.generate(-1 - index, settings, deltas => {
-        if (deltas.some(delta => delta.finish)) resolve();
+  /** Embeddings: as many vectors as there are inputs. `cancel(id)` ends them all, and so does one that fails. */
+  async embed(id: number, prompts: number[][], pooling: string, normalise: boolean): Promise<Float32Array[]> {
+    const vectors: Float32Array[] = [];
+    for (let at = 0; at < prompts.length; at += EMBEDDED_AT_ONCE) {
+      const some = prompts.slice(at, at + EMBEDDED_AT_ONCE);
+      try {
+        vectors.push(...await Promise.all(some.map(prompt => this.#embedOne(id, { prompt, max_tokens: 0, pooling, normalize: normalise }))));
+      } catch (error) {
+        this.cancel(id);
+        throw error;
+      }
+    }
+    return vectors;
+  }
+
+  #embedOne(id: number, settings: Record<string, unknown>): Promise<Float32Array> {
+    return new Promise((resolve, reject) => {
+      const [generation] = this.generate(id, { settings, n: 1 }, deltas => {
+        if (deltas.some(delta => delta.finish)) reject(new ModelError('cancelled', 'the embedding was cancelled'));
       });
       if (!generation) return reject(new ModelError('internal', 'no request was made'));
-      generation.onvector = vector => {
-        vectors[index] = vector;
-      };
+      generation.onvector = resolve;
       generation.onfail = reject;
-    })));
-    return vectors;
+    });
   }
 
   async #run(): Promise<void> {

@@ -17,7 +17,11 @@ export async function findWays(platform: Platform, settings: LoadSettings): Prom
   const ways: Way[] = [];
   if (settings.device !== 'cpu') {
     const reason = await reasonAgainstGpu(platform, settings.device === 'gpu');
-    if (reason === undefined) ways.push({ device: 'gpu', variant: best, threads: 1 });
+    if (reason === undefined) {
+      ways.push({ device: 'gpu', variant: best, threads: 1 });
+      // Where the first one's memory is refused.
+      if (best !== 'single') ways.push({ device: 'gpu', variant: 'single', threads: 1 });
+    }
     else if (settings.device === 'gpu') throw new ModelError('device', `the GPU was asked for, and ${reason}`);
     else remarks.unshift(`not on the GPU: ${reason}`);
   }

@@ -127,6 +127,15 @@ describe('answers are what OpenAI declares', { skip }, () => {
     assert.equal(chunks.at(-1)?.choices[0]?.finish_reason, 'tool_calls');
   });
 
+  test('a call that is cut is none', async () => {
+    const request = { messages, tools, tool_choice: 'required', max_tokens: 25, ...GREEDY } as const;
+    const chunks = await chunksOf(await wisp.chat.completions.create({ ...request, stream: true }), 'ChatCompletionChunk');
+    assert.ok(chunks.some(({ choices }) => choices[0]?.delta.tool_calls), 'it has begun');
+    assert.equal(chunks.at(-1)?.choices[0]?.finish_reason, 'length');
+    const { choices: [whole] } = declared(await wisp.chat.completions.create(request), 'ChatCompletion');
+    assert.deepEqual([whole?.finish_reason, whole?.message.tool_calls], ['length', undefined]);
+  });
+
   test('a text, with logprobs', async () => {
     const made = declared(await wisp.completions.create({ prompt: 'Once', max_tokens: 6, logprobs: 2, echo: true, ...GREEDY }), 'Completion');
     const { text, logprobs } = made.choices[0]!;

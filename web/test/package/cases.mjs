@@ -25,6 +25,16 @@ const QUESTION = [{ role: 'user', content: 'Tell me a story about a dog.' }];
 const MARGIN = 0.1; // of logits: what other kernels may change
 const GREEDY = { temperature: 0, seed: 1 };
 
+/** Resolves when an engine has nothing left to do. @param {import('../../src/index.js').Wisp} wisp */
+async function idle(wisp) {
+  for (let tries = 0; tries < 100; ++tries) {
+    const { running, waiting } = await wisp.counters();
+    if (running === 0 && waiting === 0) return;
+    await new Promise(resolve => setTimeout(resolve, 20));
+  }
+  throw new Error('what nobody waits for goes on');
+}
+
 /**
  * @param {{Wisp: import('../../src/index.js')['Wisp'], source: unknown, options: object, greedy?: string | undefined}} place
  *   `greedy`: what the native engine says to QUESTION in 24 tokens
@@ -139,12 +149,7 @@ export function casesOf({ Wisp, source, options = {}, greedy }) {
       let seen = 0;
       for await (const chunk of stream) if (chunk.choices[0]?.delta.content && ++seen === 3) break;
       // Both are gone from the engine: it has nothing left to do.
-      for (let tries = 0; tries < 100; ++tries) {
-        const counters = await wisp.counters();
-        if (counters.running === 0 && counters.waiting === 0) return;
-        await new Promise(resolve => setTimeout(resolve, 20));
-      }
-      throw new Error('an answer that nobody reads goes on');
+      await idle(wisp);
     },
     async 'refuses what makes no sense'() {
       await rejects(wisp.chat.completions.create({ messages: 'Hi' }), 'invalid_argument');
@@ -152,6 +157,26 @@ export function casesOf({ Wisp, source, options = {}, greedy }) {
       await rejects(wisp.chat.completions.create({ messages: QUESTION, n: 0 }), 'invalid_argument');
       await rejects(wisp.completions.create({ prompt: 'word '.repeat(2000) }), 'limit');
       await rejects(wisp.completions.create({ prompt: 'Hi', grammar: 'root ::= (' }), 'invalid_argument');
+    },
+    async 'takes what a page may hold: proxies, and no more than that'() {
+      const messages = new Proxy([new Proxy(QUESTION[0], {})], {});
+      const made = await wisp.chat.completions.create({ messages, max_tokens: 2, ...GREEDY });
+      check(made.choices[0].message.content.length > 0, 'an answer');
+      await rejects(wisp.chat.completions.create(), 'invalid_argument');
+      await rejects(wisp.completions.create({ max_tokens: 1 }), 'invalid_argument');
+      await rejects(wisp.chat.completions.create({ messages: QUESTION, seed: 1.5 }), 'invalid_argument');
+      await rejects(wisp.chat.completions.create({ messages: QUESTION, response_format: { type: 'xml' } }), 'invalid_argument');
+      await rejects(wisp.chat.completions.create({ messages: QUESTION, response_format: { type: 'json_schema' } }), 'invalid_argument');
+    },
+    async 'offsets count every token, also those whose text is held back'() {
+      const request = { prompt: 'Once upon a time', max_tokens: 12, logprobs: 1, stop: ['zzz', ' there was a giraffe'], ...GREEDY };
+      const whole = (await wisp.completions.create(request)).choices[0].logprobs;
+      const sums = [];
+      whole.tokens.reduce((sum, token) => (sums.push(sum), sum + token.length), 0);
+      equal(whole.text_offset, sums, 'offsets');
+      const streamed = [];
+      for await (const { choices } of await wisp.completions.create({ ...request, stream: true })) streamed.push(...(choices[0]?.logprobs?.text_offset ?? []));
+      equal(streamed, sums, 'offsets of a stream');
     },
     async 'counts, and tells its memory'() {
       const counters = await wisp.counters();
@@ -166,6 +191,18 @@ export function casesOf({ Wisp, source, options = {}, greedy }) {
       const after = await wisp.chat.completions.create({ messages: QUESTION, max_tokens: 8, ...GREEDY });
       equal(after.choices[0].message.content, before.choices[0].message.content, 'text');
     },
+    async 'a change that makes no sense leaves the model as it is'() {
+      await rejects(wisp.use(source, { device: 'npu' }), 'invalid_argument');
+      await rejects(wisp.use(source, { signal: AbortSignal.abort() }), 'AbortError');
+      equal(wisp.info().model.architecture, 'llama', 'what runs');
+      check((await wisp.chat.completions.create({ messages: QUESTION, max_tokens: 2, ...GREEDY })).choices.length === 1, 'an answer');
+      // One that fails leaves none, and the next works. Its signal was its own.
+      const controller = new AbortController();
+      await rejects(wisp.use(new Uint8Array(1000), { signal: controller.signal }), 'invalid_file');
+      await rejects(wisp.counters(), 'invalid_argument');
+      controller.abort();
+      await wisp.use(source);
+    },
     async 'dispose ends what waits, and all calls'() {
       const waits = wisp.chat.completions.create({ messages: QUESTION, max_tokens: 200, ignore_end: true });
       const ended = rejects(waits, 'disposed').catch(error => error);
@@ -173,6 +210,7 @@ export function casesOf({ Wisp, source, options = {}, greedy }) {
       const outcome = await ended;
       check(!(outcome instanceof Error) || ['disposed', 'AbortError'].includes(outcome.code ?? outcome.name), String(outcome));
       await rejects(wisp.counters(), 'disposed');
+      await rejects(wisp.restart(), 'disposed');
       await wisp.dispose();
     },
     async 'refuses bytes that are no model'() {
@@ -188,6 +226,17 @@ export function casesOf({ Wisp, source, options = {}, greedy }) {
       const dot = data[0].embedding.reduce((sum, value, index) => sum + value * data[1].embedding[index], 0);
       check(dot < 0.9999 && dot > -1, `dot ${dot}`);
       check(usage.prompt_tokens > 3, 'usage');
+      const short = (await embedder.embeddings.create({ input: 'A dog.', pooling: 'mean', dimensions: 8 })).data[0].embedding;
+      equal(short.length, 8, 'dimensions');
+      check(Math.abs(Math.hypot(...short) - 1) < 1e-5, 'a length of 1');
+      await rejects(embedder.embeddings.create({ input: 'A dog.', dimensions: 1e6 }), 'invalid_argument');
+      await rejects(embedder.embeddings.create({ input: 5 }), 'invalid_argument');
+      // Hundreds of texts, in turns; given up, they leave the engine alone.
+      const controller = new AbortController();
+      const waits = embedder.embeddings.create({ input: Array.from({ length: 1500 }, (_, index) => `Number ${index}.`) }, { signal: controller.signal });
+      setTimeout(() => controller.abort(), 20);
+      await rejects(waits, 'AbortError');
+      await idle(embedder);
       await rejects(embedder.completions.create({ prompt: 'Hi', max_tokens: 1 }), 'invalid_argument');
       await embedder.dispose();
     },

@@ -1,5 +1,5 @@
 // A GPU that is lost, and what is remembered of one.
-import { expect, expectEqual, Tab } from './tab.js';
+import { expect, expectEqual, expectError, Tab } from './tab.js';
 import type { Story } from './network.js';
 
 export const gpuStories: Record<string, Story> = {
@@ -37,6 +37,37 @@ export const gpuStories: Record<string, Story> = {
     const { device_losses: losses } = await tab.call<Record<string, number>>('counters');
     expectEqual(losses, 1, 'losses');
     expectEqual((await tab.call<{ device: string }>('info')).device, 'gpu', 'the device');
+    await tab.close();
+  },
+
+  async 'a device that does not open after the probe leaves the model to the CPU, with a remark'({ browser, server, answer }) {
+    const tab = await Tab.open(browser, server.url, '?package=/web/devices-1/index.js');
+    const { info, remarks } = await tab.load({ device: 'auto' });
+    expectEqual(info.device, 'cpu', 'the device');
+    expect(remarks.some(remark => remark.startsWith('not on the GPU') && remark.includes('planted')), remarks.join('; '));
+    expectEqual(await tab.chat(), answer, 'the answer');
+    // Named, it is not replaced.
+    expectError(await tab.outcome('load', { name: 'b', device: 'gpu' }), 'device');
+    await tab.close();
+  },
+
+  async 'a device that does not come back leaves the answer to the CPU, and says so'({ browser, server }) {
+    const tab = await Tab.open(browser, server.url, '?package=/web/devices-2/index.js');
+    const { info } = await tab.load({ device: 'auto' });
+    expectEqual(info.device, 'gpu', 'the device');
+    const whole = await tab.chat({ max_tokens: 20 });
+    await tab.call('stream', { max_tokens: 20, pieces: 5 });
+    await tab.call('loseDevice');
+    // A request that comes meanwhile waits, and so do questions.
+    const meanwhile = tab.chat({ max_tokens: 4 });
+    expect((await tab.call<{ module: number }>('memory')).module > 0, 'memory');
+    const { text, error } = await tab.call<{ text: string; error?: unknown }>('ended');
+    expectEqual(error, undefined, 'the error');
+    expectEqual(text, whole, 'the text');
+    expect(whole.startsWith(await meanwhile), 'the request that came meanwhile');
+    expectEqual((await tab.call<{ device: string }>('info')).device, 'cpu', 'the device after the loss');
+    const heard = await tab.call<string[]>('remarks');
+    expect(heard.some(remark => remark.includes('the GPU was lost, and the CPU goes on')), heard.join('; '));
     await tab.close();
   },
 

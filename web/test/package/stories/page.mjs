@@ -1,7 +1,9 @@
 // The page's side of the stories: commands that a test gives to a tab, by name. What fails is told as {code, message}.
-import { Wisp } from '/web/dist/index.js';
+// `?package=` names another build of the package.
+const { Wisp } = await import(new URLSearchParams(location.search).get('package') ?? '/web/dist/index.js');
 
 const models = new Map(); // Wisp by name
+const remarks = new Map(); // all that were heard, by name
 const streams = new Map(); // {text, pieces, ended} by name
 
 const QUESTION = { messages: [{ role: 'user', content: 'Tell me a story about a dog.' }], temperature: 0, seed: 1 };
@@ -29,6 +31,7 @@ const commands = {
       onRemark: remark => told.remarks.push(remark),
     });
     models.set(name, wisp);
+    remarks.set(name, told.remarks);
     return { ...told, info: wisp.info() };
   },
   /** Resolves with the progress of a load once `share` of the bytes are here. */
@@ -74,6 +77,7 @@ const commands = {
   counters: ({ name = 'a' } = {}) => models.get(name).counters(),
   memory: ({ name = 'a' } = {}) => models.get(name).memory(),
   info: ({ name = 'a' } = {}) => models.get(name).info(),
+  remarks: ({ name = 'a' } = {}) => remarks.get(name),
   async use({ name = 'a', source, ...options }) {
     return models.get(name).use(source ?? await modelBytes(), options);
   },

@@ -20,11 +20,36 @@ const TYPES: Record<string, string> = { '.mjs': 'text/javascript', '.js': 'text/
 const PAGE = '<!doctype html><meta charset="utf-8"><title>story</title><link rel="icon" href="data:,">'
   + '<script type="module" src="/web/test/package/stories/page.mjs"></script>';
 
-/** The page, and the repository's files as they are; models of the stories are `files` of the server. */
+/** In front of the engine's worker: a GPU that passes for a real one, and opens only so many devices. */
+const withDevices = (most: number): string => `
+  if (navigator.gpu) {
+    const adapters = navigator.gpu.requestAdapter.bind(navigator.gpu);
+    let opened = 0;
+    navigator.gpu.requestAdapter = async options => {
+      const adapter = await adapters(options);
+      const devices = adapter.requestDevice.bind(adapter);
+      adapter.requestDevice = async wanted => {
+        if (++opened > ${most}) throw new Error('planted: no more devices');
+        return devices(wanted);
+      };
+      const { vendor, architecture, device } = { vendor: 'planted', architecture: '', device: '' };
+      Object.defineProperty(adapter, 'info', { value: { vendor, architecture, device, description: '', subgroupMinSize: 4, subgroupMaxSize: 4, isFallbackAdapter: false } });
+      return adapter;
+    };
+  }
+`;
+
+/** The page, the package also with planted devices (/web/devices-N/), and the repository's files as they are; models of the stories are `files` of the server. */
 async function serve(root: string): Promise<Server> {
   const server = await startServer();
   const kept = new Map<string, readonly [string, string | Uint8Array]>([['/story.html', ['text/html', PAGE]]]);
   server.statics = async path => {
+    const planted = /^\/web\/devices-(\d)(\/.*)/.exec(path);
+    if (planted) {
+      const file = await readFile(`${root}/web/dist${planted[2]}`);
+      const isWorker = planted[2] === '/worker.js';
+      return [TYPES[extname(path)] ?? 'text/plain', isWorker ? withDevices(Number(planted[1])) + file.toString() : file];
+    }
     if (!/^\/(web\/(dist|test)|models)\//.test(path)) return kept.get(path);
     if (!kept.has(path)) kept.set(path, [TYPES[extname(path)] ?? 'text/plain', await readFile(root + path)]);
     return kept.get(path);

@@ -32,13 +32,14 @@ export interface Outcome<T> {
 export class Tab {
   private constructor(readonly page: Page) {}
 
-  static async open(browser: Browser, url: string): Promise<Tab> {
+  /** `query` of the page's address (page.mjs). */
+  static async open(browser: Browser, url: string, query = ''): Promise<Tab> {
     const page = await browser.newPage();
     page.on('console', message => {
       // A browser tells of every answer of a server that is no success.
       if (!message.text().startsWith('Failed to load resource')) console.error(`  ${message.text()}`);
     });
-    await page.goto(`${url}/story.html`);
+    await page.goto(`${url}/story.html${query}`);
     await page.evaluate(async () => {
       while (!('call' in globalThis)) await new Promise(resolve => setTimeout(resolve, 5));
     }, undefined);
