@@ -154,8 +154,8 @@ Status Chat::obey_tools(bool may_have_to_call, const std::string& prompt_end, ru
   if (choice.required && options_.tool_choice != "required") choice.only = options_.tool_choice;
   auto known = calls_.find({choice.required, prompt_end});
   if (known == calls_.end()) {
-    WISP_TRY(auto compiled, text::compile_calls(conversation_.format(), conversation_.tools(), choice, prompt_end,
-                                                *model_.tokenizer));
+    WISP_TRY(auto compiled,
+             text::compile_calls(conversation_.format(), conversation_.tools(), choice, prompt_end, *model_.tokenizer));
     known = calls_.emplace(std::pair(choice.required, prompt_end), std::move(compiled)).first;
   }
   const std::optional<text::CompiledCalls>& calls = known->second;

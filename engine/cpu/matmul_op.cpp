@@ -16,7 +16,7 @@ using graph::Projection;
 namespace {
 
 // Below this many rows, preparing and finishing run on the calling thread.
-constexpr std::uint32_t kLeastRows = 4;
+constexpr std::uint32_t kLeastRowsOfAMatmul = 4;
 // Input rows of a task are kept to what stays in a core's L2 (1 MiB and up on what this was measured on, half of it for
 // weights).
 constexpr std::size_t kInputBytesPerTask = std::size_t{512} << 10;
@@ -83,7 +83,7 @@ class MatMulRun {
     input_ = op_.norm ? normed_rows() : context_.value(op_.in);
     if (!op_.norm && !any_int8) return;
     const float* in = context_.value(op_.in);
-    context_.for_rows(rows_, kLeastRows, [&](std::uint32_t row, int) {
+    context_.for_rows(rows_, kLeastRowsOfAMatmul, [&](std::uint32_t row, int) {
       const float* source = in + row * columns_;
       if (op_.norm) {
         float* out = normed_rows() + row * columns_;
@@ -227,7 +227,7 @@ class MatMulRun {
   }
 
   void finish_rows() const {
-    context_.for_rows(rows_, kLeastRows, [&](std::uint32_t row, int) {
+    context_.for_rows(rows_, kLeastRowsOfAMatmul, [&](std::uint32_t row, int) {
       float* at[kMostProjections] = {};
       for (std::size_t i = 0; i < op_.projections.size(); ++i) {
         const Projection& projection = op_.projections[i];

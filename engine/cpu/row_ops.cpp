@@ -11,7 +11,7 @@ namespace {
 
 // Below this many rows a row-wise op runs on the calling thread: a row of a few thousand floats takes about a
 // microsecond, a barrier several.
-constexpr std::uint32_t kLeastRows = 8;
+constexpr std::uint32_t kLeastRowsOfAnOp = 8;
 // Elements to a task for element-wise ops, 64 KiB.
 constexpr std::size_t kPiece = 16384;
 
@@ -87,7 +87,7 @@ Status run_op(const graph::ScaleOp& op, const StepContext& context) {
 
 Status run_op(const graph::NormOp& op, const StepContext& context) {
   const std::size_t width = context.width(op.in);
-  context.for_rows(context.rows_of(op.in), kLeastRows, [&](std::uint32_t row, int) {
+  context.for_rows(context.rows_of(op.in), kLeastRowsOfAnOp, [&](std::uint32_t row, int) {
     norm_row(context, op.norm, context.value(op.in) + row * width, width, context.value(op.out) + row * width);
   });
   return {};
@@ -96,7 +96,7 @@ Status run_op(const graph::NormOp& op, const StepContext& context) {
 Status run_op(const graph::AddBiasOp& op, const StepContext& context) {
   const std::size_t width = context.width(op.in);
   const float* bias = context.weights.vector(op.bias);
-  context.for_rows(context.rows_of(op.in), kLeastRows, [&](std::uint32_t row, int) {
+  context.for_rows(context.rows_of(op.in), kLeastRowsOfAnOp, [&](std::uint32_t row, int) {
     context.kernels.add(context.value(op.in) + row * width, bias, width, context.value(op.out) + row * width);
   });
   return {};
@@ -139,7 +139,7 @@ Status run_op(const graph::SoftcapOp& op, const StepContext& context) {
 
 Status run_op(const graph::RopeOp& op, const StepContext& context) {
   const std::size_t width = context.width(op.in);
-  context.for_rows(context.rows_of(op.in), kLeastRows, [&](std::uint32_t row, int) {
+  context.for_rows(context.rows_of(op.in), kLeastRowsOfAnOp, [&](std::uint32_t row, int) {
     float* out = context.value(op.out) + row * width;
     std::memcpy(out, context.value(op.in) + row * width, width * sizeof(float));
     rope_row(context, op.rope, row, op.head_dim, out, width);
@@ -149,7 +149,7 @@ Status run_op(const graph::RopeOp& op, const StepContext& context) {
 
 Status run_op(const graph::KvWriteOp& op, const StepContext& context) {
   const std::size_t width = context.width(op.k);
-  context.for_rows(context.rows, kLeastRows, [&](std::uint32_t row, int) {
+  context.for_rows(context.rows, kLeastRowsOfAnOp, [&](std::uint32_t row, int) {
     write_kv_row(context, op.layer, row, context.value(op.k) + row * width, context.value(op.v) + row * width);
   });
   return {};

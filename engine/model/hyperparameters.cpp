@@ -9,8 +9,7 @@
 namespace wisp::model {
 namespace {
 
-constexpr std::uint32_t kMaxWidth = 1u << 24;      // of a row of activations: hundreds of times any real model's
-constexpr std::uint32_t kMaxPositions = 1u << 30;  // positions are 32-bit signed and are added to one another
+constexpr std::uint32_t kMaxWidth = 1u << 24;  // of a row of activations: hundreds of times any real model's
 constexpr std::uint32_t kMaxVocabulary = std::numeric_limits<std::int32_t>::max();  // token ids are 32-bit signed
 
 // More tokens than rows would let a prompt name a row that is not there.

@@ -12,6 +12,9 @@
 
 namespace wisp::model {
 
+// Of a sequence: positions are 32-bit signed and are added to one another.
+inline constexpr std::uint32_t kMaxPositions = 1u << 30;
+
 // The numbers every architecture shares. All checked: positive, bounded, consistent.
 struct Hyperparameters {
   std::string architecture;           // general.architecture

@@ -5,11 +5,10 @@
 
 #include "model/architectures.h"
 #include "model/graph_builder.h"
+#include "model/hyperparameters.h"
 
 namespace wisp::model {
 namespace {
-
-constexpr std::uint32_t kMaxPositions = 1u << 30;
 
 Result<const Architecture*> find_architecture(const gguf::Metadata& metadata) {
   WISP_TRY(const std::string_view name, metadata.text("general.architecture"));

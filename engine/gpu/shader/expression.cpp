@@ -6,7 +6,7 @@
 namespace wisp::gpu {
 namespace {
 
-constexpr int kMostDepth = 64;
+constexpr int kMostExpressionDepth = 64;
 
 bool is_name_start(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -89,7 +89,7 @@ class Parser {
   }
 
   Result<std::int64_t> unary() {
-    if (++depth_ > kMostDepth) return fail(Code::internal, "an expression is nested too deeply");
+    if (++depth_ > kMostExpressionDepth) return fail(Code::internal, "an expression is nested too deeply");
     Result<std::int64_t> value = operand();
     --depth_;
     return value;

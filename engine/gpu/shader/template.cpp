@@ -10,7 +10,7 @@
 namespace wisp::gpu {
 namespace {
 
-constexpr int kMostDepth = 32;             // of includes, conditions and loops
+constexpr int kMostTemplateDepth = 32;     // of includes, conditions and loops
 constexpr std::int64_t kMostTurns = 4096;  // of one loop
 constexpr int kMostReplaced = 1000;        // ${...} of one line
 
@@ -55,7 +55,7 @@ class Expansion {
 
   Status file(std::string_view name, const Defines& defines, int depth) {
     if (!included_.insert(std::string(name)).second) return {};
-    if (depth > kMostDepth) return fail(Code::internal, "{}: includes are nested too deeply", name);
+    if (depth > kMostTemplateDepth) return fail(Code::internal, "{}: includes are nested too deeply", name);
     WISP_TRY(const std::string_view text, source_(name));
     const std::vector<Line> lines = lines_of(text);
     return block(name, lines, defines, depth);
@@ -77,7 +77,7 @@ class Expansion {
   }
 
   Status block(std::string_view name, std::span<const Line> lines, const Defines& defines, int depth) {
-    if (depth > kMostDepth) return fail(Code::internal, "{}: nested too deeply", name);
+    if (depth > kMostTemplateDepth) return fail(Code::internal, "{}: nested too deeply", name);
     for (std::size_t i = 0; i < lines.size(); ++i) {
       const Directive directive = directive_of(lines[i].text);
       const auto here = [&](Error error) { return fail_in(std::move(error), "{}:{}", name, lines[i].number); };

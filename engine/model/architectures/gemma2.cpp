@@ -9,14 +9,14 @@ namespace {
 
 // The 27B model, known by its depth, scales queries by the width per head instead of the head size; the files say
 // neither.
-constexpr std::uint32_t kLayersOf27B = 46;
+constexpr std::uint32_t kLayersOfGemma2With27B = 46;
 
 }  // namespace
 
 void build_gemma2(GraphBuilder& b) {
   const int rope = b.rope(graph::RopePairing::split_halves);
   const Hyperparameters& h = b.hyper();
-  const float scale = b.attention_scale(h.layers == kLayersOf27B ? h.d_model / h.heads : 0);
+  const float scale = b.attention_scale(h.layers == kLayersOfGemma2With27B ? h.d_model / h.heads : 0);
   const float score_cap = b.number_or("attn_logit_softcapping", 0.0f, 1e9f, 50.0f);
   const float logit_cap = b.number_or("final_logit_softcapping", 0.0f, 1e9f, 30.0f);
   const std::uint32_t window = b.count_or("attention.sliding_window", 0, 1u << 30, 4096);

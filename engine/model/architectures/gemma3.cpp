@@ -9,7 +9,7 @@ namespace {
 
 // The 27B model, known by its depth, scales queries by the width per head instead of the head size; the files say
 // neither.
-constexpr std::uint32_t kLayersOf27B = 62;
+constexpr std::uint32_t kLayersOfGemma3With27B = 62;
 
 }  // namespace
 
@@ -19,7 +19,7 @@ void build_gemma3(GraphBuilder& b) {
   const float local_base = b.number_or("rope.freq_base_swa", 1e-3f, 1e30f, 10000.0f);
   const int local_rope = b.plain_rope(graph::RopePairing::split_halves, local_base);
   const Hyperparameters& h = b.hyper();
-  const float scale = b.attention_scale(h.layers == kLayersOf27B ? h.d_model / h.heads : 0);
+  const float scale = b.attention_scale(h.layers == kLayersOfGemma3With27B ? h.d_model / h.heads : 0);
   const float logit_cap = b.number_or("final_logit_softcapping", 0.0f, 1e9f, 0.0f);
   const std::uint32_t window = b.count_or("attention.sliding_window", 0, 1u << 30, 0);
   const std::vector<bool> slides = b.sliding_layers(6);
