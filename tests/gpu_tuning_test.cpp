@@ -172,11 +172,13 @@ TEST_P(GpuTuned, EveryWayOfAttentionGivesTheSameModel) {
     storage->texts().at("tuning") = tuned.substr(0, name) + gpu::way_name(way) + tuned.substr(time);
     const Start other = start(gpu::TuneMode::fast, storage);
     EXPECT_EQ(other.cost.tuning_ns, 0u);
+    std::vector<float> all;
     for (std::size_t i = 0; i < 3; ++i) {
       EXPECT_LE(gpu::relative_error(other.heard.logits[i], first.heard.logits[i]), 1e-4) << gpu::way_name(way);
+      all.insert(all.end(), other.heard.logits[i].begin(), other.heard.logits[i].end());
     }
-    // Of the second token, which a single row gave.
-    different.insert(other.heard.logits[1]);
+    // Of several tokens: products whose activations are rounded, where they were chosen, hide most differences.
+    different.insert(std::move(all));
   }
   EXPECT_GE(different.size(), 2u) << "plain steps sum in another order";
 }

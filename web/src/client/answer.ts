@@ -4,8 +4,8 @@ import type { ToolCall } from './requests.js';
 import type { ChatChoice, ChatDelta, ChatFinishReason, ChatLogprobs, Usage } from './responses.js';
 
 export function finishOf(delta: NonNullable<Delta['finish']>, hasCalls: boolean): ChatFinishReason {
-  if (hasCalls) return 'tool_calls';
-  return delta.reason === 'length' || delta.reason === 'context' ? 'length' : 'stop';
+  if (delta.reason === 'length' || delta.reason === 'context') return 'length';
+  return hasCalls ? 'tool_calls' : 'stop';
 }
 
 /** Of all answers to one request, whose prompt counts once. */
