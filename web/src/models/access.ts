@@ -126,10 +126,15 @@ export class AccessMaker {
     try {
       for (const [part, { sha256, size, created }] of headers.entries()) {
         const entry = await this.store.open(`${id}.${part}`, 'write');
-        // Another tab may have replaced it between the two locks.
-        const isSame = entry?.header.complete && entry.header.size === size && entry.header.created === created;
-        if (isSame && entry.header.sha256 === '') await entry.writeHeader({ ...entry.header, sha256 });
-        await entry?.close();
+        if (entry === undefined) continue;
+        try {
+          const { header } = entry;
+          // Another tab may have replaced it between the two locks.
+          const isSame = header.complete && header.size === size && header.created === created;
+          if (isSame && header.sha256 === '') await entry.writeHeader({ ...header, sha256 });
+        } finally {
+          await entry.close();
+        }
       }
     } finally {
       await lock.release();

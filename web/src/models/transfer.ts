@@ -232,13 +232,16 @@ export class Transfer {
       await download.start(size, lasting);
     } else {
       // Servers of one address may send an ETag and only a date in turn. What another page began needs one that agrees.
-      const tells = download.confirmed
-        ? canCompare(validator, known.validator)
-        : validator !== '' && known.validator !== '';
-      const isOther = size !== known.size || (tells && validator !== known.validator);
-      if (isOther) throw new Changed('the file has changed at its source');
-      if (known.validator === '' && lasting !== '') await download.entry!.update({ validator: lasting });
+      const before = download.confirmed ? download.validator : known.validator;
+      const tells = download.confirmed ? canCompare(validator, before) : validator !== '' && before !== '';
+      if (size !== known.size || (tells && validator !== before)) {
+        throw new Changed('the file has changed at its source');
+      }
+      const isFirst = !download.confirmed && known.validator === '' && lasting !== '';
+      if (isFirst) await download.entry!.update({ validator: lasting });
     }
+    // Beside a weak ETag the date may be that of each answer.
+    if (!download.confirmed) download.validator = answer.headers.has('etag') ? lasting : validator;
     if (this.controller.signal.aborted) return false;
     if (!download.confirmed) {
       download.confirmed = true;

@@ -499,10 +499,11 @@ test('with a weak ETag a file that has changed since starts over', async () => {
 });
 
 test('a date that is as young as the answer is not remembered', async () => {
+  const young = new Date(Date.now() + 60_000).toUTCString();
   server.behaviour.etag = undefined;
   server.behaviour.intercept = (_request, response, turn) => {
     if (turn >= 3) response.writeHead(404).end();
-    else response.setHeader('Last-Modified', new Date(Date.now() + turn * 1000).toUTCString());
+    else response.setHeader('Last-Modified', young);
     return turn >= 3;
   };
   await failedLoad(await page());
@@ -515,6 +516,22 @@ test('a date that is as young as the answer is not remembered', async () => {
     remarks.join('; '),
   );
 });
+
+for (const [etag, isChange] of [
+  [undefined, true],
+  ['W/"1"', false],
+] as const) {
+  test(`young dates that differ are ${isChange ? 'a' : 'no'} change ${isChange ? 'without' : 'beside'} an ETag`, async () => {
+    server.behaviour.etag = etag;
+    server.behaviour.intercept = (_request, response, turn) => {
+      response.setHeader('Last-Modified', new Date(Date.now() + turn * 1000).toUTCString());
+      return false;
+    };
+    const result = await load(await page()).catch((error: unknown) => error);
+    if (isChange) assert.match(String(result), /again and again; given up/);
+    else assert.deepEqual((result as { read: Uint8Array }).read, bytes);
+  });
+}
 
 test('ETags and dates in turn are no change', async () => {
   server.behaviour.lastModified = MODIFIED;
