@@ -194,7 +194,7 @@ test('pauses and resumes a load; a failed one says why', async () => {
   await page.getByRole('dialog').getByText('models.example.org').first().waitFor();
   await page.keyboard.press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'detached' });
-  await page.getByRole('button', { name: 'Another model' }).click();
+  await page.getByRole('button', { name: 'Unload' }).click();
 });
 
 test('goes on with a conversation on another model, and saves it', async () => {
@@ -231,6 +231,7 @@ test('a choice that is taken back, and a token, hold from the next model on', as
   };
   const set = async (context, kv, threads, token) => {
     await page.getByLabel('Context in tokens').fill(context);
+    await page.keyboard.press('Tab');
     await page.getByLabel('Keys and values').selectOption(kv);
     await page.getByLabel('Threads').fill(threads);
     await page.getByLabel('Hugging Face token').fill(token);
