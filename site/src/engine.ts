@@ -2,7 +2,7 @@
 import { allowHost, keepModule, serviceReady } from './offline/service.js';
 import { ask } from './views/dialog.js';
 import { askForRoom } from './views/room.js';
-import { loadPackage, type EngineInfo, type LoadProgress, type ModelSource, type StoredModel, type Wisp } from './package.js';
+import { loadPackage, type EngineInfo, type LoadOptions, type LoadProgress, type ModelSource, type StoredModel, type Wisp } from './package.js';
 import { KeptStore, Store } from './store.js';
 
 export interface EngineState {
@@ -76,15 +76,15 @@ export async function loadModel(source: ModelSource, label: string): Promise<boo
   try {
     await serviceReady();
     const { Wisp } = await loadPackage();
+    // What the engine chooses is said, too: use() keeps what it is not told of.
     const options = {
       device,
-      ...(context > 0 && { context }), ...(kv !== '' && { kv }), ...(threads > 0 && { threads }), ...(sequences > 0 && { maxSequences: sequences }),
-      ...(token !== '' && { token }),
+      context: context || undefined, kv: kv || undefined, threads: threads || undefined, maxSequences: sequences || undefined, token: token || undefined,
       signal: mine.signal,
       onProgress: (progress: LoadProgress) => mine.signal.aborted || engine.patch({ progress }),
       onRemark: (remark: string) => mine.signal.aborted || engine.patch({ remarks: [...engine.value.remarks, remark] }),
       onMakeRoom: askForRoom,
-    };
+    } as LoadOptions;
     // The worker's policy is that of its start; for a host that is new to it another worker has to start.
     if (wisp && host !== undefined) {
       await wisp.dispose();

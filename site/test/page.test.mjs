@@ -111,6 +111,21 @@ test('runs tools in the page, and shows calls and results', async () => {
   const { messages } = await page.evaluate(() => globalThis.fakeWisp.requests.at(-1));
   assert.deepEqual(messages.at(-1), { role: 'tool', content: '42', tool_call_id: 'call_1' });
   assert.equal(messages.at(-2).tool_calls[0].function.name, 'calculator');
+});
+
+test('does not give a call back that was cut, and goes on', async () => {
+  await freshChat();
+  for (const [asked, count] of [['a cut one', 1], ['a broken one', 2]]) {
+    await say(page, asked);
+    await page.getByRole('alert').getByText('its answer ended before the call did').nth(count - 1).waitFor();
+  }
+  await say(page, 'compute six times seven');
+  await page.getByText('The tool says 42.').waitFor();
+  await say(page, 'once more');
+  await page.getByText('small dog named Max').waitFor();
+  const { messages } = await page.evaluate(() => globalThis.fakeWisp.requests.at(-1));
+  assert.deepEqual(messages.map(({ role }) => role), ['user', 'user', 'user', 'assistant', 'tool', 'assistant', 'user']);
+  assert.deepEqual(messages.flatMap(({ tool_calls: calls = [] }) => calls.map(call => call.function.arguments)), ['{"expression": "6 * 7"}']);
   await (await setting('Tools: calculator and clock')).uncheck();
 });
 
@@ -169,14 +184,17 @@ test('pauses and resumes a load; a failed one says why', async () => {
   await page.getByRole('alert').getByText('there is no such repository').waitFor();
   await name.fill('owner/repo');
   await page.getByRole('button', { name: 'Show types' }).click();
-  await page.getByRole('cell', { name: 'Q3_K_S' }).waitFor();
+  await page.getByRole('row', { name: /^Q3_K_S/ }).getByRole('button', { name: 'Load' }).click();
+  await page.getByRole('heading', { name: 'Model-8B-Q3_K_S' }).waitFor();
+  await page.locator('.status.ready', { hasText: 'Model-8B-Q3_K_S' }).waitFor();
+  assert.equal(await page.evaluate(() => globalThis.fakeWisp.source), 'hf:owner/repo:sub/Model-8B-Q3_K_S.gguf');
   // A strange host is asked about first; without a yes nothing is asked of it.
   await name.fill('https://models.example.org/a.gguf');
   await page.getByRole('button', { name: 'Load', exact: true }).first().click();
   await page.getByRole('dialog').getByText('models.example.org').first().waitFor();
   await page.keyboard.press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'detached' });
-  await page.getByRole('button', { name: 'Another model' }).click();
+  await page.getByRole('button', { name: 'Unload' }).click();
 });
 
 test('goes on with a conversation on another model, and saves it', async () => {
@@ -198,6 +216,32 @@ test('goes on with a conversation on another model, and saves it', async () => {
   const text = await readFile(await (await saved).path(), 'utf8');
   assert.match(text, /^# first question\n\n## You\n\nfirst question\n\n## Model\n\nOnce upon/);
   await page.goto(`${site.url}/#models`);
+  await page.getByRole('button', { name: 'Unload' }).click();
+});
+
+test('a choice that is taken back, and a token, hold from the next model on', async () => {
+  await page.goto(`${site.url}/#models`);
+  const name = page.getByRole('textbox', { name: 'Hugging Face repository or address' });
+  const load = async repository => {
+    await name.fill(repository);
+    await page.getByRole('button', { name: 'Load', exact: true }).first().click();
+    await page.locator('.status.ready', { hasText: repository.split('/')[1] }).waitFor();
+    const options = await page.evaluate(() => globalThis.fakeWisp.options);
+    return [options.context, options.kv, options.threads, options.maxSequences, options.token];
+  };
+  const set = async (context, kv, threads, token) => {
+    await page.getByLabel('Context in tokens').fill(context);
+    await page.keyboard.press('Tab');
+    await page.getByLabel('Keys and values').selectOption(kv);
+    await page.getByLabel('Threads').fill(threads);
+    await page.getByLabel('Hugging Face token').fill(token);
+  };
+  await set('512', 'q8_0', '3', '');
+  assert.deepEqual(await load('owner/first'), [512, 'q8_0', 3, undefined, undefined]);
+  await set('0', 'As fits', '0', 'hf_x');
+  assert.deepEqual(await load('owner/second'), [undefined, undefined, undefined, undefined, 'hf_x']);
+  await set('0', 'As fits', '0', '');
+  assert.deepEqual(await load('owner/third'), [undefined, undefined, undefined, undefined, undefined]);
   await page.getByRole('button', { name: 'Unload' }).click();
 });
 

@@ -14,13 +14,29 @@ const aborts = new Map<string, AbortController>();
 
 export const stopAnswer = (id: string): void => aborts.get(id)?.abort();
 
+/** A call that was cut has half an object as its arguments. */
+function isWhole({ function: { arguments: given } }: ToolCall): boolean {
+  try {
+    const parsed: unknown = JSON.parse(given);
+    return parsed !== null && typeof parsed === 'object';
+  } catch {
+    return false;
+  }
+}
+
+// Without what would have every later request refused: calls that are not whole or have no result, and results of those.
 function messagesOf({ messages }: Conversation): ChatMessage[] {
   const { system } = answerSettings.value;
   const made: ChatMessage[] = system.trim() === '' ? [] : [{ role: 'system', content: system }];
-  for (const { role, content, calls, callId, error } of messages) {
-    if (error !== undefined && content === '') continue;
+  const results = new Set(messages.map(({ callId }) => callId));
+  const called = new Set<string>();
+  for (const { role, content, calls = [], callId } of messages) {
+    const whole = calls.filter(call => isWhole(call) && results.has(call.id));
+    for (const { id } of whole) called.add(id);
+    if (role === 'assistant' && content === '' && whole.length === 0) continue;
+    if (role === 'tool' && !called.has(callId ?? '')) continue;
     made.push({
-      role, content, ...(calls && calls.length > 0 && { tool_calls: calls, content: content || null }), ...(callId !== undefined && { tool_call_id: callId }),
+      role, content, ...(whole.length > 0 && { tool_calls: whole, content: content || null }), ...(callId !== undefined && { tool_call_id: callId }),
     });
   }
   return made;
@@ -91,7 +107,8 @@ async function answerOnce(id: string, signal: AbortSignal, mayCall: boolean): Pr
     }, 50);
   };
   let ended = false;
-  const calls: ToolCall[] = [];
+  let calls: ToolCall[] = [];
+  let reason: string | null | undefined;
   const begun = performance.now();
   let first = 0;
   try {
@@ -108,6 +125,7 @@ async function answerOnce(id: string, signal: AbortSignal, mayCall: boolean): Pr
         call.function.arguments += called?.arguments ?? '';
         message = { ...message, calls: structuredClone(calls.filter(Boolean)) };
       }
+      reason = finish ?? reason;
       if (finish === 'length') message = { ...message, cut: true };
       if (usage) {
         message = { ...message, figures: {
@@ -117,12 +135,17 @@ async function answerOnce(id: string, signal: AbortSignal, mayCall: boolean): Pr
       }
       draw();
     }
+    calls = calls.filter(Boolean);
+    if (calls.length > 0 && !(reason === 'tool_calls' && calls.every(isWhole))) {
+      calls = [];
+      message = { ...message, calls, error: 'The model began to call a tool, and its answer ended before the call did.' };
+    }
   } catch (error) {
     noteFailure(error);
-    calls.length = 0;
+    calls = [];
     message = signal.aborted || isAbort(error) ? { ...message, stopped: true, calls: [] } : { ...message, error: messageOf(error), calls: [] };
   }
   ended = true;
   setMessage(id, message, true);
-  return calls.filter(Boolean);
+  return calls;
 }

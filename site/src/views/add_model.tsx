@@ -6,10 +6,11 @@ import { loadModel, messageOf, withStored } from '../engine.js';
 import { formatBytes } from '../format.js';
 import { Icon } from './icon.js';
 
-interface Candidate { stem: string; type: string; bytes: number; parts: number; stored: boolean }
+interface Candidate { name: string; stem: string; type: string; bytes: number; parts: number; stored: boolean }
 
 const isAddress = (name: string): boolean => /^https?:\/\//.test(name);
 const shortName = (name: string): string => name.split(/[?#]/)[0]!.split('/').at(-1)!.replace(/\.gguf$/i, '') || name;
+const fileOf = (stem: string): string => stem.split('/').at(-1)!;
 const repositoryOf = (name: string): string => name.replace(/^hf:/, '').replace(/:.*$/, '');
 
 // What is known before a download: a model on the CPU has to lie in 4 GB of WebAssembly memory. Whether it fits the GPU the engine finds out.
@@ -21,12 +22,12 @@ function Candidates({ repository, list }: { repository: string; list: readonly C
       <caption>Types of {repository}; the engine picks the largest that fits when you take the repository without a type.</caption>
       <thead><tr><th scope="col">Type</th><th scope="col" class="number">Size</th><th scope="col">Fits</th><th scope="col"><span class="hidden">Load</span></th></tr></thead>
       <tbody>
-        {list.map(({ stem, type, bytes, parts, stored }) => (
-          <tr key={stem}>
-            <td>{type || stem}{parts > 1 && ` (${parts} files)`}</td>
+        {list.map(({ name, stem, type, bytes, parts, stored }) => (
+          <tr key={name}>
+            <td>{type || fileOf(stem)}{parts > 1 && ` (${parts} files)`}</td>
             <td class="number">{formatBytes(bytes)}</td>
             <td>{stored ? 'stored' : bytes > CPU_LIMIT ? 'GPU only' : 'GPU or CPU'}</td>
-            <td><button type="button" onClick={() => void loadModel(`${repository}:${type || stem}`, `${repository.split('/')[1]} ${type}`)}>Load</button></td>
+            <td><button type="button" onClick={() => void loadModel(name, fileOf(stem))}>Load</button></td>
           </tr>
         ))}
       </tbody>

@@ -6,25 +6,29 @@ import { formatBytes, formatMilliseconds } from '../format.js';
 import { useStore } from '../store.js';
 
 const PHASES: Record<string, string> = {
-  asking: 'Asking what there is', waiting: 'Another tab fetches this model', fetching: 'Downloading', reading: 'Reading', checking: 'Checking',
-  loading: 'To the device', starting: 'Preparing the device', ready: 'Ready',
+  asking: 'Asking what there is', waiting: 'Another tab fetches this model', fetching: 'Downloading', reading: 'Reading', checking: 'Checking its SHA-256',
+  loading: 'Copying to the device', starting: 'Preparing the device', ready: 'Ready',
 };
+// All bytes are where they belong: how many there were tells nothing of how far it is.
+const WITHOUT_BYTES = ['starting', 'ready'];
 
 export function LoadingCard(): JSX.Element | null {
   const { phase, label, progress, remarks, error } = useStore(engine);
   if (phase === 'empty' || phase === 'ready') return null;
   const { loaded = 0, total = 0, bytesPerSecond = 0, phase: step = 'asking' } = progress ?? {};
+  const isCounted = total > 0 && !WITHOUT_BYTES.includes(step);
+  const bytes = `${formatBytes(loaded)} of ${formatBytes(total)}`;
   const left = bytesPerSecond > 0 && step === 'fetching' ? `, ${formatMilliseconds(((total - loaded) / bytesPerSecond) * 1000)} left` : '';
   return (
     <section class="card loading" aria-label="Loading a model">
       <h2>{phase === 'failed' ? `${label || 'The model'} was not loaded` : label || 'A model'}</h2>
       {phase === 'failed' ? <p class="error" role="alert">{error}</p> : (
         <>
-          <progress aria-label="Progress" {...(total > 0 && { value: loaded, max: total })} />
+          <progress aria-label="Progress" {...(isCounted && { value: loaded, max: total })} />
           <p class="note" aria-live="polite">
-            {phase === 'paused' ? 'Paused; what is here stays here.' : PHASES[step] ?? step}
-            {total > 0 && `: ${formatBytes(loaded)} of ${formatBytes(total)}`}
-            {bytesPerSecond > 0 && phase === 'loading' && ` (${formatBytes(bytesPerSecond)}/s${left})`}
+            {phase === 'paused' ? `Paused; what is here stays here.${step === 'fetching' && isCounted ? ` It is ${bytes}.` : ''}` : PHASES[step] ?? step}
+            {isCounted && phase === 'loading' && `: ${bytes}`}
+            {isCounted && bytesPerSecond > 0 && phase === 'loading' && ` (${formatBytes(bytesPerSecond)}/s${left})`}
           </p>
         </>
       )}

@@ -29,6 +29,8 @@ function scriptFor({ messages, tools, response_format: format }) {
   const asked = String(last.content ?? '');
   if (last.role === 'tool') return { content: `The tool says ${asked}.` };
   if (tools && /compute/.test(asked)) return { call: { name: 'calculator', arguments: '{"expression": "6 * 7"}' } };
+  if (tools && /cut/.test(asked)) return { call: { name: 'calculator', arguments: '{"expression": "6 *' }, finish: 'length' };
+  if (tools && /broken/.test(asked)) return { call: { name: 'calculator', arguments: '{"expression": ' } };
   if (format?.type === 'json_schema') return { content: '{"answer": "yes"}' };
   if (/markdown/.test(asked)) return { content: MARKDOWN };
   if (/think/.test(asked)) return { reasoning: 'First I look at it from all sides.', content: 'Yes.' };
@@ -40,7 +42,7 @@ function scriptFor({ messages, tools, response_format: format }) {
 
 async function* chunks(request, signal, fake) {
   const chunk = (delta, finish_reason = null) => ({ id: 'x', object: 'chat.completion.chunk', created: 0, model: 'fake', choices: [{ index: 0, delta, finish_reason }], usage: null });
-  const { reasoning, content = '', call, error, code = 'limit' } = scriptFor(request);
+  const { reasoning, content = '', call, error, code = 'limit', finish = call ? 'tool_calls' : 'stop' } = scriptFor(request);
   fake.requests.push(structuredClone(request));
   await pause(fake.slow ? 300 : 5, signal);
   if (error) throw new WispError(code, error);
@@ -55,7 +57,7 @@ async function* chunks(request, signal, fake) {
     await pause(fake.slow ? 20 : 1, signal);
     yield chunk({ content: word });
   }
-  yield chunk({}, call ? 'tool_calls' : 'stop');
+  yield chunk({}, finish);
   yield { ...chunk({}), choices: [], usage: { prompt_tokens: 20, completion_tokens: words.length + 1, total_tokens: 21 + words.length, prompt_tokens_details: { cached_tokens: 0 } } };
 }
 
@@ -73,6 +75,7 @@ class FakeWisp {
   }
   async begin(source, options) {
     const { onProgress, onRemark, signal } = options;
+    Object.assign(this, { source, options: { ...this.options, ...options } });
     if (/missing/.test(String(source))) throw new WispError('not_found', 'hf:owner/missing: there is no such repository');
     const total = 8e6;
     for (let loaded = 0; loaded <= total; loaded += total / 4) {
@@ -129,6 +132,6 @@ export const Wisp = {
   models: () => ({
     list: async () => KEPT, remove: async id => void KEPT.splice(KEPT.findIndex(model => model.id === id), 1), close() {},
     usage: async () => ({ used: 2.2e9, quota: 60e9, free: 57.8e9, persisted: false, models: 2.0e9 }),
-    quantisations: async () => [['Q8_0', 8.5e9], ['Q6_K', 6.6e9], ['Q4_K_M', 4.9e9], ['Q3_K_S', 3.5e9]].map(([type, bytes]) => ({ stem: `Model-8B-${type}`, type, bytes, parts: 1, stored: false })),
+    quantisations: async () => [['Q8_0', 8.5e9], ['Q6_K', 6.6e9], ['Q4_K_M', 4.9e9], ['Q3_K_S', 3.5e9]].map(([type, bytes]) => ({ name: `hf:owner/repo:sub/Model-8B-${type}.gguf`, stem: `sub/Model-8B-${type}`, type, bytes, parts: 1, stored: false })),
   }),
 };

@@ -3,12 +3,13 @@
 import type { Catalogue, Kept, MakeRoom } from './catalogue.js';
 import { Download } from './download.js';
 import { Entry } from './entry.js';
-import { ModelError } from './error.js';
+import { ModelError, throwIfAborted } from './error.js';
 import { Fetcher, type FetcherHooks, type FetcherOptions } from './fetcher.js';
 import type { Access, KeptModelOptions } from './kept_model.js';
 import type { Held } from './lock.js';
 import { headerOf, type Plan } from './plan.js';
-import type { Store } from './store.js';
+import { Sha256 } from './sha256.js';
+import type { EntryHeader, Store } from './store.js';
 import { MemoryStore } from './store_memory.js';
 
 export interface AccessOptions {
@@ -18,7 +19,8 @@ export interface AccessOptions {
   readonly waiting: () => void;
   /** Something came. */
   readonly came: () => void;
-  readonly checking: (hashed: number) => void;
+  /** `total`, where no model is open yet that has a size. */
+  readonly checking: (hashed: number, total?: number) => void;
 }
 
 /** The user would rather not keep it. */
@@ -26,7 +28,7 @@ export class DoNotKeep extends Error {}
 
 export type NetworkOptions = Omit<FetcherOptions, 'everything' | 'window'> & { readonly windowBytes: number };
 
-/** Whether what is kept is what `plan` would fetch. Sizes and hashes that nobody told agree with everything. */
+/** Whether what is kept is what `plan` would fetch. Sizes and hashes that the plan does not tell agree with everything. */
 export const isCurrent = (kept: Kept, plan: Plan): boolean =>
   kept.headers.length === plan.files.length &&
   kept.headers.every(({ source, size, sha256 }, part) => {
@@ -34,7 +36,7 @@ export const isCurrent = (kept: Kept, plan: Plan): boolean =>
     return (
       source === wanted &&
       (remote.size === 0 || remote.size === size) &&
-      (remote.sha256 === '' || sha256 === '' || remote.sha256 === sha256)
+      (remote.sha256 === '' || remote.sha256 === sha256)
     );
   });
 
@@ -90,6 +92,53 @@ export class AccessMaker {
     return this.writeUnder(lock, plan, everything, options, async downloads =>
       downloads.every(({ finished }) => finished),
     );
+  }
+
+  /**
+   * Hashes what was kept without a hash, where `plan` tells one, and keeps what is found. Tells what is kept now; nothing
+   * where it is not whole after all.
+   */
+  async hash(kept: Kept, plan: Plan, options: AccessOptions): Promise<Kept | undefined> {
+    const isMissing = plan.files.map(({ remote }, part) => remote.sha256 !== '' && kept.headers[part]?.sha256 === '');
+    if (!isMissing.includes(true)) return kept;
+    const access = await this.share(kept.id, kept.headers.length, options);
+    if (access === undefined) return undefined;
+    const headers = [...kept.headers];
+    try {
+      for (const [part, entry] of access.entries.entries()) {
+        if (!isMissing[part]) continue;
+        const sha256 = await hashOf(entry, options);
+        if (sha256 === undefined) return undefined;
+        headers[part] = { ...headers[part]!, sha256 };
+      }
+    } finally {
+      await access.release();
+    }
+    // A store that refuses it just now: it is hashed again the next time.
+    await this.keepHashes(kept.id, headers).catch(() => {});
+    return { ...kept, headers };
+  }
+
+  // For the next time, where nobody else has it open.
+  private async keepHashes(id: string, headers: readonly EntryHeader[]): Promise<void> {
+    const lock = await this.catalogue.tryLock(id);
+    if (lock === undefined) return;
+    try {
+      for (const [part, { sha256, size, created }] of headers.entries()) {
+        const entry = await this.store.open(`${id}.${part}`, 'write');
+        if (entry === undefined) continue;
+        try {
+          const { header } = entry;
+          // Another tab may have replaced it between the two locks.
+          const isSame = header.complete && header.size === size && header.created === created;
+          if (isSame && header.sha256 === '') await entry.writeHeader({ ...header, sha256 });
+        } finally {
+          await entry.close();
+        }
+      }
+    } finally {
+      await lock.release();
+    }
   }
 
   /**
@@ -202,13 +251,20 @@ export class AccessMaker {
       header.pieceBytes === this.network.pieceBytes &&
       (header.complete || header.validator !== '' || header.sha256 !== '');
     if (!isSame) {
-      if (isOther && table.bytes > 0) say(`${remote.shown} has changed since it was fetched; it starts over`);
+      if (table.bytes > 0) {
+        say(
+          isOther
+            ? `${remote.shown} has changed since it was fetched; it starts over`
+            : `${remote.shown}: nothing would show that it has changed since it was begun; it starts over`,
+        );
+      }
       await entry.close();
       await this.store.remove(id);
       return;
     }
     download.resume(entry);
-    download.finished = header.complete && download.isHere;
+    // What is whole and has no hash yet is hashed as if it had just come.
+    download.finished = header.complete && download.isHere && (remote.sha256 === '' || remote.sha256 === header.sha256);
     if (header.complete && !download.finished) await entry.update({ complete: false });
   }
 
@@ -272,6 +328,23 @@ export class AccessMaker {
     };
     return new Fetcher(downloads, { ...this.network, ...kind }, hooks);
   }
+}
+
+/** Of everything in it; nothing where a piece of it is damaged. */
+async function hashOf(entry: Entry, { signal, checking }: AccessOptions): Promise<string | undefined> {
+  const hash = new Sha256();
+  let bytes = new Uint8Array(0);
+  for (let piece = 0; piece < entry.table.count; ++piece) {
+    throwIfAborted(signal);
+    const length = entry.table.lengthOf(piece);
+    if (bytes.length !== length) bytes = new Uint8Array(length);
+    if (!(await entry.read(piece, bytes))) return undefined;
+    hash.update(bytes);
+    checking(hash.bytes, entry.header.size);
+    // Who wants to stop it has to be heard, where all reads are done at once.
+    if (piece % 16 === 15) await new Promise(resolve => setTimeout(resolve, 0));
+  }
+  return hash.digest();
 }
 
 /** Finds all that is damaged, at once. */

@@ -21,6 +21,8 @@ export class Download {
   entry: Entry | undefined;
   /** An answer has shown that the server has the file that we think of. */
   confirmed = false;
+  /** What that answer told of its bytes; '' where nothing. */
+  validator = '';
   /** The server has no ranges. */
   wholeOnly = false;
   /** Bytes of it were given to somebody, who must not get those of another version. */

@@ -79,12 +79,26 @@ export function describeStatus(status: number, place: string, hasToken: boolean)
 
 /**
  * What tells whether two answers are of the same bytes: a strong ETag, else the date. A weak ETag does not tell it.
- * Both may be hidden from a page by the server's CORS headers; the date is not, by the rules of CORS.
+ * ETags may be hidden from a page by the server's CORS headers; the date is not, by the rules of CORS.
  */
 export function validatorOf(headers: Headers): string {
   const etag = headers.get('etag') ?? '';
-  return etag.startsWith('"') ? etag : etag === '' ? (headers.get('last-modified') ?? '') : '';
+  return etag.startsWith('"') ? etag : (headers.get('last-modified') ?? '');
 }
+
+/**
+ * The one to remember; '' where it would not show every change: within the second in which it was sent the file may have
+ * changed once more (RFC 9110, 8.8.2.2). A server that calls the time of the answer that of the file tells nothing either.
+ */
+export function lastingValidatorOf(headers: Headers): string {
+  const validator = validatorOf(headers);
+  const age = Date.parse(headers.get('date') ?? '') - Date.parse(validator);
+  return !validator.startsWith('"') && age < 1000 ? '' : validator;
+}
+
+/** Whether two validators can tell a change: an ETag and a date have nothing to do with each other. */
+export const canCompare = (a: string, b: string): boolean =>
+  a !== '' && b !== '' && a.startsWith('"') === b.startsWith('"');
 
 /** The length of the answer's body, where it is told and means the bytes that we get. */
 export function contentLength(headers: Headers): number | undefined {

@@ -27,6 +27,7 @@ export interface KeptModelOptions {
   readonly forgets: boolean; // what was read
   readonly verified: boolean; // by a hash, where everything is here
   readonly progress: ProgressMeter;
+  readonly say: (sentence: string) => void;
   /** Everything came: access as a reader, whom others may join. */
   readonly share: () => Promise<Access>;
   /** Something that was here turned out to be damaged: access as the one who fetches it again. */
@@ -54,6 +55,7 @@ export class KeptModel implements OpenedModel {
   private readBytes = 0;
   private received = 0; // by fetchers before this one
   private verified: boolean;
+  private toldUnverified = false;
 
   constructor(
     private access: Access,
@@ -225,6 +227,13 @@ export class KeptModel implements OpenedModel {
     if (this.ended !== undefined) throw this.ended;
     let verified = true;
     for (const download of this.access.downloads) verified = download.checkPassed() && verified;
+    const isHashKnown = this.access.downloads.some(({ remote }) => remote.sha256 !== '');
+    if (!verified && isHashKnown && !this.toldUnverified) {
+      this.toldUnverified = true;
+      this.options.say(
+        `the SHA-256 of ${this.name} was not checked: it is not kept, and its bytes were not all read in their order`,
+      );
+    }
     return { verified, received: this.received + (this.access.fetcher?.received ?? 0), resumed: 0 };
   }
 

@@ -3,7 +3,7 @@ import { AccessMaker, DoNotKeep, isCurrent, type AccessOptions } from './access.
 import { Catalogue, type Kept, type MakeRoom, type StoredModel, type Usage } from './catalogue.js';
 import { chooseThatFits, type Candidate, type Fits } from './choice.js';
 import { ModelError, throwIfAborted } from './error.js';
-import { contentLength, DEFAULT_PATIENCE, validatorOf, type Patience } from './http.js';
+import { canCompare, contentLength, DEFAULT_PATIENCE, validatorOf, type Patience } from './http.js';
 import { HuggingFace } from './hugging_face.js';
 import { KeptModel, type Access } from './kept_model.js';
 import { bytesOf, selectModel, type Listing, type RemoteModel } from './listing.js';
@@ -44,7 +44,7 @@ export interface ModelsOptions {
 export interface OpenOptions {
   /** Asked, largest first, where a repository is named without a file; else the largest is taken. */
   readonly fits?: Fits;
-  /** That an address must have. */
+  /** That an address must have, in hexadecimal; also what is kept of it. */
   readonly sha256?: string;
   /**
    * Ask the source whether what is kept is still current. Else what is complete is used unasked, without a network too.
@@ -159,17 +159,16 @@ export class Models {
     const path = await pathOnDisk(source);
     if (path !== undefined) return openPath(path, progress);
     const name = parseModelName(String(source));
-    const kept = await this.catalogue.find(name);
+    const wanted = name.kind === 'address' ? planAddress(this.hub, name, options.sha256 ?? '') : undefined;
+    const found = await this.catalogue.find(name);
+    const kept = found && wanted ? await this.keptOf(wanted, found, options, progress) : found;
     if (kept !== undefined && options.refresh !== true) {
       const model = await this.openKept(kept, name, options, progress);
       if (model !== undefined) return model;
     }
     let plan: Plan;
     try {
-      plan =
-        name.kind === 'address'
-          ? planAddress(this.hub, name, options.sha256 ?? '')
-          : await this.chooseIn(name, options, progress);
+      plan = wanted ?? (await this.chooseIn(name as RepositoryName, options, progress));
       if (kept !== undefined && name.kind === 'address') await this.dropChanged(kept, plan, options);
     } catch (error) {
       // Asked for news, but there is no network: what is here is better than nothing.
@@ -255,6 +254,21 @@ export class Models {
     };
   }
 
+  /** What is kept, where its hashes are those of the plan. */
+  private async keptOf(
+    plan: Plan,
+    kept: Kept,
+    options: OpenOptions,
+    progress: ProgressMeter,
+  ): Promise<Kept | undefined> {
+    const hashed = await this.accesses.hash(
+      kept,
+      plan,
+      this.accessOptions(options, progress, () => undefined),
+    );
+    return hashed !== undefined && isCurrent(hashed, plan) ? hashed : undefined;
+  }
+
   /** What is complete, as a reader; nothing where it is not whole after all. */
   private async openKept(
     kept: Kept,
@@ -280,6 +294,7 @@ export class Models {
         forgets: false,
         verified: kept.headers.every(({ sha256 }) => sha256 !== ''),
         progress,
+        say: accessOptions.say,
         ...this.accesses.again(() => this.planAgain(kept, name), accessOptions),
       },
     ));
@@ -302,7 +317,7 @@ export class Models {
         });
       const newSize = contentLength(answer.headers) ?? size;
       const newValidator = validatorOf(answer.headers);
-      if (newSize === size && (newValidator === '' || validator === '' || newValidator === validator)) continue;
+      if (newSize === size && (newValidator === validator || !canCompare(newValidator, validator))) continue;
       options.onRemark?.(`${remote.shown} has changed since it was fetched; it starts over`);
       return this.catalogue.remove(kept.id);
     }
@@ -324,8 +339,9 @@ export class Models {
     isPeek = false,
   ): Promise<OpenedModel> {
     // Somebody may have finished it meanwhile, and still have it open.
-    const kept = (await this.catalogue.list()).find(({ id, complete }) => id === plan.id && complete);
-    if (kept !== undefined && isCurrent(kept, plan)) {
+    const found = (await this.catalogue.list()).find(({ id, complete }) => id === plan.id && complete);
+    const kept = found && (await this.keptOf(plan, found, options, progress));
+    if (kept !== undefined) {
       const model = await this.openKept(kept, parseModelName(plan.name), options, progress);
       if (model !== undefined) return model;
     }
@@ -351,6 +367,7 @@ export class Models {
       forgets: !keep,
       verified: false,
       progress,
+      say: accessOptions.say,
       ...this.accesses.again(() => plan, accessOptions),
     }));
   }
@@ -369,7 +386,7 @@ export class Models {
         options.onRemark?.('another tab is fetching this model; waiting for it');
       },
       came: () => model()?.tellFetching(),
-      checking: hashed => progress.tell('checking', hashed, model()?.size ?? 0),
+      checking: (hashed, total) => progress.tell('checking', hashed, total ?? model()?.size ?? 0),
     };
   }
 }

@@ -81,9 +81,10 @@ export function planRepository(hub: HuggingFace, name: RepositoryName, model: Re
 }
 
 /** An address has no list: its one file, or all parts where it names one of several. */
-export function planAddress(hub: HuggingFace, name: AddressName, hash: string): Plan {
+export function planAddress(hub: HuggingFace, name: AddressName, digits: string): Plan {
+  const hash = digits.toLowerCase();
   if (hash !== '' && !isSha256(hash))
-    throw new ModelError('invalid_argument', 'sha256 has to be 64 hexadecimal digits in lower case');
+    throw new ModelError('invalid_argument', 'sha256 has to be 64 hexadecimal digits');
   let file = decoded(fileName(new URL(name.address).pathname));
   if (!isSafePath(file)) file = 'model.gguf';
   if (!/\.gguf$/i.test(file)) file += '.gguf';

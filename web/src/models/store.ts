@@ -11,7 +11,7 @@ export interface EntryHeader {
   readonly source: string; // "hf:OWNER/REPO@REVISION:FILE", or the address; without secrets
   readonly size: number;
   readonly sha256: string; // '' where nobody told it
-  readonly validator: string; // the server's strong ETag, quotes included, or Last-Modified; '' where there is neither
+  readonly validator: string; // the server's strong ETag, quotes included, or Last-Modified; '' where neither tells
   readonly pieceBytes: number;
   readonly model: {
     readonly id: string; // the parts of one model have the same

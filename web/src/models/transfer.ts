@@ -4,10 +4,12 @@ import { printable } from './bytes.js';
 import type { Download } from './download.js';
 import { isFull, ModelError } from './error.js';
 import {
+  canCompare,
   contentLength,
   describeStatus,
   encodingOf,
   isPassingStatus,
+  lastingValidatorOf,
   parseContentRange,
   parseRetryAfter,
   validatorOf,
@@ -175,11 +177,30 @@ export class Transfer {
       if (contentLength(answer.headers) === asked) return size;
       throw new Retry(this.problem('io', `the server was asked for ${asked} bytes and does not say which it sends`));
     }
-    const head = await this.request('HEAD', { ...this.download.remote.headers });
-    const length = head.ok ? contentLength(head.headers) : undefined;
+    const length = (await this.sizeByHead()) ?? (await this.sizeByRange());
     if (length === undefined || length === 0)
       throw this.problem('unsupported', "the server does not tell the file's size");
     return length;
+  }
+
+  private async sizeByHead(): Promise<number | undefined> {
+    try {
+      const head = await this.request('HEAD', { ...this.download.remote.headers });
+      return head.ok ? contentLength(head.headers) : undefined;
+    } catch (error) {
+      // A refusal that lets no other site read it rejects; what was stopped goes no further.
+      if (this.controller.signal.aborted || error instanceof ModelError) throw error;
+      return undefined;
+    }
+  }
+
+  // Servers that give GET alone, as of signed addresses: of the range that is everything the length is the file's.
+  private async sizeByRange(): Promise<number | undefined> {
+    const answer = await this.request('GET', { ...this.download.remote.headers, Range: 'bytes=0-' });
+    void answer.body?.cancel().catch(() => {});
+    if (answer.ok) return contentLength(answer.headers);
+    if (isPassingStatus(answer.status)) throw this.refusal(answer);
+    return undefined;
   }
 
   private async takeWhole(answer: Response): Promise<void> {
@@ -205,15 +226,22 @@ export class Transfer {
       throw this.problem('invalid_file', `the repository says ${remote.size} bytes and the server ${size}`);
     }
     const validator = validatorOf(answer.headers);
+    const lasting = lastingValidatorOf(answer.headers);
     const known = download.entry?.header;
     if (known === undefined) {
-      await download.start(size, validator);
+      await download.start(size, lasting);
     } else {
-      const isOther =
-        size !== known.size || (validator !== '' && known.validator !== '' && validator !== known.validator);
-      if (isOther) throw new Changed('the file has changed at its source');
-      if (known.validator === '' && validator !== '') await download.entry!.update({ validator });
+      // Servers of one address may send an ETag and only a date in turn. What another page began needs one that agrees.
+      const before = download.confirmed ? download.validator : known.validator;
+      const tells = download.confirmed ? canCompare(validator, before) : validator !== '' && before !== '';
+      if (size !== known.size || (tells && validator !== before)) {
+        throw new Changed('the file has changed at its source');
+      }
+      const isFirst = !download.confirmed && known.validator === '' && lasting !== '';
+      if (isFirst) await download.entry!.update({ validator: lasting });
     }
+    // Beside a weak ETag the date may be that of each answer.
+    if (!download.confirmed) download.validator = answer.headers.has('etag') ? lasting : validator;
     if (this.controller.signal.aborted) return false;
     if (!download.confirmed) {
       download.confirmed = true;

@@ -212,6 +212,21 @@ const stories: Record<string, Check> = {
       other.requests.filter(({ method, range }) => method === 'GET' && range !== undefined).length > 3,
       'by ranges',
     );
+    // Nor does it answer HEAD, not even to say so.
+    const more = modelBytes(MIB + 9, 16);
+    other.files.set('/m6.gguf', more);
+    const { intercept } = other.behaviour;
+    other.behaviour.intercept = (request, response, turn) => {
+      if (request.method === 'HEAD') response.writeHead(403).end();
+      const asked = /^bytes=(\d+)-$/.exec(request.headers.range ?? '');
+      if (request.method === 'HEAD' || intercept?.(request, response, turn)) return true;
+      if (asked !== null) response.writeHead(206, { 'Content-Length': more.length }).end(more);
+      return asked !== null;
+    };
+    await tab.call('close');
+    await tab.call('open', OPTIONS);
+    await tab.call('begin', `${other.url}/m6.gguf`);
+    expect((await tab.call<Finished>('finish')).hash === hashOf(more), 'the bytes are right, without HEAD');
     await tab.call('close');
     // A site that lets nobody read it.
     delete other.behaviour.intercept;

@@ -371,6 +371,53 @@ test('a server that hides which bytes it sends is asked for the size, and held t
   assert.ok(remarks.some(remark => remark.includes('does not say which it sends')));
 });
 
+// What a page of another origin sees without Access-Control-Expose-Headers; refusals let it see nothing at all.
+const hiding: typeof fetch = async (...request) => {
+  const { status, headers, body, ok } = await fetch(...request);
+  if (!ok) throw new TypeError('Failed to fetch');
+  const names = ['content-length', 'content-type', 'last-modified'];
+  return new Response(body, { status, headers: [...headers].filter(([name]) => names.includes(name)) });
+};
+
+for (const [what, ask] of [
+  ['refuses HEAD', fetch],
+  ['refuses HEAD to other sites', hiding],
+] as const) {
+  test(`a server that hides which bytes it sends and ${what} is asked for everything, and left at the size`, async () => {
+    server.behaviour.intercept = (request, response) => {
+      if (request.method === 'HEAD') response.writeHead(403).end();
+      const asked = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
+      if (request.method === 'HEAD' || asked === null) return request.method === 'HEAD';
+      const body = bytes.subarray(Number(asked[1]), Number(asked[2] || SIZE - 1) + 1);
+      response.writeHead(206, { 'Content-Length': body.length });
+      if (asked[2] === '') response.write(body.subarray(0, PIECE));
+      else response.end(body);
+      if (asked[2] === '') response.on('close', () => ++left);
+      return true;
+    };
+    let left = 0;
+    const { read } = await load(await page({ fetch: ask }));
+    assert.deepEqual(read, bytes);
+    assert.equal(server.requests.filter(({ range }) => range === 'bytes=0-').length, 1);
+    for (let tries = 0; left === 0 && tries < 100; ++tries) await new Promise(resolve => setTimeout(resolve, 10));
+    assert.equal(left, 1, 'that answer was left');
+  });
+}
+
+test('what a server that refuses the size answers is told', async () => {
+  server.behaviour.intercept = (request, response) => {
+    if (request.method === 'GET' && request.headers.range !== 'bytes=0-') {
+      response.writeHead(206, { 'Content-Length': PIECE }).end(bytes.subarray(0, PIECE));
+    } else {
+      response.writeHead(405).end();
+    }
+    return true;
+  };
+  const error = await failedLoad(await page());
+  assert.equal(error.code, 'unsupported');
+  assert.match(error.message, /does not tell the file's size/);
+});
+
 test('without any size nothing is fetched', async () => {
   server.behaviour.intercept = (request, response) => {
     response.writeHead(request.headers.range === undefined ? 404 : 206).flushHeaders();
@@ -404,9 +451,99 @@ test('a begun file is begun anew where nothing would show that it has changed', 
   delete server.behaviour.intercept;
   const changed = modelBytes(SIZE, 2);
   server.files.set('/m.gguf', changed);
-  const { read, completed } = await load(await page());
+  const { read, completed, remarks } = await load(await page());
   assert.deepEqual(read, changed);
   assert.equal(completed.resumed, 0);
+  assert.ok(
+    remarks.some(remark => remark.includes('nothing would show that it has changed')),
+    remarks.join('; '),
+  );
+});
+
+const MODIFIED = 'Fri, 02 Jan 2026 03:04:05 GMT';
+
+async function breakOff(): Promise<void> {
+  server.behaviour.intercept = (_request, response, turn) => {
+    if (turn >= 3) response.writeHead(404).end();
+    return turn >= 3;
+  };
+  await failedLoad(await page());
+  delete server.behaviour.intercept;
+}
+
+test('with a weak ETag the date shows whether a file has changed', async () => {
+  server.behaviour.etag = 'W/"1"';
+  server.behaviour.lastModified = MODIFIED;
+  await breakOff();
+  const same = await load(await page());
+  assert.deepEqual(same.read, bytes);
+  const { resumed, received } = same.completed;
+  assert.ok(resumed > 0 && resumed + received === SIZE, `${resumed} bytes were taken up, ${received} came`);
+  assert.ok(server.requests.every(({ headers }) => headers['if-range'] === undefined));
+  assert.deepEqual(same.remarks, []);
+});
+
+test('with a weak ETag a file that has changed since starts over', async () => {
+  server.behaviour.etag = 'W/"1"';
+  server.behaviour.lastModified = MODIFIED;
+  await breakOff();
+  const changed = modelBytes(SIZE, 2);
+  server.files.set('/m.gguf', changed);
+  server.behaviour.lastModified = 'Fri, 02 Jan 2026 03:04:06 GMT';
+  const { read, remarks } = await load(await page());
+  assert.deepEqual(read, changed);
+  assert.ok(
+    remarks.some(remark => remark.includes('has changed')),
+    remarks.join('; '),
+  );
+});
+
+test('a date that is as young as the answer is not remembered', async () => {
+  const young = new Date(Date.now() + 60_000).toUTCString();
+  server.behaviour.etag = undefined;
+  server.behaviour.intercept = (_request, response, turn) => {
+    if (turn >= 3) response.writeHead(404).end();
+    else response.setHeader('Last-Modified', young);
+    return turn >= 3;
+  };
+  await failedLoad(await page());
+  delete server.behaviour.intercept;
+  const { read, completed, remarks } = await load(await page());
+  assert.deepEqual(read, bytes);
+  assert.equal(completed.resumed, 0);
+  assert.ok(
+    remarks.some(remark => remark.includes('nothing would show that it has changed')),
+    remarks.join('; '),
+  );
+});
+
+for (const [etag, isChange] of [
+  [undefined, true],
+  ['W/"1"', false],
+] as const) {
+  test(`young dates that differ are ${isChange ? 'a' : 'no'} change ${isChange ? 'without' : 'beside'} an ETag`, async () => {
+    server.behaviour.etag = etag;
+    server.behaviour.intercept = (_request, response, turn) => {
+      response.setHeader('Last-Modified', new Date(Date.now() + turn * 1000).toUTCString());
+      return false;
+    };
+    const result = await load(await page()).catch((error: unknown) => error);
+    if (isChange) assert.match(String(result), /again and again; given up/);
+    else assert.deepEqual((result as { read: Uint8Array }).read, bytes);
+  });
+}
+
+test('ETags and dates in turn are no change', async () => {
+  server.behaviour.lastModified = MODIFIED;
+  server.behaviour.etag = undefined;
+  server.behaviour.intercept = (request, response, turn) => {
+    response.setHeader('ETag', turn % 2 === 0 ? '"1"' : 'W/"1"');
+    delete request.headers['if-range']; // it is right
+    return false;
+  };
+  const { read, remarks } = await load(await page());
+  assert.deepEqual(read, bytes);
+  assert.deepEqual(remarks, []);
 });
 
 test('a network that is gone is waited for', async () => {
@@ -462,6 +599,66 @@ test('a hash that is known has to agree; what does not is removed', async () => 
   assert.equal(error.code, 'invalid_file');
   assert.match(error.message, /SHA-256/);
   assert.deepEqual(await models.list(), []);
+});
+
+test('what is kept with another hash is fetched anew, and refused where the source has the same', async () => {
+  const [ours, theirs] = [hashOf(bytes), hashOf(modelBytes(SIZE, 2))];
+  const models = await page();
+  await (await load(models, { sha256: ours })).model.close();
+  server.files.set('/m.gguf', modelBytes(SIZE, 2));
+  const { read, completed, model } = await load(models, { sha256: theirs });
+  assert.deepEqual(read, modelBytes(SIZE, 2));
+  assert.deepEqual([completed.verified, completed.resumed], [true, 0]);
+  await model.close();
+  const error = await failedLoad(models, { sha256: ours });
+  assert.equal(error.code, 'invalid_file');
+  assert.match(error.message, /SHA-256/);
+  assert.deepEqual(await models.list(), []);
+});
+
+for (const isOpen of [false, true]) {
+  test(`what is kept without a hash is hashed${isOpen ? ', also while another page has it open' : ', once'}`, async () => {
+    const first = await load(await page());
+    if (!isOpen) await first.model.close();
+    const phases: string[] = [];
+    const onProgress = ({ phase }: { phase: string }) => {
+      if (phases.at(-1) !== phase) phases.push(phase);
+    };
+    const models = await page();
+    const second = await load(models, { sha256: hashOf(bytes).toUpperCase(), onProgress });
+    assert.deepEqual(second.read, bytes);
+    assert.deepEqual([second.completed.verified, server.sent], [true, SIZE]);
+    assert.deepEqual(phases, ['checking', 'reading']);
+    await second.model.close();
+    phases.length = 0;
+    await (await load(models, { sha256: hashOf(bytes), onProgress })).model.close();
+    assert.deepEqual(phases, isOpen ? ['checking', 'reading'] : ['reading']);
+  });
+}
+
+for (const keep of [true, false]) {
+  test(`what is kept without a hash has to have the one that is wanted${keep ? '' : ', though nothing more is kept'}`, async () => {
+    const models = await page();
+    await (await load(models)).model.close();
+    const theirs = modelBytes(SIZE, 2);
+    server.files.set('/m.gguf', theirs);
+    const { read, model } = await load(models, { sha256: hashOf(theirs), keep });
+    assert.deepEqual(read, theirs);
+    await model.close();
+  });
+}
+
+test('what is kept without a hash and is damaged is healed, and hashed', async () => {
+  const models = await page();
+  const { model } = await load(models);
+  await model.close();
+  const [entry] = await store.list();
+  const stored = (await store.open(entry!.id))!;
+  await stored.writePiece(3, modelBytes(PIECE, 9), stored.table.checksums[3]!);
+  await stored.close();
+  const { read, completed } = await load(models, { sha256: hashOf(bytes) });
+  assert.deepEqual(read, bytes);
+  assert.equal(completed.verified, true);
 });
 
 test('a hash goes on where an earlier page ended', async () => {
@@ -554,6 +751,22 @@ test('bytes that pass by in their order are hashed', async () => {
   };
   assert.equal((await readAll(hashOf(bytes))).verified, true);
   assert.equal((await failure(readAll(hashOf(modelBytes(5))))).code, 'invalid_file');
+});
+
+test('what passes by in another order is not checked, and that is told', async () => {
+  const model = async (sha256?: string) => {
+    const remarks: string[] = [];
+    const opened = await (await page({ windowBytes: 8 * PIECE, connections: 1 })).open(url(), {
+      keep: false,
+      onRemark: remark => remarks.push(remark),
+      ...(sha256 !== undefined && { sha256 }),
+    });
+    for (let at = SIZE - 10 * KIB; at > 0; at -= 10 * KIB) await opened.files[0]!.read(at, 10 * KIB);
+    await opened.complete();
+    return [(await opened.complete()).verified, remarks.filter(remark => remark.includes('was not checked')).length];
+  };
+  assert.deepEqual(await model(hashOf(bytes)), [false, 1]);
+  assert.deepEqual(await model(), [false, 0]);
 });
 
 test('two that open the same model at once fetch it once', async () => {

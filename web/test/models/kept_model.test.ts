@@ -63,6 +63,7 @@ async function modelOf(fetcher: IdleFetcher, share: () => Promise<Access>) {
     forgets: false,
     verified: false,
     progress: new ProgressMeter(undefined),
+    say: () => {},
     share,
     heal: () => Promise.reject(new ModelError('internal', 'nobody asked for it')),
   });
