@@ -34,7 +34,7 @@ export interface EngineSettings extends StoreOptions {
   embeddings?: boolean;
   /** False: nothing is kept, and only what is read is fetched. Default true; a user's files and bytes are never kept. */
   keep?: boolean;
-  /** Of an address: the SHA-256 that its file must have, in hexadecimal; another is refused with `invalid_file`. Default any. */
+  /** Of an address, also of a copy that is kept: the SHA-256 that its file must have, in hexadecimal; another is refused with `invalid_file`. Default any. */
   sha256?: string;
   /** Ask the source whether what is kept is current. Default false: what is complete is used without a request. */
   refresh?: boolean;
