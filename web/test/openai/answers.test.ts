@@ -118,7 +118,7 @@ describe('answers are what OpenAI declares', { skip }, () => {
   });
 
   test('a call of a tool in pieces', async () => {
-    const stream = await wisp.chat.completions.create({ messages, tools, tool_choice: 'required', max_tokens: 100, stream: true, ...GREEDY });
+    const stream = await wisp.chat.completions.create({ messages, tools, tool_choice: 'required', max_tokens: 250, stream: true, ...GREEDY });
     const chunks = await chunksOf(stream, 'ChatCompletionChunk');
     const pieces = chunks.flatMap(({ choices }) => choices.flatMap(({ delta }) => delta.tool_calls ?? []));
     assert.deepEqual([pieces[0]?.type, pieces[0]?.function?.name, pieces[0]?.index], ['function', 'weather', 0]);
