@@ -14,7 +14,14 @@ namespace {
 constexpr const char* kDriverFiles =
     "/usr/lib/chromium/vk_swiftshader_icd.json:/usr/share/vulkan/icd.d/lvp_icd.x86_64.json";
 
+// The adapter that the tester named.
+const char* named_gpu() {
+  const char* name = std::getenv("WISP_TEST_GPU");
+  return name == nullptr || *name == '\0' ? nullptr : name;
+}
+
 void choose_drivers() {
+  if (named_gpu() != nullptr) return;
   static std::once_flag once;
   std::call_once(once, [] {
     // One that is set already is the tester's wish.
@@ -46,7 +53,9 @@ const Made& made(const GpuDriver& driver) {
 }  // namespace
 
 const std::vector<GpuDriver>& gpu_drivers() {
-  static const std::vector<GpuDriver> drivers = {{"SwiftShader", "SwiftShader"}, {"lavapipe", "llvmpipe"}};
+  static const std::vector<GpuDriver> drivers =
+      named_gpu() != nullptr ? std::vector<GpuDriver>{{std::string(kNamedGpu), named_gpu()}}
+                             : std::vector<GpuDriver>{{"SwiftShader", "SwiftShader"}, {"lavapipe", "llvmpipe"}};
   return drivers;
 }
 
@@ -63,7 +72,7 @@ gpu::Device* gpu_device(const GpuDriver& driver) { return made(driver).device.ge
 std::string no_gpu(const GpuDriver& driver) { return driver.name + " is not here: " + made(driver).why_not; }
 
 bool is_turn_of(const GpuDriver& driver, std::size_t number) {
-  return full_run() || (driver.name == gpu_drivers()[0].name) == (number % 4 == 0);
+  return full_run() || named_gpu() != nullptr || (driver.name == gpu_drivers()[0].name) == (number % 4 == 0);
 }
 
 std::vector<ExecutorKind> gpu_executor_kinds() {

@@ -1,4 +1,5 @@
-// The devices that tests of the GPU backend run on: the software drivers of this machine, in one process.
+// The devices that tests of the GPU backend run on: the software drivers of this machine, in one process, or with
+// WISP_TEST_GPU=NAME the one adapter whose name holds NAME (a real GPU: WISP_TEST_GPU=NVIDIA).
 //
 //   class MyTest : public testing::TestWithParam<test::GpuDriver> {};
 //   TEST_P(MyTest, ...) { gpu::Device* device = test::gpu_device(GetParam()); if (device == nullptr) GTEST_SKIP() <<
@@ -13,6 +14,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gpu/device/commands.h"
@@ -27,7 +29,9 @@ struct GpuDriver {
   std::string adapter;  // part of the adapter's name
 };
 
-// SwiftShader (subgroups of 4, no f16) and lavapipe (subgroups of 8, f16), whether they are here or not.
+// SwiftShader (subgroups of 4, no f16) and lavapipe (subgroups of 8, f16), whether they are here or not, or the one of
+// WISP_TEST_GPU.
+inline constexpr std::string_view kNamedGpu = "named";  // what that is called
 const std::vector<GpuDriver>& gpu_drivers();
 std::string gpu_driver_name(const testing::TestParamInfo<GpuDriver>& info);
 
@@ -37,7 +41,7 @@ Result<std::unique_ptr<gpu::Device>> make_gpu_device(const GpuDriver& driver, gp
 std::string no_gpu(const GpuDriver& driver);
 
 // SwiftShader takes seconds to compile a kernel, ten times as long as lavapipe: of the cases of a long list it has
-// every fourth and lavapipe the others, unless WISP_TEST_FULL asks for all on both.
+// every fourth and lavapipe the others, unless WISP_TEST_FULL asks for all on both. One of WISP_TEST_GPU has all.
 bool is_turn_of(const GpuDriver& driver, std::size_t number);
 
 // The GPU backend on each driver, for tests over executors.

@@ -12,7 +12,8 @@
 #endif
 
 #if defined(__wasm__)
-// Whether the module's memory is shared. Each module says it for itself (api/wasm_support.cpp): this library is linked to all.
+// Whether the module's memory is shared. Each module says it for itself (api/wasm_support.cpp): this library is linked
+// to all.
 extern "C" bool wisp_module_has_threads();
 #endif
 
@@ -51,7 +52,8 @@ Result<std::unique_ptr<ThreadPool>> ThreadPool::create(int threads) {
     return fail(Code::invalid_argument, "thread count {} is outside 1..{}", threads, kMaxThreads);
   }
 #if defined(__wasm__)
-  if (threads != 1 && !wisp_module_has_threads()) return fail(Code::unsupported, "this module was built without threads; {} were asked for", threads);
+  if (threads != 1 && !wisp_module_has_threads())
+    return fail(Code::unsupported, "this module was built without threads; {} were asked for", threads);
 #endif
   std::unique_ptr<ThreadPool> pool(new (std::nothrow) ThreadPool(threads));
   if (!pool) return fail(Code::out_of_memory, "no memory for a thread pool");

@@ -3,16 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "gpu/native/error_scope.h"
+
 namespace wisp::gpu {
 namespace {
 
 // More threads than this only fight over the driver's locks.
 constexpr unsigned kMostThreads = 8;
-
-struct Scope {
-  bool failed = false;
-  std::string message;
-};
 
 }  // namespace
 
@@ -67,9 +64,8 @@ void Compiler::work() {
   }
 }
 
-// An error scope belongs to the thread that opened it, so threads do not see each other's errors.
 Compiler::Done Compiler::compile(const Job& job) {
-  api_.DevicePushErrorScope(device_, WGPUErrorFilter_Validation);
+  const ErrorScope scope;
   WGPUShaderSourceWGSL source = {};
   source.chain.sType = WGPUSType_ShaderSourceWGSL;
   source.code = view(job.wgsl);
@@ -85,25 +81,15 @@ Compiler::Done Compiler::compile(const Job& job) {
   descriptor.compute.entryPoint = view("main");
   WGPUComputePipeline pipeline = api_.DeviceCreateComputePipeline(device_, &descriptor);
 
-  Scope scope;
-  WGPUPopErrorScopeCallbackInfo pop = {};
-  pop.mode = WGPUCallbackMode_AllowSpontaneous;
-  pop.callback = [](WGPUPopErrorScopeStatus, WGPUErrorType type, WGPUStringView message, void* user, void*) {
-    auto* found = static_cast<Scope*>(user);
-    found->failed = type != WGPUErrorType_NoError;
-    found->message = text_of(message);
-  };
-  pop.userdata1 = &scope;
-  api_.DevicePopErrorScope(device_, pop);
-
   if (module != nullptr) api_.ShaderModuleRelease(module);
   api_.PipelineLayoutRelease(job.layout);
-  if (scope.failed && pipeline != nullptr) {
+  if (scope.failed() && pipeline != nullptr) {
     api_.ComputePipelineRelease(pipeline);
     pipeline = nullptr;
   }
-  if (pipeline == nullptr && scope.message.empty()) scope.message = "the library gave no pipeline and no reason";
-  return {job.pipeline, job.ticket, pipeline, std::move(scope.message)};
+  std::string message = scope.message();
+  if (pipeline == nullptr && message.empty()) message = "the library gave no pipeline and no reason";
+  return {job.pipeline, job.ticket, pipeline, std::move(message)};
 }
 
 }  // namespace wisp::gpu

@@ -31,8 +31,6 @@ namespace wisp::gpu {
   X(DeviceCreateComputePipeline)          \
   X(DeviceCreateCommandEncoder)           \
   X(DeviceCreateQuerySet)                 \
-  X(DevicePushErrorScope)                 \
-  X(DevicePopErrorScope)                  \
   X(DevicePoll)                           \
   X(DeviceDestroy)                        \
   X(DeviceRelease)                        \

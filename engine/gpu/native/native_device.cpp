@@ -10,6 +10,7 @@
 #include "gpu/device/commands.h"
 #include "gpu/native/adapters.h"
 #include "gpu/native/compiler.h"
+#include "gpu/native/error_scope.h"
 #include "gpu/native/probe.h"
 #include "gpu/native/staging.h"
 
@@ -22,6 +23,13 @@ struct Resource {
   void* handle = nullptr;  // nullptr for a pipeline that is not compiled
   bool compiling = false;
   std::uint64_t bytes = 0;  // of a buffer
+};
+
+// Of push_error_scope.
+struct CommandScope {
+  WGPUErrorType kind;
+  bool failed = false;
+  std::string message;  // of the first error
 };
 
 class NativeDevice final : public Device {
@@ -52,6 +60,7 @@ class NativeDevice final : public Device {
   void read_buffer(CommandReader& reader);
   void begin_pass(CommandReader& reader);
   void dispatch(CommandReader& reader);
+  void push_error_scope(WGPUErrorType kind);
   void pop_error_scope(Ticket ticket);
 
   // ---- recording ----
@@ -68,6 +77,7 @@ class NativeDevice final : public Device {
   void destroy_resource(Id id);
 
   void collect_compiled();
+  void take_error(WGPUErrorType type, WGPUStringView message);
   void forward_errors();
 
   Adapters adapters_;
@@ -92,6 +102,7 @@ class NativeDevice final : public Device {
   // Callbacks may come on any thread of the library.
   std::mutex errors_mutex_;
   std::string error_, loss_;
+  std::vector<CommandScope> scopes_;  // that commands opened, the innermost last
 };
 
 // ---- life ----
@@ -131,11 +142,9 @@ Status NativeDevice::open(WGPUAdapter adapter, const NativeOptions& options) {
     if (self->loss_.empty()) self->loss_ = "the driver gave no reason";
   };
   descriptor.deviceLostCallbackInfo.userdata1 = this;
-  descriptor.uncapturedErrorCallbackInfo.callback = [](const WGPUDevice*, WGPUErrorType, WGPUStringView message,
+  descriptor.uncapturedErrorCallbackInfo.callback = [](const WGPUDevice*, WGPUErrorType type, WGPUStringView message,
                                                        void* user, void*) {
-    auto* self = static_cast<NativeDevice*>(user);
-    const std::lock_guard lock(self->errors_mutex_);
-    if (self->error_.empty()) self->error_ = text_of(message);
+    static_cast<NativeDevice*>(user)->take_error(type, message);
   };
   descriptor.uncapturedErrorCallbackInfo.userdata1 = this;
 
@@ -307,8 +316,7 @@ void NativeDevice::execute(CommandReader& reader) {
     case Opcode::read_buffer: return read_buffer(reader);
     case Opcode::signal: signals_.push_back(reader.id<Ticket>()); return;
     case Opcode::push_error_scope:
-      api_.DevicePushErrorScope(device_, reader.word() == 1 ? WGPUErrorFilter_OutOfMemory : WGPUErrorFilter_Validation);
-      return;
+      return push_error_scope(reader.word() == 1 ? WGPUErrorType_OutOfMemory : WGPUErrorType_Validation);
     case Opcode::pop_error_scope: return pop_error_scope(reader.id<Ticket>());
   }
   note_uncaptured_error(fmt::format("command {} is unknown", static_cast<int>(reader.opcode())));
@@ -452,29 +460,23 @@ void NativeDevice::dispatch(CommandReader& reader) {
   if (pass_ != nullptr && pipeline_set_) api_.ComputePassEncoderDispatchWorkgroups(pass_, x, y, z);
 }
 
-struct ScopeAnswer {
-  WGPUErrorType type = WGPUErrorType_NoError;
-  std::string message;
-};
-
-// The library answers at once.
-ScopeAnswer pop(const WebGpu& api, WGPUDevice device) {
-  ScopeAnswer answer;
-  WGPUPopErrorScopeCallbackInfo callback = {};
-  callback.mode = WGPUCallbackMode_AllowSpontaneous;
-  callback.callback = [](WGPUPopErrorScopeStatus, WGPUErrorType type, WGPUStringView message, void* user, void*) {
-    *static_cast<ScopeAnswer*>(user) = {type, text_of(message)};
-  };
-  callback.userdata1 = &answer;
-  api.DevicePopErrorScope(device, callback);
-  return answer;
+void NativeDevice::push_error_scope(WGPUErrorType kind) {
+  const std::lock_guard lock(errors_mutex_);
+  scopes_.push_back({kind, false, {}});
 }
 
 void NativeDevice::pop_error_scope(Ticket ticket) {
   submit();  // what was recorded inside belongs to the scope
-  ScopeAnswer answer = pop(api_, device_);
-  deliver(ticket, {Event::Kind::error_scope, answer.type == WGPUErrorType_NoError,
-                   answer.type == WGPUErrorType_OutOfMemory, std::move(answer.message)});
+  CommandScope scope{WGPUErrorType_NoError, false, {}};
+  {
+    const std::lock_guard lock(errors_mutex_);
+    if (!scopes_.empty()) {
+      scope = std::move(scopes_.back());
+      scopes_.pop_back();
+    }
+  }
+  deliver(ticket, {Event::Kind::error_scope, !scope.failed, scope.failed && scope.kind == WGPUErrorType_OutOfMemory,
+                   std::move(scope.message)});
 }
 
 // ---- recording ----
@@ -501,15 +503,14 @@ void NativeDevice::submit() {
   bool valid = true;
   WGPUSubmissionIndex index = 0;
   if (encoder_ != nullptr) {
-    api_.DevicePushErrorScope(device_, WGPUErrorFilter_Validation);
-    WGPUCommandBuffer buffer = api_.CommandEncoderFinish(encoder_, nullptr);
-    ScopeAnswer answer = pop(api_, device_);
-    valid = answer.type == WGPUErrorType_NoError && buffer != nullptr;
-    if (valid) {
-      index = api_.QueueSubmitForIndex(queue_, 1, &buffer);
-    } else {
-      note_uncaptured_error(std::move(answer.message));
+    WGPUCommandBuffer buffer = nullptr;
+    {
+      const ErrorScope scope;
+      buffer = api_.CommandEncoderFinish(encoder_, nullptr);
+      valid = !scope.failed() && buffer != nullptr;
+      if (!valid) note_uncaptured_error(scope.message());
     }
+    if (valid) index = api_.QueueSubmitForIndex(queue_, 1, &buffer);
     if (buffer != nullptr) api_.CommandBufferRelease(buffer);
     api_.CommandEncoderRelease(encoder_);
     encoder_ = nullptr;
@@ -546,6 +547,19 @@ void NativeDevice::collect_compiled() {
       api_.ComputePipelineRelease(done.compiled);  // destroyed in the meantime
     }
     deliver(done.ticket, {Event::Kind::pipeline, ok, false, std::move(done.message)});
+  }
+}
+
+// To whoever asked to hear of it: the thread that caused it, or the innermost scope of the commands that wants its
+// kind.
+void NativeDevice::take_error(WGPUErrorType type, WGPUStringView message) {
+  if (ErrorScope::offer(message)) return;
+  const std::lock_guard lock(errors_mutex_);
+  const auto scope = std::find_if(scopes_.rbegin(), scopes_.rend(), [&](const auto& one) { return one.kind == type; });
+  if (scope == scopes_.rend()) {
+    if (error_.empty()) error_ = text_of(message);
+  } else if (!std::exchange(scope->failed, true)) {
+    scope->message = text_of(message);
   }
 }
 
