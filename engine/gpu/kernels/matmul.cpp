@@ -9,19 +9,15 @@
 namespace wisp::gpu {
 namespace {
 
-// Blocks of 32 columns of x in workgroup memory, all rows together: 9.7 KiB as floats, 8 KiB as integers, of the 16 KiB
-// that every device has.
-constexpr std::uint32_t kFloatBlocks = 64;
-constexpr std::uint32_t kInt8Blocks = 128;
-constexpr std::uint32_t kFloatBlockBytes = 9 * 16 + 8;
-constexpr std::uint32_t kInt8BlockBytes = 3 * 16 + 16;
+// Blocks of 32 columns of x in workgroup memory, all rows together: 9 or 9.5 KiB of the 16 KiB that every device has.
+constexpr std::uint32_t kBlocks = 64;
+constexpr std::uint32_t kBlockBytes = 9 * 16;
+constexpr std::uint32_t kBlockSumsBytes = 8;  // where x stays float
 
-std::uint32_t most_chunk(const MatMulSpec& spec, const MatVecShape& shape) {
-  return (spec.int8 ? kInt8Blocks : kFloatBlocks) / shape.rows;
-}
+std::uint32_t most_chunk(const MatVecShape& shape) { return kBlocks / shape.rows; }
 
 std::uint32_t chunk_of(const MatMulSpec& spec, const MatVecShape& shape) {
-  return std::min(most_chunk(spec, shape), align_up(div_up(spec.columns, kBlockColumns), shape.slices));
+  return std::min(most_chunk(shape), align_up(div_up(spec.columns, kBlockColumns), shape.slices));
 }
 
 // Floats through which lanes sum.
@@ -31,7 +27,7 @@ std::uint32_t partials_of(const MatMulSpec& spec, const MatVecShape& shape) {
 }
 
 std::uint32_t matvec_bytes(const MatMulSpec& spec, const MatVecShape& shape, std::uint32_t chunk) {
-  const std::uint32_t block = spec.int8 ? kInt8BlockBytes : kFloatBlockBytes;
+  const std::uint32_t block = kBlockBytes + (spec.int8 ? 0 : kBlockSumsBytes);
   return shape.rows * chunk * block + (partials_of(spec, shape) + shape.rows) * 4;
 }
 
@@ -92,7 +88,7 @@ Result<Kernel> generic_matvec_kernel(const MatMulSpec& spec, const MatVecShape& 
     define_first_tile(text.defines(), p, spec.gated ? "0u" : fmt::format("op.first_tile[{}]", p));
     label += fmt::format(" {}", decoder_name(spec.matrices[p].type));
   }
-  return finish_matvec(std::move(text), spec, shape, most_chunk(spec, shape), std::move(label));
+  return finish_matvec(std::move(text), spec, shape, most_chunk(shape), std::move(label));
 }
 
 void set_shape(const MatMulSpec& spec, MatMulConstants& constants) {

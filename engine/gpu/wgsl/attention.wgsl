@@ -188,22 +188,26 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var sum_${h}_${i} = 0.0;
 #end
 #end
-    for (var p = max(first, start); p < last; p++) {
-      if (p < begin && p >= sinks_end) { continue; }
+    for (var p = max(first, start); p < last;) {
+      // Once for its 32 positions: finding a block takes reads that wait for each other.
       let block = step_block(op.group, sequence, p >> 5u);
-      let value = value_at(block, kv_head, p & 31u, word);
+      let end = min(last, (p | 31u) + 1u);
+      for (; p < end; p++) {
+        if (p < begin && p >= sinks_end) { continue; }
+        let value = value_at(block, kv_head, p & 31u, word);
 #for h in 0..TOGETHER
-      {
-        let weight = weights[${h * SPLIT}u + p - first];
+        {
+          let weight = weights[${h * SPLIT}u + p - first];
 #if VALUES == 1
-        sum_${h}_0 = fma(weight, value, sum_${h}_0);
+          sum_${h}_0 = fma(weight, value, sum_${h}_0);
 #else
 #for i in 0..VALUES
-        sum_${h}_${i} = fma(weight, value[${i}], sum_${h}_${i});
+          sum_${h}_${i} = fma(weight, value[${i}], sum_${h}_${i});
 #end
 #endif
-      }
+        }
 #end
+      }
     }
 #for h in 0..TOGETHER
 #for i in 0..VALUES

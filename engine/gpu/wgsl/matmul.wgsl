@@ -72,8 +72,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       let x${j} = x_quad(x_row, kb * 32u + ${4 * j}u);
 #end
 #if INT8
-      let at = mine;
 #include "round_quads.wgsl"
+      x_quants[mine * 3u] = low_quants;
+      x_quants[mine * 3u + 1u] = high_quants;
+      x_meta[mine] = quants_meta;
 #else
 #for j in 0..8
       x_values[mine * 9u + ${j}u] = x${j};

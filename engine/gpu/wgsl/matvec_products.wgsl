@@ -10,28 +10,34 @@
     let blocks = min(${CHUNK}u, ${BLOCKS} - first);
     workgroupBarrier();
     // Rows past the end are computed from the last one and not stored.
-#if INT8
-    for (var at = lane; at < ${ROWS * CHUNK}u; at += LANES) {
-      let row = at / ${CHUNK}u;
-      let b = at % ${CHUNK}u;
-      if (b >= blocks) { continue; }
-#for j in 0..8
-      let x${j} = x_quad(min(first_row + row, last_row), (first + b) * 32u + ${4 * j}u, x_scale[row]);
-#end
-#include "round_quads.wgsl"
-    }
-#else
+    // Neighbouring lanes bring neighbouring quads, so that they read one run of memory: with a block a lane each read of a
+    // subgroup touches as many lines as it has lanes, and those reads took most of the time of an H200.
     for (var i = lane; i < ${ROWS * CHUNK * 8}u; i += LANES) {
       let at = i >> 3u;
       let row = at / ${CHUNK}u;
       let b = at % ${CHUNK}u;
       if (b >= blocks) { continue; }
-      x_values[at * 9u + (i & 7u)] =
-          x_quad(min(first_row + row, last_row), (first + b) * 32u + (i & 7u) * 4u, x_scale[row]);
-    }
+      let x = x_quad(min(first_row + row, last_row), (first + b) * 32u + (i & 7u) * 4u, x_scale[row]);
+#if INT8
+      x_words[at * 9u + (i & 7u)] = bitcast<vec4<u32>>(x);
+#else
+      x_values[at * 9u + (i & 7u)] = x;
 #endif
+    }
     workgroupBarrier();
-#if !INT8 && QUANTS
+#if INT8
+    for (var at = lane; at < ${ROWS * CHUNK}u; at += LANES) {
+      if (at % ${CHUNK}u >= blocks) { continue; }
+#for j in 0..8
+      let x${j} = bitcast<vec4<f32>>(x_words[at * 9u + ${j}u]);
+#end
+#include "round_quads.wgsl"
+      x_words[at * 9u] = low_quants;
+      x_words[at * 9u + 1u] = high_quants;
+      x_words[at * 9u + 8u] = bitcast<vec4<u32>>(quants_meta);
+    }
+    workgroupBarrier();
+#elif QUANTS
     for (var i = lane; i < ${ROWS * CHUNK}u; i += LANES) {
       let at = i * 9u;
       let a = (x_values[at] + x_values[at + 1u]) + (x_values[at + 2u] + x_values[at + 3u]);
@@ -69,11 +75,11 @@
 #for row in 0..ROWS
         {
           let at = ${row * CHUNK}u + b;
-          let a = x_quants[at * 3u];
-          let c = x_quants[at * 3u + 1u];
+          let a = x_words[at * 9u];
+          let c = x_words[at * 9u + 1u];
           let low = ${DOT4}(w.a.x, a.x) + ${DOT4}(w.a.y, a.y) + ${DOT4}(w.a.z, a.z) + ${DOT4}(w.a.w, a.w);
           let high = ${DOT4}(w.b.x, c.x) + ${DOT4}(w.b.y, c.y) + ${DOT4}(w.b.z, c.z) + ${DOT4}(w.b.w, c.w);
-          let m = x_meta[at];
+          let m = bitcast<vec4<f32>>(x_words[at * 9u + 8u]);
           let whole = dot(w.scale, vec2<f32>(f32(low), f32(high))) + dot(w.base, m.yz);
           sum_${GATED * p}_${row} = fma(whole, m.x, sum_${GATED * p}_${row});
         }

@@ -1,8 +1,9 @@
 //# x in workgroup memory, for kernels that walk along few rows (matvec_products.wgsl); names as in matvec.wgsl.
+// 9 vectors for the 8 of a block: the odd distance spreads the slices over the banks.
 #if INT8
-// 3 vectors for a block of 32, 9 below: the odd distance spreads the slices over the banks.
-var<workgroup> x_quants: array<vec4<u32>, ${ROWS * CHUNK * 3}>;
-var<workgroup> x_meta: array<vec4<f32>, ${ROWS * CHUNK}>;  // scale; sums of both halves
+// Bits of floats until the block is rounded: its integers then take the first two places, scale and sums of both halves
+// the ninth.
+var<workgroup> x_words: array<vec4<u32>, ${ROWS * CHUNK * 9}>;
 #else
 var<workgroup> x_values: array<vec4<f32>, ${ROWS * CHUNK * 9}>;
 var<workgroup> x_sums: array<vec2<f32>, ${ROWS * CHUNK}>;  // of both halves

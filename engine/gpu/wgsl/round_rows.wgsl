@@ -30,14 +30,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 #for j in 0..8
     let x${j} = x_quad(row, kb * 32u + ${4 * j}u);
 #end
-    var x_quants: array<vec4<u32>, 2>;
-    var x_meta: array<vec4<f32>, 1>;
-    const at = 0u;
 #include "round_quads.wgsl"
     for (var i = 0u; i < 4u; i++) {
-      arena[out + kb * 12u + i] = x_quants[0][i];
-      arena[out + kb * 12u + 4u + i] = x_quants[1][i];
-      store(out + kb * 12u + 8u + i, x_meta[0][i]);
+      arena[out + kb * 12u + i] = low_quants[i];
+      arena[out + kb * 12u + 4u + i] = high_quants[i];
+      store(out + kb * 12u + 8u + i, quants_meta[i]);
     }
   }
 #else
