@@ -132,7 +132,7 @@ testing::AssertionResult MatMulTrial::dispatch(gpu::Device& device, const Result
 testing::AssertionResult MatMulTrial::round(gpu::Device& device, bool halves) {
   const Result<gpu::Kernel> kernel = gpu::round_kernel(columns, halves, device.info());
   if (!kernel) return testing::AssertionFailure() << kernel.error().message;
-  const std::uint32_t out = place(std::size_t{rows} * gpu::rounded_words(columns, halves));
+  const std::uint32_t out = place(gpu::rounded_words(rows, columns, halves));
   run.kernel = *kernel;
   run.op = gpu::OpConstants::of(gpu::RoundConstants{.x = constants.x, .out = out});
   run.workgroups = {1, rows, 1};

@@ -89,7 +89,7 @@ Result<std::uint32_t> Lowering::rounded(Before& before, bool halves) {
     if (before.norm != nullptr) {
       WISP_TRY(x, normed(before));
     }
-    known = scratch(std::uint64_t{most_rows(before.of)} * rounded_words(before.columns, halves));
+    known = scratch(rounded_words(most_rows(before.of), before.columns, halves));
     const RoundConstants constants{.x = x, .out = *known, .row_set = row_set(before.of)};
     WISP_CHECK(add(round_kernel(before.columns, halves, info_), round_grid(before.of), constants, {}, before.of));
   }

@@ -30,11 +30,11 @@ Grid matmul_grid(const MatMulSpec& spec, const TileShape& shape, Extent::Of rows
 bool fits_halves(const MatMulSpec& spec);
 
 struct RoundConstants {
-  std::uint32_t x = 0, out = 0;  // [rows, columns], and rounded_words() a row
+  std::uint32_t x = 0, out = 0;  // [rows, columns], and rounded_words()
   std::uint32_t row_set = 0;
 };
-// To f16, or to int8.
-std::uint32_t rounded_words(std::uint32_t columns, bool halves);
+// What rows of x take, rounded to f16 or to int8.
+std::uint64_t rounded_words(std::uint32_t rows, std::uint32_t columns, bool halves);
 Result<Kernel> round_kernel(std::uint32_t columns, bool halves, const DeviceInfo& info);
 Grid round_grid(Extent::Of rows);
 

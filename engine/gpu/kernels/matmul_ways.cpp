@@ -55,7 +55,8 @@ class TaskMaker {
     constants_.x = take(values);
     constants_.norm = take(spec.columns);
     normed_ = take(spec.norm ? values : 0);
-    rounded_ = take(question_.rows * std::max(rounded_words(spec.columns, false), rounded_words(spec.columns, true)));
+    rounded_ = take(static_cast<std::uint32_t>(std::max(rounded_words(question_.rows, spec.columns, false),
+                                                        rounded_words(question_.rows, spec.columns, true))));
     for (std::size_t p = 0; p < spec.matrices.size(); ++p) {
       constants_.rows[p] = constants_.width[p] = spec.matrices[p].rows;
       constants_.bias[p] = take(spec.matrices[p].rows);

@@ -57,14 +57,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     {
 #endif
 #if ROUNDED && INT8
-      let start = op.x + x_row * ${X_WORDS}u + kb * 12u;
-      x_quants[mine * 3u] = vec4<u32>(arena[start], arena[start + 1u], arena[start + 2u], arena[start + 3u]);
-      x_quants[mine * 3u + 1u] = vec4<u32>(arena[start + 4u], arena[start + 5u], arena[start + 6u], arena[start + 7u]);
-      x_meta[mine] = vec4<f32>(load(start + 8u), load(start + 9u), load(start + 10u), 0.0);
+      let at = rounded_block(op.x, x_row, kb);
+      x_quants[mine * 3u] = vec4<u32>(arena[at], arena[at + 32u], arena[at + 64u], arena[at + 96u]);
+      x_quants[mine * 3u + 1u] = vec4<u32>(arena[at + 128u], arena[at + 160u], arena[at + 192u], arena[at + 224u]);
+      x_meta[mine] = vec4<f32>(load(at + 256u), load(at + 288u), load(at + 320u), 0.0);
 #elif HALVES
-      let start = op.x + x_row * ${X_WORDS}u + 1u + kb * 16u;
+      let at = rounded_block(op.x, x_row, kb);
       for (var j = 0u; j < 8u; j++) {
-        let x = vec4<f32>(unpack2x16float(arena[start + 2u * j]), unpack2x16float(arena[start + 2u * j + 1u]));
+        let x = vec4<f32>(unpack2x16float(arena[at + 64u * j]), unpack2x16float(arena[at + 64u * j + 32u]));
         x_values[mine * 9u + j] = vec4<${NUMBER}>(x);
       }
 #else

@@ -49,11 +49,14 @@ fn bring_w(group: u32, mine: u32, kb: u32) {
 }
 
 #include "matmul_finish.wgsl"
+#if ROUNDED
+#include "rounded_x.wgsl"
+#endif
 
 // What the sums of a row of x are in.
 fn unit_of(row: u32) -> f32 {
 #if HALVES
-  return load(op.x + row * ${X_WORDS}u) * 0x1p-6;
+  return load(rounded_row(op.x, row)) * 0x1p-6;
 #else
   return 1.0;
 #endif

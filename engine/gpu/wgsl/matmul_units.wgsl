@@ -45,9 +45,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         bring_w(group.x, mine, kb);
       } else {
         let at = mine - ${EDGE}u;
-        let start = op.x + min(first_row + at, count - 1u) * ${X_WORDS}u + 1u + kb * 16u;
+        let start = rounded_block(op.x, min(first_row + at, count - 1u), kb);
         for (var j = 0u; j < 16u; j++) {
-          let two = unpack2x16float(arena[start + j]);
+          let two = unpack2x16float(arena[start + 32u * j]);
           x_tile[at * ${PITCH}u + 2u * j] = f16(two.x);
           x_tile[at * ${PITCH}u + 2u * j + 1u] = f16(two.y);
         }
