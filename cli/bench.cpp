@@ -10,7 +10,7 @@
 #include "commands.h"
 #include "cpu/cpu_info.h"
 #include "cpu/machine_limits.h"
-#include "gpu/copy_bandwidth.h"
+#include "gpu/bandwidth.h"
 #include "gpu/native/native_device.h"
 #include "help.h"
 #include "interrupt.h"
@@ -66,7 +66,7 @@ Row make_row(const BenchOptions& options, const runtime::Engine& engine, const c
 Result<cpu::MachineLimits> measure_limits(const ModelOptions& options) {
   if (options.device == Device::gpu) {
     WISP_TRY(const std::unique_ptr<gpu::Device> device, gpu::make_native_device({.adapter = options.gpu}));
-    WISP_TRY(const double bandwidth, gpu::copy_bandwidth(*device));
+    WISP_TRY(const double bandwidth, gpu::memory_bandwidth(*device));
     return cpu::MachineLimits{.read_bytes_per_second = bandwidth, .int8_ops_per_second = 0, .threads = 0};
   }
   WISP_TRY(const cpu::Kernels* kernels, cpu::choose_kernels({}));
@@ -202,7 +202,7 @@ void add_bench(CLI::App& app, int& exit_code) {
       "its\n"
       "read bandwidth that decode reaches (weights, keys and values a step), and of its int8 peak that prefill "
       "reaches.\n"
-      "On a GPU the first is the share of what copying moves, read and written, and there is no second.");
+      "On a GPU the first is the share of what reading or copying moves, and there is no second.");
   command.footer(
       "Examples:\n"
       "  wisp bench model.gguf\n"

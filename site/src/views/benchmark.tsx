@@ -137,7 +137,7 @@ export function Benchmark(): JSX.Element {
           {rows.length > 0 && <Rows rows={rows} bytes={info.model.bytes} bandwidth={bandwidth} />}
           {rows.length > 0 && bandwidth > 0 && (
             <p class="note">
-              The memory moves {bandwidth.toFixed(1)} GB/s here, measured by copies. Every token reads all weights once; a model that fits the caches can be faster than the memory.
+              The memory moves {bandwidth.toFixed(1)} GB/s here, measured by reading and copying. Every token reads all weights once; a model that fits the caches can be faster than the memory.
             </p>
           )}
           {result?.numerics && (
