@@ -65,7 +65,9 @@ class GpuExecutor final : public graph::Executor, public graph::AsyncExecutor {
     while (true) {
       WISP_TRY(const bool ready, poll());
       if (ready) break;
-      if (pending_ == graph::Pending::data) return fail(Code::need_more_data, "the device was lost, and the next one wants weights that the file's source has forgotten");
+      if (pending_ == graph::Pending::data)
+        return fail(Code::need_more_data,
+                    "the device was lost, and the next one wants weights that the file's source has forgotten");
       WISP_CHECK(wait());
     }
     all_rows_.resize(step.logit_rows.size());
