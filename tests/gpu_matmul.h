@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gpu/kernels/matmul_tile.h"
+#include "gpu/kernels/round_rows.h"
 #include "graph/graph.h"
 #include "tests/gpu_devices.h"
 
@@ -47,7 +48,7 @@ struct MatMulTrial {
   std::uint32_t place(std::size_t words);
   // Runs a kernel with the trial's constants and weights.
   testing::AssertionResult dispatch(gpu::Device& device, const Result<gpu::Kernel>& kernel, const gpu::Grid& grid);
-  // Has x rounded (gpu/kernels/matmul_tile.h) for the kernel that comes next.
+  // Has x rounded (gpu/kernels/round_rows.h) for the kernel that comes next.
   testing::AssertionResult round(gpu::Device& device, bool halves);
   // The largest relative error of its results; checks that what lies behind each is as it was.
   [[nodiscard]] double error() const;

@@ -40,15 +40,15 @@ Status Lowering::multiply(Before& before, std::span<const Piece> pieces, bool ga
     MatMulSpec one = spec;
     MatMulConstants here = constants;
     one.int8 = way.int8;
-    if (spec.norm && (way.norm_before || way.tiled)) {
+    if (spec.norm && way.norm_apart()) {
       one.norm = false;
       WISP_TRY(here.x, normed(before));
     } else if (spec.norm) {
       here.norm = vector(before.norm->weight);
       here.eps = before.norm->eps;
     }
-    if (way.tiled && way.tile.rounded) {
-      WISP_TRY(here.x, rounded(before, way.tile.halves));
+    if (way.rounded()) {
+      WISP_TRY(here.x, rounded(before, way.halves()));
     }
     const std::uint32_t last = least == 1 && varies(before.of) ? 1 : ~0u;
     return add(matmul_kernel(one, way, info_), matmul_grid(one, way, before.of), here, bindings, before.of, least,

@@ -11,6 +11,7 @@
 #include "gpu/kernels/attention_ways.h"
 #include "gpu/kernels/matmul.h"
 #include "gpu/kernels/matmul_ways.h"
+#include "gpu/kernels/round_rows.h"
 #include "gpu/kernels/row_ops.h"
 #include "gpu/lower.h"
 

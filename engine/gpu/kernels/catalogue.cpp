@@ -6,6 +6,7 @@
 #include "gpu/kernels/attention.h"
 #include "gpu/kernels/matmul_id.h"
 #include "gpu/kernels/matmul_ways.h"
+#include "gpu/kernels/round_rows.h"
 #include "gpu/kernels/row_ops.h"
 #include "gpu/kernels/sampling.h"
 #include "gpu/weights/plane_layout.h"
@@ -60,7 +61,7 @@ class Catalogue {
     for (const MatMulWay& way : matmul_ways(question, info_)) {
       MatMulSpec spec = question.spec;
       spec.int8 = way.int8;
-      spec.norm = spec.norm && !way.norm_before && !way.tiled;
+      spec.norm = spec.norm && !way.norm_apart();
       WISP_CHECK(add(matmul_kernel(spec, way, info_)));
     }
     return {};

@@ -4,17 +4,22 @@
 
 #include "base/checked.h"
 #include "gpu/kernels/matmul_text.h"
+#include "gpu/kernels/round_rows.h"
 #include "gpu/weights/plane_layout.h"
 
 namespace wisp::gpu {
 namespace {
 
-// Blocks of 32 columns of x in workgroup memory, all rows together: 9 or 9.5 KiB of the 16 KiB that every device has.
+// Blocks of 32 columns of x in workgroup memory, all rows together: at most 9.5 KiB of the 16 KiB that every device
+// has.
 constexpr std::uint32_t kBlocks = 64;
-constexpr std::uint32_t kBlockBytes = 9 * 16;
+constexpr std::uint32_t kRoundedBlocks = 128;
+// Vectors of 16 bytes a block: all of its columns, or what they are rounded to; always an odd number.
+constexpr std::uint32_t kBlockVectors = 9;
+constexpr std::uint32_t kRoundedVectors = 3;
 constexpr std::uint32_t kBlockSumsBytes = 8;  // where x stays float
 
-std::uint32_t most_chunk(const MatVecShape& shape) { return kBlocks / shape.rows; }
+std::uint32_t most_chunk(const MatVecShape& shape) { return (shape.rounded ? kRoundedBlocks : kBlocks) / shape.rows; }
 
 std::uint32_t chunk_of(const MatMulSpec& spec, const MatVecShape& shape) {
   return std::min(most_chunk(shape), align_up(div_up(spec.columns, kBlockColumns), shape.slices));
@@ -27,7 +32,8 @@ std::uint32_t partials_of(const MatMulSpec& spec, const MatVecShape& shape) {
 }
 
 std::uint32_t matvec_bytes(const MatMulSpec& spec, const MatVecShape& shape, std::uint32_t chunk) {
-  const std::uint32_t block = kBlockBytes + (spec.int8 ? 0 : kBlockSumsBytes);
+  const std::uint32_t block =
+      16 * (shape.rounded ? kRoundedVectors : kBlockVectors) + (spec.int8 ? 0 : kBlockSumsBytes);
   return shape.rows * chunk * block + (partials_of(spec, shape) + shape.rows) * 4;
 }
 
@@ -35,6 +41,8 @@ std::uint32_t matvec_bytes(const MatMulSpec& spec, const MatVecShape& shape, std
 void define_shape(Defines& defines, const MatMulSpec& spec, const MatVecShape& shape, std::uint32_t chunk) {
   defines.set("ROWS", shape.rows).set("SLICES", shape.slices).set("CHUNK", chunk);
   defines.set("SUBGROUPS", shape.subgroups).set("PARTIALS", partials_of(spec, shape));
+  defines.set("ROUNDED", shape.rounded).set("VECTORS", shape.rounded ? kRoundedVectors : kBlockVectors);
+  if (shape.rounded) define_rounded(defines, spec.columns, false);
 }
 
 void define_first_tile(Defines& defines, std::uint32_t p, const std::string& first) {
@@ -47,7 +55,8 @@ Result<Kernel> finish_matvec(KernelText text, const MatMulSpec& spec, const MatV
   define_shape(text.defines(), spec, shape, chunk);
   text.defines().set("UNIT", kTileRows);
   if (shape.subgroups) text.use_subgroups();
-  label += fmt::format(" rows {} slices {}{}", shape.rows, shape.slices, shape.subgroups ? " subgroups" : "");
+  label += fmt::format(" rows {} slices {}{}{}", shape.rows, shape.slices, shape.subgroups ? " subgroups" : "",
+                       shape.rounded ? " rounded before" : "");
   return std::move(text).finish("matvec.wgsl", std::move(label), {8 * shape.slices, 1, 1},
                                 matvec_bytes(spec, shape, chunk));
 }
@@ -68,6 +77,9 @@ std::uint32_t matvec_bytes(const MatMulSpec& spec, const MatVecShape& shape) {
 }
 
 Result<Kernel> matvec_kernel(const MatMulSpec& spec, const MatVecShape& shape, const DeviceInfo& info) {
+  if (shape.rounded && (spec.norm || !spec.int8)) {
+    return fail(Code::internal, "what was rounded before has int8, and its norm behind it");
+  }
   KernelText text(info);
   WISP_CHECK(define_matvec(text, spec, shape));
   for (std::uint32_t p = 0; p < spec.matrices.size(); ++p) {

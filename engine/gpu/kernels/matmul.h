@@ -40,6 +40,7 @@ struct MatVecShape {
   std::uint32_t rows = 1;    // of x a workgroup computes: 1, 2, 4 or 8
   std::uint32_t slices = 8;  // lanes that share a row of W: 4, 8, 16 or 32
   bool subgroups = false;    // sum by shuffles; only where the device has subgroups of at least 4
+  bool rounded = false;      // x is what round_kernel() made of it, to int8: for specifications with int8 and no norm
 };
 
 // The uniform of all matrix kernels; wgsl/matmul_op.wgsl. By matrix three entries, padded to a vector.

@@ -17,13 +17,6 @@ using gguf::TensorType;
 using test::MatMulCase;
 using test::random_case;
 
-double error_of(Device& device, const MatMulCase& one, const Result<Kernel>& kernel, const Grid& grid,
-                std::uint32_t seed) {
-  test::MatMulTrial trial(one, seed);
-  const testing::AssertionResult ran = trial.dispatch(device, kernel, grid);
-  EXPECT_TRUE(ran);
-  return ran ? trial.error() : std::numeric_limits<double>::infinity();
-}
 double generic_error(Device& device, const MatMulCase& one, const MatVecShape& shape, std::uint32_t seed) {
   test::MatMulTrial trial(one, seed);
   set_shape(one.spec, trial.constants);
@@ -32,21 +25,24 @@ double generic_error(Device& device, const MatMulCase& one, const MatVecShape& s
   EXPECT_TRUE(ran);
   return ran ? trial.error() : std::numeric_limits<double>::infinity();
 }
-// The largest relative error of a case's results.
-double matvec_error(Device& device, const MatMulCase& one, const MatVecShape& shape, std::uint32_t seed) {
-  return error_of(device, one, matvec_kernel(one.spec, shape, device.info()),
-                  matvec_grid(one.spec, shape, Extent::Of::rows), seed);
-}
-double matmul_error(Device& device, const MatMulCase& one, std::uint32_t seed, const TileShape& shape = {}) {
+// The largest relative error of a case's results, rounded before where the shape wants it.
+template <class Shape>
+double error_of(Device& device, const MatMulCase& one, const Result<Kernel>& kernel, const Grid& grid,
+                const Shape& shape, bool halves, std::uint32_t seed) {
   test::MatMulTrial trial(one, seed);
   testing::AssertionResult ran = testing::AssertionSuccess();
-  if (shape.rounded) ran = trial.round(device, shape.halves);
-  if (ran) {
-    ran = trial.dispatch(device, matmul_kernel(one.spec, shape, device.info()),
-                         matmul_grid(one.spec, shape, Extent::Of::rows));
-  }
+  if (shape.rounded) ran = trial.round(device, halves);
+  if (ran) ran = trial.dispatch(device, kernel, grid);
   EXPECT_TRUE(ran);
   return ran ? trial.error() : std::numeric_limits<double>::infinity();
+}
+double matvec_error(Device& device, const MatMulCase& one, const MatVecShape& shape, std::uint32_t seed) {
+  return error_of(device, one, matvec_kernel(one.spec, shape, device.info()),
+                  matvec_grid(one.spec, shape, Extent::Of::rows), shape, false, seed);
+}
+double matmul_error(Device& device, const MatMulCase& one, std::uint32_t seed, const TileShape& shape = {}) {
+  return error_of(device, one, matmul_kernel(one.spec, shape, device.info()),
+                  matmul_grid(one.spec, shape, Extent::Of::rows), shape, shape.halves, seed);
 }
 
 class GpuMatMul : public testing::TestWithParam<test::GpuDriver> {
@@ -103,6 +99,36 @@ TEST_P(GpuMatMul, HalvesHoldRowsOfAnySize) {
           << decoder_name(type) << " times " << size;
     }
   }
+}
+
+// More blocks than fit workgroup memory at once, and fewer rows than the workgroups have room for.
+TEST_P(GpuMatMul, RowsThatWereRoundedBefore) {
+  MatMulCase gated = random_case({.matrices = {{TensorType::q4_0, 50, false}, {TensorType::q5_1, 50, true}},
+                                  .columns = 2336,
+                                  .gated = true,
+                                  .activation = graph::Activation::silu,
+                                  .int8 = true},
+                                 7, 20);
+  MatMulCase three = random_case(
+      {.matrices = {{TensorType::q4_k, 64, true}, {TensorType::q4_k, 19, false}, {TensorType::q6_k, 32, true}},
+       .columns = 2560,
+       .int8 = true},
+      35, 21);  // rows that do not all lie side by side
+  std::size_t number = 0;
+  for (const MatMulCase* one : {&gated, &three}) {
+    for (const MatVecShape& shape : {MatVecShape{2, 16}, MatVecShape{8, 8}, MatVecShape{4, 32}, MatVecShape{1, 4}}) {
+      if (!test::is_turn_of(GetParam(), number++)) continue;
+      MatVecShape rounded = shape;
+      rounded.rounded = true;
+      EXPECT_LE(matvec_error(*device_, *one, rounded, 20), kInt8Tolerance)
+          << one->rows << " rows, by " << shape.rows << ", slices " << shape.slices;
+    }
+  }
+  MatVecShape wrong = {.rounded = true};
+  three.spec.norm = true;
+  EXPECT_FALSE(matvec_kernel(three.spec, wrong, device_->info()));
+  three.spec.norm = three.spec.int8 = false;
+  EXPECT_FALSE(matvec_kernel(three.spec, wrong, device_->info()));
 }
 
 // Subgroups of 4 and of 8, fewer than the lanes that share a row and as many.

@@ -4,6 +4,7 @@
 
 #include "base/checked.h"
 #include "gpu/kernels/matmul_text.h"
+#include "gpu/kernels/round_rows.h"
 #include "gpu/weights/plane_layout.h"
 
 namespace wisp::gpu {
@@ -13,13 +14,6 @@ namespace {
 constexpr std::uint32_t kUnitPitch = 40;
 constexpr std::uint32_t kUnitEdge = 64;
 constexpr std::uint32_t kUnitSubgroups = 4;
-// Of rounded x (wgsl/rounded_x.wgsl).
-constexpr std::uint32_t kRowsSideBySide = 32;
-
-std::uint32_t row_words(std::uint32_t columns, bool halves) {
-  const std::uint32_t blocks = div_up(columns, kBlockColumns);
-  return halves ? 16 * blocks + 1 : 12 * blocks;
-}
 
 std::uint32_t accumulators(const MatMulSpec& spec) { return spec.gated ? 2 : 1; }
 
@@ -98,8 +92,8 @@ Result<Kernel> matmul_kernel(const MatMulSpec& spec, const TileShape& shape, con
       .set("EDGE", shape.edge)
       .set("UNIT", shape.edge)
       .set("SIDE", shape.edge / 8);
-  text.defines().set("ROUNDED", shape.rounded).set("HALVES", shape.halves).set("NUMBER", shape.halves ? "f16" : "f32");
-  text.defines().set("X_WORDS", row_words(spec.columns, shape.halves));
+  text.defines().set("ROUNDED", shape.rounded).set("NUMBER", shape.halves ? "f16" : "f32");
+  define_rounded(text.defines(), spec.columns, shape.halves);
   for (std::uint32_t p = 0; p < spec.matrices.size(); ++p) {
     text.defines().set(fmt::format("FIRST_{}", p), fmt::format("{}u", first_unit_of(spec, p, shape.edge)));
     text.defines().set(fmt::format("TILES_{}", p), div_up(spec.matrices[p].rows, kTileRows));
@@ -120,19 +114,5 @@ Result<Kernel> matmul_kernel(const MatMulSpec& spec, const TileShape& shape, con
 Grid matmul_grid(const MatMulSpec& spec, const TileShape& shape, Extent::Of rows) {
   return {Extent{.count = units_of(spec, shape.edge)}, Extent{.of = rows, .per = shape.edge}, Extent{}};
 }
-
-std::uint64_t rounded_words(std::uint32_t rows, std::uint32_t columns, bool halves) {
-  return std::uint64_t{align_up(rows, kRowsSideBySide)} * row_words(columns, halves);
-}
-
-Result<Kernel> round_kernel(std::uint32_t columns, bool halves, const DeviceInfo& info) {
-  KernelText text(info);
-  text.defines().set("K", columns).set("KB", div_up(columns, kBlockColumns));
-  text.defines().set("INT8", !halves).set("HALVES", halves).set("X_WORDS", row_words(columns, halves));
-  return std::move(text).finish("round_rows.wgsl", fmt::format("round {} to {}", columns, halves ? "f16" : "int8"),
-                                {64, 1, 1}, halves ? 256 : 0);
-}
-
-Grid round_grid(Extent::Of rows) { return {Extent{}, Extent{.of = rows}, Extent{}}; }
 
 }  // namespace wisp::gpu

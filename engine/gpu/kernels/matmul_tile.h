@@ -1,5 +1,5 @@
 // The matrix kernels for many rows of x: tiles in workgroup memory (wgsl/matmul.wgsl), or the device's matrix units
-// (wgsl/matmul_units.wgsl); and the kernel that rounds x for them once (wgsl/round_rows.wgsl).
+// (wgsl/matmul_units.wgsl).
 #pragma once
 
 #include <cstdint>
@@ -28,14 +28,5 @@ Grid matmul_grid(const MatMulSpec& spec, const TileShape& shape, Extent::Of rows
 
 // Whether all types of a product are good to be rounded to f16.
 bool fits_halves(const MatMulSpec& spec);
-
-struct RoundConstants {
-  std::uint32_t x = 0, out = 0;  // [rows, columns], and rounded_words()
-  std::uint32_t row_set = 0;
-};
-// What rows of x take, rounded to f16 or to int8.
-std::uint64_t rounded_words(std::uint32_t rows, std::uint32_t columns, bool halves);
-Result<Kernel> round_kernel(std::uint32_t columns, bool halves, const DeviceInfo& info);
-Grid round_grid(Extent::Of rows);
 
 }  // namespace wisp::gpu

@@ -7,6 +7,7 @@
 #include <ranges>
 
 #include "base/checked.h"
+#include "gpu/kernels/round_rows.h"
 #include "gpu/kernels/row_ops.h"
 #include "gpu/weights/plane_layout.h"
 #include "gpu/weights/repack.h"
@@ -35,7 +36,7 @@ std::string_view activation_name(graph::Activation activation) {
 MatMulSpec spec_for(const MatMulQuestion& question, const MatMulWay& way) {
   MatMulSpec spec = question.spec;
   spec.int8 = way.int8;
-  spec.norm = spec.norm && !way.norm_before && !way.tiled;
+  spec.norm = spec.norm && !way.norm_apart();
   return spec;
 }
 
@@ -183,8 +184,8 @@ class TaskMaker {
       candidate.dispatches.push_back({std::move(norm), {OpConstants::of(before)}, {}, {1, question_.rows, 1}});
       constants.x = normed_;
     }
-    if (way.tiled && way.tile.rounded) {
-      WISP_TRY(Kernel round, round_kernel(spec.columns, way.tile.halves, info_));
+    if (way.rounded()) {
+      WISP_TRY(Kernel round, round_kernel(spec.columns, way.halves(), info_));
       const RoundConstants before{.x = constants.x, .out = rounded_};
       candidate.dispatches.push_back({std::move(round), {OpConstants::of(before)}, {}, {1, question_.rows, 1}});
       constants.x = rounded_;
@@ -229,7 +230,7 @@ std::string way_name(const MatMulWay& way) {
   if (way.shape.subgroups) name += " subgroups";
   if (way.tile.units) name += ", matrix units";
   name += way.int8 ? " int8" : way.tile.halves ? " f16" : " float";
-  if (way.tile.rounded && way.int8) name += ", rounded before";
+  if (way.rounded() && way.int8) name += ", rounded before";
   return way.norm_before ? name + ", norm before" : name;
 }
 
@@ -264,6 +265,18 @@ std::vector<MatMulWay> matmul_ways(const MatMulQuestion& question, const DeviceI
       if (shape.subgroups) break;  // they come last; the best guess of them
     }
   };
+  // One row is rounded faster than it is written and read again.
+  const auto add_rounded = [&](std::uint32_t rows) {
+    MatMulSpec spec = question.spec;
+    spec.int8 = true;
+    spec.norm = false;
+    std::size_t added = 0;
+    for (MatVecShape shape : matvec_shapes(spec, rows, info)) {
+      if (shape.subgroups || added++ == 2) break;
+      shape.rounded = true;
+      ways.push_back({.tiled = false, .shape = shape, .int8 = true, .norm_before = norm});
+    }
+  };
   const auto add_tiled = [&](std::size_t most) {
     for (const bool int8 : {true, false}) {
       if (int8 && !question.int8) continue;
@@ -286,6 +299,7 @@ std::vector<MatMulWay> matmul_ways(const MatMulQuestion& question, const DeviceI
     apart.norm_before = true;
     ways.push_back(apart);
   }
+  if (question.int8 && question.rows > 1) add_rounded(rows);
   if (question.rows > 2) {
     add_matvec(question.int8, rows / 2, 1);
     add_tiled(1);

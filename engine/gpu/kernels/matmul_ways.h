@@ -21,6 +21,11 @@ struct MatMulWay {
   TileShape tile = {};       // of the other
   bool int8 = false;         // x is rounded
   bool norm_before = false;  // the norm is a dispatch of its own
+
+  // x is rounded by a dispatch of its own; that and tiles take it behind its norm.
+  [[nodiscard]] bool rounded() const { return tiled ? tile.rounded : shape.rounded; }
+  [[nodiscard]] bool halves() const { return tiled && tile.halves; }
+  [[nodiscard]] bool norm_apart() const { return norm_before || tiled || shape.rounded; }
 };
 // "matvec rows 2 slices 8 int8": the candidate's name.
 std::string way_name(const MatMulWay& way);

@@ -10,6 +10,20 @@
     let blocks = min(${CHUNK}u, ${BLOCKS} - first);
     workgroupBarrier();
     // Rows past the end are computed from the last one and not stored.
+#if ROUNDED
+    // Neighbouring lanes have neighbouring rows, which lie side by side.
+    for (var i = lane; i < ${ROWS * CHUNK}u; i += LANES) {
+      let row = i % ${ROWS}u;
+      let b = i / ${ROWS}u;
+      if (b >= blocks) { continue; }
+      let source = rounded_block(op.x, min(first_row + row, last_row), first + b);
+      let to = (row * ${CHUNK}u + b) * 3u;
+      x_words[to] = vec4<u32>(arena[source], arena[source + 32u], arena[source + 64u], arena[source + 96u]);
+      x_words[to + 1u] = vec4<u32>(arena[source + 128u], arena[source + 160u], arena[source + 192u], arena[source + 224u]);
+      x_words[to + 2u] = vec4<u32>(arena[source + 256u], arena[source + 288u], arena[source + 320u], 0u);
+    }
+    workgroupBarrier();
+#else
     // Neighbouring lanes bring neighbouring quads, so that they read one run of memory: with a block a lane each read of a
     // subgroup touches as many lines as it has lanes, and those reads took most of the time of an H200.
     for (var i = lane; i < ${ROWS * CHUNK * 8}u; i += LANES) {
@@ -46,6 +60,7 @@
     }
     workgroupBarrier();
 #endif
+#endif
 #for p in 0..MATRICES
 #if GATED || MATRICES == 1
     {
@@ -75,11 +90,11 @@
 #for row in 0..ROWS
         {
           let at = ${row * CHUNK}u + b;
-          let a = x_words[at * 9u];
-          let c = x_words[at * 9u + 1u];
+          let a = x_words[at * ${VECTORS}u];
+          let c = x_words[at * ${VECTORS}u + 1u];
           let low = ${DOT4}(w.a.x, a.x) + ${DOT4}(w.a.y, a.y) + ${DOT4}(w.a.z, a.z) + ${DOT4}(w.a.w, a.w);
           let high = ${DOT4}(w.b.x, c.x) + ${DOT4}(w.b.y, c.y) + ${DOT4}(w.b.z, c.z) + ${DOT4}(w.b.w, c.w);
-          let m = bitcast<vec4<f32>>(x_words[at * 9u + 8u]);
+          let m = bitcast<vec4<f32>>(x_words[at * ${VECTORS}u + ${VECTORS - 1}u]);
           let whole = dot(w.scale, vec2<f32>(f32(low), f32(high))) + dot(w.base, m.yz);
           sum_${GATED * p}_${row} = fma(whole, m.x, sum_${GATED * p}_${row});
         }
