@@ -25,7 +25,7 @@
     workgroupBarrier();
 #else
     // Neighbouring lanes bring neighbouring quads, so that they read one run of memory: with a block a lane each read of a
-    // subgroup touches as many lines as it has lanes, and those reads took most of the time of an H200.
+    // subgroup touches as many lines as it has lanes (docs/performance.md counts them for an H200).
     for (var i = lane; i < ${ROWS * CHUNK * 8}u; i += LANES) {
       let at = i >> 3u;
       let row = at / ${CHUNK}u;
