@@ -1,7 +1,7 @@
-//# y = x W^T for many rows of x: a workgroup of 64 lanes computes EDGE rows of x times EDGE rows of W, each lane a square of
-//# SIDE = EDGE / 8 of them, along K in steps of one block of 32 columns that lies in workgroup memory. A lane decodes a weight
-//# row and brings a row of x; with 32 of each one half of the lanes does the one and the other the other. Names as in
-//# matvec.wgsl; a norm comes before, in a kernel of its own.
+//# y = x W^T for many rows of x: a workgroup of 64 lanes computes EDGE rows of x times EDGE rows of W, each lane SIDE = EDGE / 8
+//# of both, along K in steps of one block of 32 columns that lies in workgroup memory. A lane decodes a weight row and brings
+//# a row of x; with 32 of each one half of the lanes does the one and the other the other. Names as in matvec.wgsl; a norm
+//# comes before, in a kernel of its own.
 //#   ROUNDED   x was rounded before, too (round_rows.wgsl)
 //#   HALVES    to f16, as the tiles are
 #include "matmul_op.wgsl"
@@ -37,8 +37,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   if (first_row >= count) { return; }
   let mine = lane & ${EDGE - 1}u;                      // the row that this lane brings
   let x_row = min(first_row + mine, count - 1u);
-  let across = (lane & 7u) * ${SIDE}u;                 // its rows of W
-  let down = (lane >> 3u) * ${SIDE}u;                  // and of x
+  // It computes every eighth row of W and of x from these on, so that neighbouring lanes read neighbouring rows, which lie
+  // on different banks.
+  let across = lane & 7u;
+  let down = lane >> 3u;
 #for m in 0..ACCUMULATORS
 #for i in 0..SIDE
 #for g in 0..SIDE / 4
@@ -89,16 +91,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 #for h in 0..SIDE / 4
     {
 #for i in 0..4
-    let xa${i} = x_quants[(down + ${4 * h + i}u) * 3u];
-    let xb${i} = x_quants[(down + ${4 * h + i}u) * 3u + 1u];
-    let xm${i} = x_meta[down + ${4 * h + i}u];
+    let xa${i} = x_quants[(down + ${8 * (4 * h + i)}u) * 3u];
+    let xb${i} = x_quants[(down + ${8 * (4 * h + i)}u) * 3u + 1u];
+    let xm${i} = x_meta[down + ${8 * (4 * h + i)}u];
 #end
 #for m in 0..ACCUMULATORS
 #for n in 0..SIDE
     {
-      let a = w_quants_${m}[(across + ${n}u) * 3u];
-      let b = w_quants_${m}[(across + ${n}u) * 3u + 1u];
-      let s = w_scales_${m}[across + ${n}u];
+      let a = w_quants_${m}[(across + ${8 * n}u) * 3u];
+      let b = w_quants_${m}[(across + ${8 * n}u) * 3u + 1u];
+      let s = w_scales_${m}[across + ${8 * n}u];
 #for i in 0..4
       {
         let low = ${DOT4}(a.x, xa${i}.x) + ${DOT4}(a.y, xa${i}.y) + ${DOT4}(a.z, xa${i}.z) + ${DOT4}(a.w, xa${i}.w);
@@ -115,12 +117,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 #else
     for (var j = 0u; j < 8u; j++) {
 #for i in 0..SIDE
-      let x${i} = vec4<f32>(x_values[(down + ${i}u) * 9u + j]);
+      let x${i} = vec4<f32>(x_values[(down + ${8 * i}u) * 9u + j]);
 #end
 #for m in 0..ACCUMULATORS
 #for n in 0..SIDE
       {
-        let w = vec4<f32>(w_values_${m}[(across + ${n}u) * 9u + j]);
+        let w = vec4<f32>(w_values_${m}[(across + ${8 * n}u) * 9u + j]);
 #for i in 0..SIDE
         sum_${m}_${i}_${n / 4}[${n % 4}] += dot(w, x${i});
 #end
@@ -132,12 +134,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   }
 
 #for i in 0..SIDE
-  if (first_row + down + ${i}u < count) {
-    let row = first_row + down + ${i}u;
+  if (first_row + down + ${8 * i}u < count) {
+    let row = first_row + down + ${8 * i}u;
     let unit = unit_of(row);
     for (var n = 0u; n < 4u; n++) {
 #for g in 0..SIDE / 4
-      finish(group.x, row, across + ${4 * g}u + n, unit * sum_0_${i}_${g}[n], unit * sum_${GATED}_${i}_${g}[n]);
+      finish(group.x, row, across + ${32 * g}u + 8u * n, unit * sum_0_${i}_${g}[n], unit * sum_${GATED}_${i}_${g}[n]);
 #end
     }
   }
