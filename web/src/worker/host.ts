@@ -1,5 +1,6 @@
 // The engine's worker: one model at a time, and the methods that a caller's thread asks for (protocol.ts).
 import { ModelError, openModels, type Models, type OpenedModel, type OpenOptions, type ModelSource, type ModelsOptions } from '../models/index.js';
+import { abortable } from '../models/waiting.js';
 import type { Platform } from '../platform/platform.js';
 import type { EngineInfo, FromWorker, GenerateSettings, LoadProgress, LoadSettings, MemoryUse, Methods, ToWorker } from '../protocol.js';
 import { fitsOn } from './fits.js';
@@ -320,11 +321,11 @@ export class Host {
 
   async #ask(request: Extract<FromWorker, { type: 'ask' }>['request'], signal: AbortSignal): Promise<readonly string[] | 'do not keep' | undefined> {
     const question = ++this.#lastQuestion;
-    return new Promise((resolve, reject) => {
-      signal.addEventListener('abort', () => reject(new ModelError('cancelled', 'nobody waits for the answer any more')), { once: true });
+    const answered = new Promise<readonly string[] | 'do not keep' | undefined>((resolve, reject) => {
       this.#questions.set(question, { resolve: resolve as (value: unknown) => void, reject });
       this.post({ type: 'ask', question, what: 'makeRoom', request });
     });
+    return abortable(answered, signal).finally(() => this.#questions.delete(question));
   }
 
   async #keepTexts(): Promise<void> {
