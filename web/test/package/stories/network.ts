@@ -2,10 +2,14 @@
 import { hashOf, type Server } from '../../models/server.js';
 import { expect, expectEqual, expectError, Tab, type Browser, type Loaded } from './tab.js';
 
+/** What stands in front of a script of the package under /web/planted/, by the script's name. */
+export type Plants = Map<string, string>;
+
 export interface Place {
   browser: Browser;
   browserName: string;
   server: Server;
+  plants: Plants;
   /** The shipped model's bytes; each story serves them under a path of its own. */
   bytes: Uint8Array;
   /** What the model says to the stories' question. */
