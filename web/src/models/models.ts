@@ -216,8 +216,8 @@ export class Models {
       this.candidate(planRepository(this.hub, name, model, ''), kept, model, options, begun);
     const { model, why } = await chooseThatFits(listing, candidateOf, options.fits ?? (() => true));
     const plan = planRepository(this.hub, name, model, why);
-    // What was read of types that are not taken is of no use later.
-    for (const id of begun) if (id !== plan.id) await this.catalogue.remove(id).catch(() => {});
+    // What was read of types that are not taken is of no use later, and what is not to be kept is read again.
+    for (const id of begun) if (id !== plan.id || options.keep === false) await this.catalogue.remove(id).catch(() => {});
     return plan;
   }
 

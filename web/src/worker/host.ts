@@ -4,6 +4,7 @@ import { abortable } from '../models/waiting.js';
 import type { Platform } from '../platform/platform.js';
 import type { EngineInfo, FromWorker, GenerateSettings, LoadProgress, LoadSettings, MemoryUse, Methods, ToWorker } from '../protocol.js';
 import { fitsOn } from './fits.js';
+import { MAX_SEQUENCES } from './header.js';
 import { load, ModuleError, type Loaded, type Way } from './loader.js';
 import type { Session } from './session.js';
 import { findWays } from './ways.js';
@@ -211,13 +212,13 @@ export class Host {
     const first = ways[0]!; // findWays() gives one at least
     const onCpu = ways.filter(({ device }) => device === 'cpu');
     try {
-      this.#file = await models.open(source, { ...options, fits: fitsOn(this.platform, first) });
+      this.#file = await models.open(source, { ...options, fits: fitsOn(this.platform, first, this.#settings) });
       return ways;
     } catch (error) {
       const { code, message } = ModelError.from(error);
       if (code !== 'out_of_memory' || first.device !== 'gpu' || !onCpu[0]) throw error;
       options.onRemark?.(`not on the GPU: ${message}`);
-      this.#file = await models.open(source, { ...options, fits: fitsOn(this.platform, onCpu[0]) });
+      this.#file = await models.open(source, { ...options, fits: fitsOn(this.platform, onCpu[0], this.#settings) });
       return onCpu;
     }
   }
@@ -357,7 +358,7 @@ export class Host {
     return {
       device: way.device, executor: told.executor, variant: way.variant, threads: way.threads,
       context: parts.module.call('wisp_engine_max_positions', parts.engine), kv: told.kv,
-      maxSequences: this.#settings.maxSequences ?? 4, kernels: told.kernels, knownKernels: told.known_kernels,
+      maxSequences: this.#settings.maxSequences ?? MAX_SEQUENCES, kernels: told.kernels, knownKernels: told.known_kernels,
     };
   }
 
