@@ -214,11 +214,15 @@ export class Models {
     const begun = new Set<string>();
     const candidateOf = (model: RemoteModel) =>
       this.candidate(planRepository(this.hub, name, model, ''), kept, model, options, begun);
-    const { model, why } = await chooseThatFits(listing, candidateOf, options.fits ?? (() => true));
-    const plan = planRepository(this.hub, name, model, why);
-    // What was read of types that are not taken is of no use later, and what is not to be kept is read again.
-    for (const id of begun) if (id !== plan.id || options.keep === false) await this.catalogue.remove(id).catch(() => {});
-    return plan;
+    let plan: Plan | undefined;
+    try {
+      const { model, why } = await chooseThatFits(listing, candidateOf, options.fits ?? (() => true));
+      return (plan = planRepository(this.hub, name, model, why));
+    } finally {
+      // What was read of types that are not taken is of no use later, and what is not to be kept is read again.
+      const stays = options.keep === false ? undefined : plan?.id;
+      for (const id of begun) if (id !== stays) await this.catalogue.remove(id).catch(() => {});
+    }
   }
 
   private candidate(
