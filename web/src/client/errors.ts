@@ -13,7 +13,7 @@ import type { ErrorJson } from '../protocol.js';
  * - `limit`: longer than the context, a queue that is full, a model too large for WebAssembly, one that is in use
  * - `quota`: the browser gives no more storage
  * - `device`: the GPU is not there or was lost for good, or a module could not be started
- * - `worker_died`: the engine's worker ended; `wisp.restart()` starts it again
+ * - `worker_died`: the engine's worker ended, or one of its threads did; `wisp.restart()` starts it again
  * - `disposed`: `wisp.dispose()` was called
  * - `internal`: a mistake of wisp's own
  *

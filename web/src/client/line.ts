@@ -1,5 +1,6 @@
 // The caller's end of the line to the engine's worker: calls that answer once, generations that stream, and the worker's
 // end, which ends them all.
+import { onAbort } from '../models/on_abort.js';
 import type { EngineWorker } from '../platform/engine_worker.js';
 import type { Delta, EngineInfo, FromWorker, GenerateSettings, LoadProgress, Methods } from '../protocol.js';
 import { errorFrom, WispError } from './errors.js';
@@ -98,10 +99,10 @@ export class WorkerLine {
         this.worker.post({ type: 'cancel', id });
         this.#settle(id)?.reject(abortReason(signal!));
       };
-      signal?.addEventListener('abort', abort, { once: true });
+      const forget = signal && onAbort(signal, abort);
       this.#pending.set(id, {
         resolve: resolve as (value: unknown) => void, reject, hooks, ...(deltas && { deltas }),
-        forget: () => signal?.removeEventListener('abort', abort),
+        forget: () => forget?.(),
       });
       try {
         this.worker.post(message(id));

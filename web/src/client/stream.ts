@@ -1,4 +1,5 @@
 // An answer while it comes: an async iterable, as the `openai` package has it. Leaving the loop cancels the answer.
+import { onAbort } from '../models/on_abort.js';
 import type { Delta, GenerateSettings } from '../protocol.js';
 import { WispError } from './errors.js';
 import type { WorkerLine } from './line.js';
@@ -80,9 +81,7 @@ export async function* deltasOf(line: WorkerLine, settings: GenerateSettings, si
 export function anySignal(first: AbortSignal | undefined, second: AbortSignal): AbortSignal {
   if (!first) return second;
   const either = new AbortController();
-  for (const signal of [first, second]) {
-    if (signal.aborted) either.abort(signal.reason);
-    else signal.addEventListener('abort', () => either.abort(signal.reason), { once: true, signal: either.signal });
-  }
+  const forgets = [first, second].map(signal => onAbort(signal, () => either.abort(signal.reason)));
+  either.signal.addEventListener('abort', () => forgets.forEach(forget => forget()), { once: true });
   return either.signal;
 }

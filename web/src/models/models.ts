@@ -9,6 +9,7 @@ import { KeptModel, type Access } from './kept_model.js';
 import { bytesOf, selectModel, type Listing, type RemoteModel } from './listing.js';
 import { openLocal, openPath, pathOnDisk, type LocalFile } from './local_model.js';
 import { parseModelName, type ModelName, type RepositoryName } from './name.js';
+import { onAbort } from './on_abort.js';
 import { openStore } from './open_store.js';
 import type { OpenedModel } from './opened.js';
 import { pathOf, planAddress, planRepository, type Plan } from './plan.js';
@@ -136,18 +137,17 @@ export class Models {
     const progress = new ProgressMeter(options.onProgress);
     const model = await this.openAny(source, options, progress);
     this.opened.add(model);
-    const stop = () => void model.close();
-    options.signal?.addEventListener('abort', stop, { once: true });
+    const forget = options.signal && onAbort(options.signal, () => void model.close());
     // What is whole needs nobody any more who could be stopped.
     if (model.kept)
       void model.complete().then(
-        () => options.signal?.removeEventListener('abort', stop),
+        () => forget?.(),
         () => {},
       );
     const close = model.close.bind(model);
     model.close = async () => {
       this.opened.delete(model);
-      options.signal?.removeEventListener('abort', stop);
+      forget?.();
       await close();
     };
     return model;
@@ -214,11 +214,15 @@ export class Models {
     const begun = new Set<string>();
     const candidateOf = (model: RemoteModel) =>
       this.candidate(planRepository(this.hub, name, model, ''), kept, model, options, begun);
-    const { model, why } = await chooseThatFits(listing, candidateOf, options.fits ?? (() => true));
-    const plan = planRepository(this.hub, name, model, why);
-    // What was read of types that are not taken is of no use later.
-    for (const id of begun) if (id !== plan.id) await this.catalogue.remove(id).catch(() => {});
-    return plan;
+    let plan: Plan | undefined;
+    try {
+      const { model, why } = await chooseThatFits(listing, candidateOf, options.fits ?? (() => true));
+      return (plan = planRepository(this.hub, name, model, why));
+    } finally {
+      // What was read of types that are not taken is of no use later, and what is not to be kept is read again.
+      const stays = options.keep === false ? undefined : plan?.id;
+      for (const id of begun) if (id !== stays) await this.catalogue.remove(id).catch(() => {});
+    }
   }
 
   private candidate(

@@ -15,6 +15,7 @@ import {
   validatorOf,
   type Patience,
 } from './http.js';
+import { onAbort } from './on_abort.js';
 
 /** May go by itself: try again, from where it is. */
 export class Retry extends Error {
@@ -61,9 +62,7 @@ export class Transfer {
   /** Until the run is here. Rejects with Retry, Changed, or a ModelError that ends everything. */
   async perform(): Promise<void> {
     const { download } = this;
-    const outer = download.abort.signal;
-    const stop = () => this.controller.abort();
-    outer.addEventListener('abort', stop, { once: true });
+    const forget = onAbort(download.abort.signal, () => this.controller.abort());
     try {
       await this.exchange();
     } catch (error) {
@@ -84,7 +83,7 @@ export class Transfer {
       );
     } finally {
       clearTimeout(this.stallTimer);
-      outer.removeEventListener('abort', stop);
+      forget();
       this.controller.abort(); // of an answer that was not read to its end
     }
   }

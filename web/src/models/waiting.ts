@@ -1,14 +1,13 @@
 // Waiting that ends with its AbortSignal.
 import { cancelled, ModelError, throwIfAborted } from './error.js';
+import { onAbort } from './on_abort.js';
 
 /** Rejects with `cancelled` where the signal comes first. */
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
-    const stop = () => reject(cancelled());
-    if (signal.aborted) return stop();
-    signal.addEventListener('abort', stop, { once: true });
-    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+    const forget = onAbort(signal, () => reject(cancelled()));
+    void promise.then(resolve, reject).finally(forget);
   });
 }
 
@@ -28,17 +27,16 @@ export async function withTimeout<T>(
 ): Promise<T> {
   throwIfAborted(signal);
   const controller = new AbortController();
-  const stop = () => controller.abort();
   const timer = setTimeout(
     () => controller.abort(new ModelError('io', `nothing came for ${milliseconds / 1000} s`)),
     milliseconds,
   );
-  signal?.addEventListener('abort', stop, { once: true });
+  const forget = signal && onAbort(signal, () => controller.abort());
   try {
     return await use(controller.signal);
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener('abort', stop);
+    forget?.();
   }
 }
 

@@ -48,7 +48,7 @@ export class WispModule {
     try {
       await made.#startThreads(platform, compiled);
     } catch (error) {
-      made.close();
+      made.end(); // close() would wait for threads that never came
       throw error;
     }
     return made;
@@ -90,7 +90,7 @@ export class WispModule {
     this.end();
   }
 
-  /** The same for a module that trapped: no call may be made. */
+  /** The same for a module that trapped, or did not come up: no call may be made. */
   end(): void {
     this.#threads.splice(0).forEach(thread => thread.stop());
     this.gpu.onanswer = () => {};
@@ -110,9 +110,13 @@ export class WispModule {
   }
 }
 
-/** The life of a thread, in its own worker. */
-export function runThread(start: ThreadStart, ready: () => void): void {
+/** The life of a thread, in its own worker. `broke` hears why it ended once it was ready: a trap, which is an exception here. */
+export function runThread(start: ThreadStart, ready: () => void, broke: (reason: string) => void): void {
   const exports = instantiateThread(start) as unknown as Exports;
   ready();
-  exports.wisp_pool_run_worker?.(start.pool, start.worker);
+  try {
+    exports.wisp_pool_run_worker?.(start.pool, start.worker);
+  } catch (error) {
+    broke(error instanceof Error ? error.message : String(error));
+  }
 }

@@ -3,7 +3,9 @@ import type { ThreadStart } from '../module/module.js';
 import type { Variant } from '../module/variant.js';
 import { WispError } from '../client/errors.js';
 import type { EngineWorker } from './engine_worker.js';
+import { live, newLife, onEnd } from './life.js';
 import type { Platform, Thread } from './platform.js';
+import { ThreadWatch, type ThreadNews } from './thread_watch.js';
 
 const MODULES: Record<Variant, () => URL> = {
   relaxed: () => new URL('./wisp-relaxed.wasm', import.meta.url),
@@ -24,6 +26,8 @@ function scriptThatImports(name: string): { address: string; forget(): void } | 
   return { address, forget: () => URL.revokeObjectURL(address) };
 }
 
+let threads = 0; // that were started
+
 export const webPlatform: Platform = {
   async loadModule(variant) {
     const address = MODULES[variant]();
@@ -39,15 +43,27 @@ export const webPlatform: Platform = {
     // Bundlers know the pattern only when it is written out.
     const worker = script ? new Worker(script.address, { type: 'module', name: 'wisp thread' })
       : new Worker(new URL('./thread.js', import.meta.url), { type: 'module', name: 'wisp thread' });
+    const thread = ++threads;
+    const life = newLife();
+    const { port1, port2 } = new MessageChannel();
+    const tell = (news: ThreadNews, transfer: Transferable[] = []): void => scope.postMessage(news, transfer);
     const ready = new Promise<void>((resolve, reject) => {
-      worker.onmessage = () => {
+      worker.onmessage = ({ data }: MessageEvent<'ready' | { refusal: string }>) => {
         script?.forget();
+        if (data !== 'ready') return reject(new Error(data.refusal));
+        tell({ type: 'thread began', thread, port: port1, life }, [port1]);
         resolve();
       };
       worker.onerror = event => reject(new Error(event.message || 'a thread could not be started'));
     });
-    worker.postMessage(start);
-    return { ready, stop: () => worker.terminate() };
+    worker.postMessage({ start, life, port: port2 }, [port2]);
+    return {
+      ready,
+      stop() {
+        tell({ type: 'thread ended', thread });
+        worker.terminate();
+      },
+    };
   },
   get gpu() {
     return (globalThis.navigator as Navigator | undefined)?.gpu;
@@ -61,9 +77,7 @@ export const webPlatform: Platform = {
 // a load of a small model on two threads). The engine's worker ends its threads first, so it is given time for that.
 const THREADS_GO_MILLISECONDS = 2000;
 
-let lives = 0;
-
-/** Starts the engine's worker. Its end is noticed by a lock that it holds while it lives: nothing else tells of a crash. */
+/** Starts the engine's worker. */
 export function startEngineWorker(): EngineWorker {
   const script = scriptThatImports('worker.js');
   let worker: Worker;
@@ -81,51 +95,53 @@ export function startEngineWorker(): EngineWorker {
     onmessage: () => {},
     ondeath: () => {},
     stop() {
-      dead = true;
-      waiting.abort();
+      forget();
       setTimeout(() => worker.terminate(), THREADS_GO_MILLISECONDS);
-      script?.forget();
     },
   };
+  const forget = (): void => {
+    dead = true;
+    waiting.abort();
+    watch.close();
+    script?.forget();
+  };
+  // Of what broke nothing is to be expected, and what it holds is wanted by the next: it goes at once. That costs the memory of
+  // its threads, where it had some.
   const die = (reason: string): void => {
     if (dead) return;
-    made.stop();
+    forget();
+    worker.terminate();
     made.ondeath(reason);
   };
-  const lock = `wisp-worker-${Date.now().toString(36)}-${++lives}-${Math.random().toString(36).slice(2)}`;
+  const watch = new ThreadWatch(die, (thread, signal, gone) => onEnd(thread.life!, signal, gone));
+  const life = newLife();
   worker.onmessage = ({ data }: MessageEvent<unknown>) => {
+    if (watch.take(data)) return;
     if ((data as { type?: string })?.type !== 'alive') return made.onmessage(data);
     script?.forget();
-    void globalThis.navigator.locks?.request(lock, { signal: waiting.signal }, () => die('the worker was ended'))
-      .catch(() => {});
+    onEnd(life, waiting.signal, () => die('the worker was ended'));
   };
   worker.onerror = event => die(event.message || 'the worker broke, or its script could not be loaded');
   worker.onmessageerror = () => die('a message to the worker could not be read');
-  worker.postMessage({ type: 'live', lock });
+  worker.postMessage({ type: 'live', life });
   return made;
 }
 
 // Of a dedicated worker; TypeScript has either a page's names or a worker's.
 interface WorkerScope {
-  onmessage: (event: MessageEvent<{ type?: string; lock?: string }>) => void;
+  onmessage: (event: MessageEvent<{ type?: string; life?: string }>) => void;
   postMessage(message: unknown, transfer?: Transferable[]): void;
-  readonly navigator: Navigator;
 }
+const scope = globalThis as unknown as WorkerScope;
 
 /** The worker's end of the line. */
 export function lineToPage(): { post(message: unknown, transfer?: Transferable[]): void; listen(take: (message: unknown) => void): void } {
-  const scope = globalThis as unknown as WorkerScope;
   return {
     post: (message, transfer = []) => scope.postMessage(message, transfer),
     listen(take) {
       scope.onmessage = ({ data }) => {
         if (data?.type !== 'live') return take(data);
-        const tell = (): void => scope.postMessage({ type: 'alive' });
-        if (!scope.navigator.locks) return tell();
-        void scope.navigator.locks.request(data.lock ?? '', () => {
-          tell();
-          return new Promise(() => {}); // held until this worker ends
-        }).catch(tell); // a frame without an origin has no locks
+        void live(data.life!).then(() => scope.postMessage({ type: 'alive' }));
       };
     },
   };

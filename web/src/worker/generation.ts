@@ -3,12 +3,12 @@ import { ModelError } from '../models/index.js';
 import type { AnswerEvent, Delta, Figures, FinishReason, GenerateSettings, TokenOdds } from '../protocol.js';
 import type { Native } from './native.js';
 import type { SessionParts } from './session.js';
+import { ADD_SPECIAL, chatTokens, detokenize, tokenize } from './text.js';
 
 /** wisp_finish_reason, in its order. */
 const REASONS = ['length', 'end_token', 'stop_string', 'context', 'cancelled', 'error'] as const;
 /** wisp_figure. */
 const FIGURES = { promptTokens: 0, cachedTokens: 1, generatedTokens: 2, submitted: 4, firstToken: 6, finished: 7, draftedTokens: 8, acceptedTokens: 9, forcedTokens: 10 };
-const ADD_SPECIAL = 1; // of wisp_model_tokenize()
 
 export class Generation {
   /** The engine's number of the request. */
@@ -48,9 +48,7 @@ export class Generation {
     if (!chat) return;
     // What was said already is said again to a new parser, which nobody hears.
     this.#answer = answerTo(chat, parts);
-    const bytes = new Uint8Array(Int32Array.from(this.#ids).buffer);
-    const said = parts.module.with(bytes, (at, length) => parts.native.text('wisp_model_detokenize', parts.model, at, length / 4, 0));
-    this.#feed(said);
+    this.#feed(new TextDecoder().decode(detokenize(parts, this.#ids)));
   }
 
   takeToken(parts: SessionParts, event: number): void {
@@ -124,12 +122,9 @@ function answerTo(chat: Record<string, unknown>, { native, model }: SessionParts
   return native.withText(JSON.stringify(chat), (at, length) => native.make('wisp_answer_create', model, at, length));
 }
 
-function promptIds({ native, model }: SessionParts, { settings, chat }: GenerateSettings): number[] {
+function promptIds(parts: SessionParts, { settings, chat }: GenerateSettings): number[] {
   if (Array.isArray(settings.prompt)) return settings.prompt as number[];
-  const bytes = chat
-    ? native.withText(JSON.stringify(chat), (at, length) => native.bytes('wisp_model_chat_prompt', model, at, length, 0))
-    : native.withText(String(settings.prompt ?? ''), (at, length) => native.bytes('wisp_model_tokenize', model, at, length, ADD_SPECIAL));
-  return [...new Int32Array(bytes.buffer)];
+  return chat ? chatTokens(parts, chat) : tokenize(parts, String(settings.prompt ?? ''), ADD_SPECIAL);
 }
 
 function eventText({ module }: SessionParts, event: number): string {
@@ -137,8 +132,8 @@ function eventText({ module }: SessionParts, event: number): string {
 }
 
 /** The exact bytes of a token, and its text. */
-function tokenOf({ module, native, model }: SessionParts, id: number): { token: string; bytes: number[] } {
-  const bytes = module.with(new Uint8Array(Int32Array.of(id).buffer), at => native.bytes('wisp_model_detokenize', model, at, 1, 0));
+function tokenOf(parts: SessionParts, id: number): { token: string; bytes: number[] } {
+  const bytes = detokenize(parts, [id]);
   return { token: new TextDecoder().decode(bytes), bytes: [...bytes] };
 }
 

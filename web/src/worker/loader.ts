@@ -6,6 +6,8 @@ import { ModelError, type OpenedModel } from '../models/index.js';
 import type { LoadSettings } from '../protocol.js';
 import type { Platform } from '../platform/platform.js';
 import { deviceAnswers } from './device_wait.js';
+import { Feeder, feed } from './feeding.js';
+import { bytesInModule, openModel, optionsOf, type Described, type Memory } from './header.js';
 import { BESIDE_MODEL, MODULE_BYTES } from './limits.js';
 import { Native } from './native.js';
 import { Parts, type Range } from './parts.js';
@@ -14,14 +16,10 @@ import { Turns } from './turns.js';
 
 /** wisp_load_state. */
 const [DONE, , WAITS, WANTS_DATA] = [0, 1, 2, 3] as const;
-const HEADER_BYTES = 1 << 20; // asked for first; more, by twice as much, where the header is longer
-const PIECE_BYTES = 4 << 20; // of the file, fed at once
-const PIECES_AHEAD = 4; // that are read while earlier ones are taken in
 // What is tried where the caller names no context: longer ones as they are, then with keys and values in half the bytes.
 const CONTEXTS = [8192, 4096, 2048];
 const NARROW_CONTEXTS = [2048, 1024, 512];
 const GPU_CONTEXT = 4096; // the device itself says how much of it fits
-const MAX_SEQUENCES = 4;
 
 /** How an engine is to run. */
 export interface Way {
@@ -43,22 +41,6 @@ export interface LoadHooks {
   signal: AbortSignal;
   /** What an earlier visit kept of the device. */
   texts: ReadonlyMap<string, string>;
-}
-
-export interface Described {
-  architecture: string;
-  name?: string;
-  supported: boolean;
-  layers?: number;
-  context?: number;
-  parameters?: number;
-  chat_template: boolean;
-}
-
-interface Memory {
-  weights: number;
-  total: number;
-  context: number;
 }
 
 export interface Loaded {
@@ -132,14 +114,10 @@ class Loading {
     if (!first) throw new ModelError('invalid_argument', 'the model has no file');
     this.#source = this.native.make('wisp_source_from_pieces', BigInt(first.size));
     for (const { size } of others) this.native.do('wisp_source_add_part', this.#source, BigInt(size));
-    for (let ahead = HEADER_BYTES;; ahead *= 2) {
-      this.#model = this.native.tryMake('wisp_model_open', this.#source);
-      if (this.#model !== 0) return;
-      const [offset, count] = this.native.outPair('wisp_source_wanted', this.#source);
-      const end = Math.min(Math.max(offset + count, offset + ahead), this.parts.size);
-      await this.#feed({ offset, count: end - offset });
+    this.#model = await openModel(this.native, this.#source, this.parts.size, async range => {
+      await this.#feed(range);
       this.hooks.signal.throwIfAborted();
-    }
+    });
   }
 
   async #feed(range: Range): Promise<void> {
@@ -159,13 +137,8 @@ class Loading {
       native.withText(name, (nameAt, nameBytes) => native.withText(text, (at, length) =>
         native.do('wisp_options_put_text', this.#options, nameAt, nameBytes, at, length)));
     }
-    const sequences = settings.maxSequences ?? MAX_SEQUENCES;
-    const set = (context: number, kv = settings.kv): void => native.set(this.#options, 'wisp_options_set_json', {
-      device: way.device, max_sequences: sequences, context,
-      ...(kv && { kv }),
-      ...(settings.embeddings && { output: 'embeddings' }),
-      ...settings.options,
-    });
+    const set = (context: number, kv = settings.kv): void =>
+      native.set(this.#options, 'wisp_options_set_json', { device: way.device, ...optionsOf(settings, context, kv) });
     const trained = model.context ?? 0xffff_ffff;
     if (settings.context !== undefined && settings.context > trained) {
       throw new ModelError('invalid_argument', `a context of ${settings.context} tokens was asked for, and the model was trained for ${trained}`);
@@ -183,12 +156,12 @@ class Loading {
     for (const { context, kv } of candidates) {
       set(context, kv);
       least = native.json<Memory>('wisp_model_memory', this.#model, this.#options);
-      if (least.total > this.#room) continue;
+      if (bytesInModule(least) > this.#room) continue;
       if (kv !== settings.kv) this.hooks.remark(`keys and values are kept as ${kv}: as f16 a context of ${context} tokens does not fit beside the weights`);
       return context;
     }
     const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-    throw new ModelError('limit', `this model takes ${gigabytes(least?.total ?? 0)} on the CPU, and WebAssembly has ${gigabytes(this.#room)} here: `
+    throw new ModelError('limit', `this model takes ${gigabytes(least ? bytesInModule(least) : 0)} on the CPU, and WebAssembly has ${gigabytes(this.#room)} here: `
       + 'take a smaller quantisation or a shorter context, or a browser with WebGPU, whose memory has no such bound');
   }
 
@@ -246,53 +219,5 @@ class Loading {
       openDevice: () => this.#openDevice(),
       feedMore: () => this.#feedMore(),
     };
-  }
-}
-
-/** Reads ranges in order, some pieces ahead. */
-class Feeder {
-  readonly #pieces: Range[] = [];
-  readonly #ahead: { offset: number; bytes: Promise<Uint8Array<ArrayBuffer>> }[] = [];
-  #next = 0;
-
-  constructor(readonly parts: Parts, ranges: Range[], readonly signal: AbortSignal) {
-    for (const { offset, count } of ranges) {
-      for (let at = 0; at < count; at += PIECE_BYTES) this.#pieces.push({ offset: offset + at, count: Math.min(PIECE_BYTES, count - at) });
-    }
-  }
-
-  /** Nothing after the last. */
-  async next(): Promise<{ offset: number; bytes: Uint8Array<ArrayBuffer> } | undefined> {
-    while (this.#ahead.length < PIECES_AHEAD && this.#next < this.#pieces.length) {
-      const piece = this.#pieces[this.#next++]!;
-      const bytes = this.parts.read(piece, this.signal).then(join);
-      bytes.catch(() => {}); // told by the read that is waited for
-      this.#ahead.push({ offset: piece.offset, bytes });
-    }
-    const first = this.#ahead.shift();
-    return first && { offset: first.offset, bytes: await first.bytes };
-  }
-
-  stop(): void {
-    this.#ahead.length = 0;
-    this.#next = this.#pieces.length;
-  }
-}
-
-function join(pieces: Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
-  if (pieces.length === 1) return pieces[0]!;
-  const whole = new Uint8Array(pieces.reduce((size, piece) => size + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
-}
-
-function feed(module: WispModule, native: Native, source: number, offset: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
-    module.with(bytes.subarray(at, at + PIECE_BYTES), (pointer, length) =>
-      native.do('wisp_source_feed', source, BigInt(offset + at), pointer, length));
   }
 }

@@ -158,6 +158,20 @@ test('a header that is read for the choice comes once, and goes where it was not
   );
 });
 
+test('a header that is read for the choice is not kept where nothing is', async () => {
+  const fits = async (candidate: Candidate) => (await candidate.readStart(6000)).length === 6000;
+  const { parts, model } = await load('owner/repo', { fits, keep: false });
+  assert.equal(model.id, '');
+  assert.deepEqual(parts, [repository['m-F16-00001-of-00002.gguf'], repository['m-F16-00002-of-00002.gguf']]);
+  assert.deepEqual(await models.list(), []);
+});
+
+test('a header that is read for the choice goes where nothing was chosen', async () => {
+  const fits = async (candidate: Candidate) => (await candidate.readStart(6000)).length !== 6000;
+  assert.equal((await failure(load('owner/repo', { fits }))).code, 'out_of_memory');
+  assert.deepEqual(await models.list(), []);
+});
+
 test('quantisations are listed with their sizes and what is here', async () => {
   await load('owner/repo:Q4_0');
   const found = await models.quantisations('owner/repo');

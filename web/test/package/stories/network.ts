@@ -2,10 +2,14 @@
 import { hashOf, type Server } from '../../models/server.js';
 import { expect, expectEqual, expectError, Tab, type Browser, type Loaded } from './tab.js';
 
+/** What stands in front of a script of the package under /web/planted/, by the script's name. */
+export type Plants = Map<string, string>;
+
 export interface Place {
   browser: Browser;
   browserName: string;
   server: Server;
+  plants: Plants;
   /** The shipped model's bytes; each story serves them under a path of its own. */
   bytes: Uint8Array;
   /** What the model says to the stories' question. */
@@ -148,11 +152,15 @@ export const networkStories: Record<string, Story> = {
     const sizes = [20 * 2 ** 30, bytes.length, bytes.length];
     const hash = hashOf(bytes);
     const tree = names.map((path, index) => ({ type: 'file', path, size: 134, lfs: { oid: index === 0 ? '0'.repeat(64) : hash, size: sizes[index] } }));
-    server.files.set('/api/models/owner/repo/tree/main', new TextEncoder().encode(JSON.stringify(tree)));
+    const list = new TextEncoder().encode(JSON.stringify(tree));
+    server.files.set('/api/models/owner/repo/tree/main', list);
     const tab = await Tab.open(place.browser, server.url);
+    server.sent = 0;
     const { info } = await tab.load({ source: 'owner/repo', endpoint: server.url, device: 'cpu' });
     expect(info.model.why.startsWith('Q') && info.model.why.includes('the largest of 3 that fits this device'), info.model.why);
     expect(info.model.why.includes('F16 would take'), info.model.why);
+    expect(info.model.why.includes('keys and values of 256 tokens as f16 are counted'), info.model.why);
+    expectEqual(server.sent, list.length + bytes.length, 'bytes that were sent: the header that was read for the choice comes once');
     const taken = info.model.type;
     expectEqual(await tab.chat(), place.answer, 'the answer');
     const other = taken === 'Q8_0' ? 'Q4_0' : 'Q8_0';

@@ -73,6 +73,12 @@ const commands = {
   async ended({ name = 'a' } = {}) {
     return streams.get(name).ended;
   },
+  /** For what is planted in the engine's worker. */
+  signal() {
+    const channel = new BroadcastChannel('story');
+    channel.postMessage('now');
+    channel.close();
+  },
   loseDevice: ({ name = 'a' } = {}) => models.get(name).loseDevice(),
   counters: ({ name = 'a' } = {}) => models.get(name).counters(),
   memory: ({ name = 'a' } = {}) => models.get(name).memory(),

@@ -5,8 +5,9 @@ import { extname } from 'node:path';
 import { startServer, type Server } from '../../models/server.js';
 import { gpuStories } from './gpu.js';
 import { lifetimeStories } from './lifetime.js';
-import { networkStories, type Story } from './network.js';
+import { networkStories, type Plants, type Story } from './network.js';
 import { Tab, type Browser } from './tab.js';
+import { threadStories } from './threads.js';
 
 export interface Outcome {
   name: string;
@@ -39,8 +40,11 @@ const withDevices = (most: number): string => `
   }
 `;
 
-/** The page, the package also with planted devices (/web/devices-N/), and the repository's files as they are; models of the stories are `files` of the server. */
-async function serve(root: string): Promise<Server> {
+/**
+ * The page, the package also with planted devices (/web/devices-N/) or with `plants` in front of its scripts (/web/planted/), and
+ * the repository's files as they are; models of the stories are `files` of the server.
+ */
+async function serve(root: string, plants: Plants): Promise<Server> {
   const server = await startServer();
   const kept = new Map<string, readonly [string, string | Uint8Array]>([['/story.html', ['text/html', PAGE]]]);
   server.statics = async path => {
@@ -49,6 +53,11 @@ async function serve(root: string): Promise<Server> {
       const file = await readFile(`${root}/web/dist${planted[2]}`);
       const isWorker = planted[2] === '/worker.js';
       return [TYPES[extname(path)] ?? 'text/plain', isWorker ? withDevices(Number(planted[1])) + file.toString() : file];
+    }
+    if (path.startsWith('/web/planted/')) {
+      const name = path.slice('/web/planted/'.length);
+      const file = await readFile(`${root}/web/dist/${name}`);
+      return [TYPES[extname(path)] ?? 'text/plain', plants.has(name) ? plants.get(name)! + file.toString() : file];
     }
     if (!/^\/(web\/(dist|test)|models)\//.test(path)) return kept.get(path);
     if (!kept.has(path)) kept.set(path, [TYPES[extname(path)] ?? 'text/plain', await readFile(root + path)]);
@@ -65,13 +74,14 @@ interface Settings {
 }
 
 export async function run(browser: Browser, root: string, { browserName, gpu, only, cycles }: Settings): Promise<Outcome[]> {
-  const server = await serve(root);
+  const plants: Plants = new Map();
+  const server = await serve(root, plants);
   const bytes = new Uint8Array(await readFile(`${root}/models/wisp-stories.gguf`));
   const first = await Tab.open(browser, server.url);
   await first.load({ device: 'cpu' });
   const answer = await first.chat();
   await first.close();
-  const stories: Record<string, Story> = gpu ? gpuStories : { ...networkStories, ...lifetimeStories };
+  const stories: Record<string, Story> = gpu ? gpuStories : { ...networkStories, ...lifetimeStories, ...threadStories };
   const outcomes: Outcome[] = [];
   for (const [name, tell] of Object.entries(stories)) {
     if (!name.includes(only)) continue;
@@ -81,12 +91,13 @@ export async function run(browser: Browser, root: string, { browserName, gpu, on
     const late = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => reject(new Error(`it takes longer than ${LIMIT_SECONDS} s`)), LIMIT_SECONDS * 1000);
     });
-    await Promise.race([tell({ browser, browserName, server, bytes, answer, cycles }), late]).catch((caught: unknown) => {
+    await Promise.race([tell({ browser, browserName, server, plants, bytes, answer, cycles }), late]).catch((caught: unknown) => {
       error = String((caught as Error).stack ?? caught);
     });
     clearTimeout(timer);
     outcomes.push({ name, error, milliseconds: performance.now() - begun });
     server.behaviour = {};
+    plants.clear();
   }
   await server.close();
   return outcomes;
