@@ -52,10 +52,16 @@ Status Resident::begin_load(const graph::Graph& graph, const gguf::File& file) {
 
 Result<graph::LoadState> Resident::load_more() {
   WISP_TRY(const graph::LoadState state, weights_.load_more());
-  WISP_CHECK(pipelines_.poll());
   if (state == graph::LoadState::done && loading_) {
     loading_ = false;
+    tuning_.count_time(true);
     fill_vectors();
+  } else if (device_->info().features.timestamps || !tuning_.active()) {
+    // What is measured by the host's clock has to wait until nothing else is on the device.
+    tuning_.count_time(false);
+    WISP_TRY([[maybe_unused]] const bool ready, poll());
+  } else {
+    WISP_CHECK(pipelines_.poll());
   }
   WISP_CHECK(check());
   return state;
@@ -372,12 +378,16 @@ void Resident::observe(const Flying& step) {
   const auto found = programs_.find(step.plan);
   if (found == programs_.end() || step.plan.second >> 32 != 1) return;
   const std::vector<std::string>& questions = found->second.program.questions;
+  const auto nanoseconds = [&](std::uint64_t units) {
+    return static_cast<std::uint64_t>(static_cast<double>(units) * device_->info().timestamp_nanoseconds);
+  };
+  const std::uint64_t resolution = nanoseconds(resolution_of(step.times.stamps));
   for (std::size_t i = 0; i < step.times.ops.size(); ++i) {
     const auto op = static_cast<std::size_t>(step.times.ops[i]);
     const std::uint64_t begin = step.times.stamps[2 * i], end = step.times.stamps[2 * i + 1];
-    if (op >= questions.size() || questions[op].empty() || end <= begin) continue;
-    tuning_.observe(questions[op], static_cast<std::uint64_t>(static_cast<double>(end - begin) *
-                                                              device_->info().timestamp_nanoseconds));
+    // Rounded stamps may be the same, which counts, too.
+    if (op >= questions.size() || questions[op].empty() || end < begin) continue;
+    tuning_.observe(questions[op], nanoseconds(end - begin), resolution);
   }
 }
 

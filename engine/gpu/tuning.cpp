@@ -67,7 +67,9 @@ Status Tuning::take_answers() {
   return {};
 }
 
-void Tuning::observe(const std::string& key, std::uint64_t nanoseconds) { watch_.observe(key, nanoseconds); }
+void Tuning::observe(const std::string& key, std::uint64_t nanoseconds, std::uint64_t resolution) {
+  watch_.observe(key, nanoseconds, resolution);
+}
 
 bool Tuning::drifted() {
   bool any = false;

@@ -32,6 +32,10 @@ class Tuning {
   [[nodiscard]] bool active() const { return active_; }
   // Asks what was not asked yet.
   void ask(const Questions& questions);
+  // Whether somebody waits for it: time counts against what tuning may take.
+  void count_time(bool counts) {
+    if (tuner_ != nullptr) tuner_->count_time(counts);
+  }
   // Moves on. True: all that was asked has an answer. Code::internal where no way of something works.
   Result<bool> poll();
   [[nodiscard]] Ticket waits_for() const { return tuner_ == nullptr ? Ticket::none : tuner_->waits_for(); }
@@ -39,7 +43,7 @@ class Tuning {
 
   // A measured run of a question's way inside a step. Where it has drifted it is asked again; drifted() then says so
   // once, and poll() measures.
-  void observe(const std::string& key, std::uint64_t nanoseconds);
+  void observe(const std::string& key, std::uint64_t nanoseconds, std::uint64_t resolution);
   bool drifted();
 
   [[nodiscard]] std::uint64_t spent_nanoseconds() const { return tuner_ == nullptr ? 0 : tuner_->spent_nanoseconds(); }

@@ -20,7 +20,9 @@ class DriftWatch {
   void promise(std::string_view key, std::uint64_t nanoseconds);
   // A measured run. The first kObservations of a key without a promise make one: inside a plan a kernel takes another
   // time than alone in the tuner. A key that drifted is reported by take() once, and its promise is void until then.
-  void observe(std::string_view key, std::uint64_t nanoseconds);
+  // `resolution`: what the clock rounds to (sample_length.h), in nanoseconds. Of the mean of kObservations rounded
+  // lengths half of that is more than chance explains.
+  void observe(std::string_view key, std::uint64_t nanoseconds, std::uint64_t resolution = 0);
   [[nodiscard]] std::vector<std::string> take();
 
  private:

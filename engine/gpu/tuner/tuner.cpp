@@ -6,7 +6,7 @@
 namespace wisp::gpu {
 namespace {
 
-constexpr TimingEffort kFast = {.samples = 3, .sample_nanoseconds = 500'000, .most_repeats = 64};
+constexpr TimingEffort kFast = {.samples = 3, .sample_nanoseconds = 500'000, .most_repeats = 256};
 constexpr TimingEffort kFull = {.samples = 9, .sample_nanoseconds = 4'000'000, .most_repeats = 512};
 
 }  // namespace
@@ -19,6 +19,12 @@ void Tuner::ask(TuningRequest request) {
   const auto importance = [](const Question& question) { return question.request.importance; };
   const auto place = std::ranges::lower_bound(questions_, request.importance, {}, importance);
   questions_.insert(place, {std::move(request), false});
+}
+
+void Tuner::count_time(bool counts) {
+  if (counts_ && run_ != nullptr) spent_ += clock_() - run_began_;
+  run_began_ = clock_();
+  counts_ = counts;
 }
 
 void Tuner::ask_again(TuningRequest request) {
@@ -87,7 +93,7 @@ Result<bool> Tuner::poll() {
 void Tuner::finish_run() {
   TuningResult result{.key = key_, .candidates = run_->results(), .chosen = run_->chosen(), .remembered = false};
   run_.reset();
-  spent_ += clock_() - run_began_;
+  if (counts_) spent_ += clock_() - run_began_;
   for (const CandidateResult& candidate : result.candidates) {
     if (candidate.verdict == Verdict::wrong || candidate.verdict == Verdict::broken) {
       memory_.disable(result.key, candidate.name, candidate.note);

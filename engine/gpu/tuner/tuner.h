@@ -42,6 +42,9 @@ class Tuner {
   // Queues it again, whatever is remembered or how much time was spent: its time has drifted.
   void ask_again(TuningRequest request);
 
+  // Whether the time from here on counts, because somebody waits: not while weights load.
+  void count_time(bool counts);
+
   // Moves on. True: every question has its answer. Code::device when the device is lost; Code::internal when a task
   // cannot be made.
   Result<bool> poll();
@@ -71,7 +74,8 @@ class Tuner {
   std::unique_ptr<TuningRun> run_;
   std::string key_;  // of run_
   std::vector<TuningResult> results_;
-  std::uint64_t spent_ = 0;
+  bool counts_ = true;
+  std::uint64_t spent_ = 0;  // that counted
   std::uint64_t run_began_ = 0;
 };
 

@@ -220,7 +220,8 @@ void TuningRun::finish_probe() {
 
 // ---- timing ----
 
-// Round 0 warms up and finds how often to repeat; the ways then take turns, so that a drifting clock slows all alike.
+// Round 0 warms up and finds how often to repeat, each way by a few tries; the ways then take turns, so that a drifting
+// clock slows all alike.
 bool TuningRun::start_sample() {
   const Ticket ticket = device_.new_ticket();
   const bool stamped = queries_ != QuerySetId::none;
@@ -245,10 +246,24 @@ void TuningRun::finish_sample() {
   pending_.clear();
   Way& way = ways_[way_];
   std::uint64_t elapsed = clock_() - begin_ns_;
-  if (queries_ != QuerySetId::none && stamps_[1] > stamps_[0]) elapsed = stamps_[1] - stamps_[0];
+  std::uint64_t resolution = 1;
+  // A driver that has no timestamps after all leaves zeros.
+  if (queries_ != QuerySetId::none && stamps_[1] != 0) {
+    const double unit = device_.info().timestamp_nanoseconds;
+    const auto nanoseconds = [&](std::uint64_t units) {
+      return static_cast<std::uint64_t>(static_cast<double>(units) * unit);
+    };
+    stamp_bits_ |= stamps_[0] | stamps_[1];
+    elapsed = nanoseconds(stamps_[1] - std::min(stamps_[0], stamps_[1]));
+    resolution = nanoseconds(resolution_of({&stamp_bits_, 1}));
+  }
   if (round_ == 0) {
-    const std::uint64_t repeats = effort_.sample_nanoseconds / std::max<std::uint64_t>(elapsed, 1);
-    way.repeats = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(repeats, 1, effort_.most_repeats));
+    const SampleLength length = sample_length(effort_, way.repeats, elapsed, resolution);
+    way.repeats = length.repeats;
+    if (!length.found) {
+      start_sample();
+      return;
+    }
   } else {
     way.samples.push_back(std::max<std::uint64_t>(elapsed / way.repeats, 1));
   }

@@ -8,6 +8,7 @@
 
 #include "gpu/device/commands.h"
 #include "gpu/device/device.h"
+#include "gpu/tuner/sample_length.h"
 #include "gpu/tuner/tuning_memory.h"
 #include "gpu/tuner/tuning_task.h"
 
@@ -36,12 +37,6 @@ struct CandidateResult {
 
 // Notes what a kernel takes of a workgroup's limits.
 void measure_up(const Kernel& kernel, CandidateResult& result);
-
-struct TimingEffort {
-  std::uint32_t samples = 5;                     // the median counts
-  std::uint64_t sample_nanoseconds = 1'000'000;  // a sample repeats a way until it takes about this long
-  std::uint32_t most_repeats = 256;
-};
 
 class TuningRun {
  public:
@@ -112,6 +107,7 @@ class TuningRun {
   BufferId resolved_ = BufferId::none;
   std::vector<float> answer_, probed_;
   std::array<std::uint64_t, 2> stamps_ = {};
+  std::uint64_t stamp_bits_ = 0;  // of all that were read
   std::uint64_t begin_ns_ = 0;
 };
 
