@@ -140,7 +140,8 @@ export class LoadedModel {
    * @param text What to take apart
    * @param options Which tokens there may be
    */
-  tokenize(text: string, options: TokenizeOptions = {}): Promise<number[]> {
+  async tokenize(text: string, options: TokenizeOptions = {}): Promise<number[]> {
+    if (typeof text !== 'string') throw new WispError('invalid_argument', `the text is a ${typeof text}, expected a string`);
     const { special = false, parse = false } = options;
     return this.#line.call('tokenize', [text, { special, parse }]);
   }
@@ -149,15 +150,17 @@ export class LoadedModel {
    * @param ids Of the model's vocabulary
    * @param options What is shown
    */
-  detokenize(ids: readonly number[], options: DetokenizeOptions = {}): Promise<string> {
-    return this.#line.call('detokenize', [[...ids], options.hideSpecial ?? false]);
+  async detokenize(ids: readonly number[], options: DetokenizeOptions = {}): Promise<string> {
+    const list = Array.isArray(ids) || ArrayBuffer.isView(ids) ? [...ids as readonly number[]] : [NaN];
+    if (!list.every(Number.isInteger)) throw new WispError('invalid_argument', 'ids is not a list of token ids');
+    return this.#line.call('detokenize', [list, options.hideSpecial ?? false]);
   }
   /**
    * The prompt that the model's template makes of a conversation, for people to read. Rejects with `unsupported` for a model
    * without a template.
    * @param request The messages, and the tools that the template tells of
    */
-  chatText(request: Pick<ChatRequest, 'messages' | 'tools'>): Promise<string> {
+  async chatText(request: Pick<ChatRequest, 'messages' | 'tools'>): Promise<string> {
     return this.#line.call('chatText', [plain(request) as unknown as Record<string, unknown>]);
   }
   /**

@@ -158,6 +158,24 @@ export function casesOf({ Wisp, source, options = {}, greedy }) {
       await rejects(wisp.completions.create({ prompt: 'word '.repeat(2000) }), 'limit');
       await rejects(wisp.completions.create({ prompt: 'Hi', grammar: 'root ::= (' }), 'invalid_argument');
     },
+    async 'refuses a value with its name, and goes on'() {
+      const form = { type: 'json_object' };
+      const tools = [{ type: 'function', function: { name: 'clock' } }];
+      for (const [name, more] of [
+        ['top_logprobs', { logprobs: true, top_logprobs: -1 }], ['top_logprobs', { top_logprobs: 2 }], ['logprobs', { logprobs: 2 }],
+        ['temperature', { temperature: -1 }], ['seed', { seed: '1' }], ['messages', { messages: [] }], ['content', { messages: [{ role: 'user', text: 'Hi' }] }],
+        ['tool_choice', { tool_choice: 'required' }], ['tool_choice', { tools, tool_choice: 'required', response_format: form }],
+        ['regex', { regex: 'a', response_format: form }], ['BigInt', { chat_template_kwargs: { a: 1n } }],
+      ]) {
+        const { message } = await rejects(wisp.chat.completions.create({ messages: QUESTION, max_tokens: 2, ...more }), 'invalid_argument');
+        check(message.includes(name), `${name} is not named: ${message}`);
+      }
+      for (const logprobs of [-1, true, 0.5]) await rejects(wisp.completions.create({ prompt: 'Hi', max_tokens: 2, logprobs }), 'invalid_argument');
+      await rejects(wisp.tokenize(5), 'invalid_argument');
+      await rejects(wisp.detokenize([1.5]), 'invalid_argument');
+      await rejects(wisp.chatText(), 'invalid_argument');
+      check((await wisp.counters()).requests_finished > 0, 'the model is still there');
+    },
     async 'takes what a page may hold: proxies, and no more than that'() {
       const messages = new Proxy([new Proxy(QUESTION[0], {})], {});
       const made = await wisp.chat.completions.create({ messages, max_tokens: 2, ...GREEDY });
@@ -231,6 +249,9 @@ export function casesOf({ Wisp, source, options = {}, greedy }) {
       check(Math.abs(Math.hypot(...short) - 1) < 1e-5, 'a length of 1');
       await rejects(embedder.embeddings.create({ input: 'A dog.', dimensions: 1e6 }), 'invalid_argument');
       await rejects(embedder.embeddings.create({ input: 5 }), 'invalid_argument');
+      await rejects(embedder.embeddings.create({ input: ['A dog.', 5] }), 'invalid_argument');
+      await rejects(embedder.embeddings.create({ input: 'A dog.', encoding_format: 'int8' }), 'invalid_argument');
+      equal((await embedder.embeddings.create({ input: 'A dog.', dimensions: null })).data.length, 1, 'null is as left out');
       // Hundreds of texts, in turns; given up, they leave the engine alone.
       const controller = new AbortController();
       const waits = embedder.embeddings.create({ input: Array.from({ length: 1500 }, (_, index) => `Number ${index}.`) }, { signal: controller.signal });
