@@ -221,7 +221,8 @@ WISP_API wisp_status wisp_model_chat_text(const wisp_model *model, const char *m
 /* ---- answers ---- */
 
 /* For the answer to a request of wisp_model_chat_prompt(), to be fed with the texts of its events, "show_special" being 2:
- * marks of calls are often control tokens. Without tools in the request calls are content like all else. */
+ * marks of calls are often control tokens. Without tools in the request calls are content like all else. Where the format
+ * carries no ids of calls, they are made of the whole text of the request: give it a "seed" where it is asked again. */
 WISP_API wisp_answer *wisp_answer_create(const wisp_model *model, const char *request, size_t length, wisp_error *error);
 WISP_API void wisp_answer_destroy(wisp_answer *answer);
 /* The next piece of text, and what became certain with it: a JSON array of {"type": "content" or "reasoning", "text"},
