@@ -22,7 +22,7 @@ import { openTexts, type TextStore } from './texts.js';
  * parts of a split model, in any order.
  * @category Loading
  */
-export type ModelSource = string | URL | ArrayBuffer | Uint8Array | LocalFile | readonly LocalFile[];
+export type ModelSource = string | URL | ArrayBufferLike | ArrayBufferView | LocalFile | readonly LocalFile[];
 
 export interface ModelsOptions {
   /** The best there is, where it is left out. */
