@@ -18,7 +18,7 @@ const MODULES: Record<Variant, () => URL> = {
  */
 function scriptThatImports(name: string): { address: string; forget(): void } | undefined {
   const { origin, protocol } = new URL(import.meta.url);
-  if (origin === globalThis.location.origin || !protocol.startsWith('http')) return undefined;
+  if (!protocol.startsWith('http') || origin === globalThis.location.origin) return undefined;
   const beside = import.meta.url.replace(/[^/]*$/, name);
   const address = URL.createObjectURL(new Blob([`import ${JSON.stringify(beside)};`], { type: 'text/javascript' }));
   return { address, forget: () => URL.revokeObjectURL(address) };
@@ -65,6 +65,9 @@ let lives = 0;
 
 /** Starts the engine's worker. Its end is noticed by a lock that it holds while it lives: nothing else tells of a crash. */
 export function startEngineWorker(): EngineWorker {
+  if (typeof Worker === 'undefined') {
+    throw new WispError('unsupported', 'there are no workers here: load the model in the page, not where the page is rendered on a server');
+  }
   const script = scriptThatImports('worker.js');
   let worker: Worker;
   try {

@@ -23,6 +23,12 @@ async function testPackage(): Promise<void> {
     });
   }
 
+  test('what is for pages can be imported where a page is rendered, and says why it loads nothing', async () => {
+    const page = await import(new URL('web/dist/index.js', root).href) as typeof import('../../src/index.js');
+    await assert.rejects(page.Wisp.load(model), (error: Error & { code?: string }) => error.code === 'unsupported' && error.message.includes('workers'));
+    assert.throws(() => page.Wisp.models(), page.WispError);
+  });
+
   test('what the engine says is what the page hears', async () => {
     const wisp = await Wisp.load(model, { device: 'cpu' });
     const remarks = wisp.info().remarks;
