@@ -217,9 +217,7 @@ export class LoadedModel {
       onRemark?.(remark);
     };
     this.#info = undefined;
-    // An address cannot be posted to a worker as an object.
-    const source = this.#source instanceof URL ? this.#source.href : this.#source;
-    this.#info = await this.#line.call('load', [source, { ...settings, device }], { signal, onProgress, onRemark });
+    this.#info = await this.#line.call('load', [asPosted(this.#source), { ...settings, device }], { signal, onProgress, onRemark });
     return this.#info;
   }
 }
@@ -228,6 +226,13 @@ function deviceOf({ device = 'auto' }: LoadOptions): LoadSettings['device'] {
   const named = ({ auto: 'auto', gpu: 'gpu', webgpu: 'gpu', cpu: 'cpu', wasm: 'cpu' } as const)[device];
   if (named === undefined) throw new WispError('invalid_argument', `device is '${String(device)}', expected auto, gpu or cpu`);
   return named;
+}
+
+/** An address cannot be posted to a worker as an object; and one that begins with a dot or a slash is relative to the page, not to the worker. */
+function asPosted(source: ModelSource): ModelSource {
+  if (source instanceof URL) return source.href;
+  const page = globalThis.document?.baseURI ?? globalThis.location?.href; // nothing in Node, where these are paths
+  return typeof source === 'string' && /^\.{0,2}\//.test(source) && page !== undefined && URL.canParse(source, page) ? new URL(source, page).href : source;
 }
 
 /** Without what belongs to one call, or to one file. */

@@ -92,6 +92,9 @@ export async function openLocal(
   return new LocalModel(inOrder(await Promise.all(files.map(bytesOfFile))), progress);
 }
 
+/** What names a place on the disk, and neither a repository nor an address. */
+const isPath = (text: string): boolean => /^(\.{0,2}[\\/]|[a-z]:[\\/])/i.test(text);
+
 /** In Node: whatever exists as a file is one, as it is for the command. */
 export async function pathOnDisk(source: string | URL): Promise<string | undefined> {
   const fs = nodeModule('node:fs/promises');
@@ -100,10 +103,11 @@ export async function pathOnDisk(source: string | URL): Promise<string | undefin
   if (source instanceof URL && !isFileUrl) return undefined;
   const path = isFileUrl ? nodeModule('node:url')!.fileURLToPath(source) : String(source);
   if (isFileUrl) return path;
-  return fs.stat(path).then(
-    status => (status.isFile() ? path : undefined),
-    () => undefined,
-  );
+  const status = await fs.stat(path).catch(() => undefined);
+  if (status?.isFile()) return path;
+  if (!isPath(path)) return undefined;
+  const why = status ? 'is no file' : 'is not there';
+  throw new ModelError('not_found', `${printable(path, 300)} ${why}; a path has to name a GGUF file`);
 }
 
 /** All parts of a split model, whichever of them was named. */

@@ -18,7 +18,7 @@ import { openTexts, type TextStore } from './texts.js';
 
 /**
  * A string is a name as `wisp pull` takes it: hf:OWNER/REPO[@REVISION][:FILE or TYPE], the same without "hf:", or an
- * address; in Node also a path, or a `file:` URL. Bytes and files of the user are read where they are. An array: the
+ * address; in a page also an address that begins with a dot or a slash, in Node a path, or a `file:` URL. Bytes and files of the user are read where they are. An array: the
  * parts of a split model, in any order.
  * @category Loading
  */

@@ -332,7 +332,11 @@ test('files of the disk, in Node', async () => {
     assert.deepEqual(await one.files[0]!.read(0, 500), modelBytes(500, 7));
     await one.close();
     assert.equal((await failure(models.open(pathToFileURL(`${folder}/none.gguf`)))).code, 'not_found');
-    assert.equal((await failure(models.open(`${folder}/none.gguf`))).code, 'invalid_argument');
+    for (const [path, why] of [[`${folder}/none.gguf`, 'not there'], ['./none.gguf', 'not there'], [folder, 'no file']]) {
+      const { code, message } = await failure(models.open(path!));
+      assert.deepEqual([code, message.includes(why!)], ['not_found', true], message);
+    }
+    assert.equal((await failure(models.open('none.gguf'))).code, 'invalid_argument');
     await rm(`${folder}/m-Q8_0-00001-of-00002.gguf`);
     assert.match(
       (await failure(models.open(`${folder}/m-Q8_0-00002-of-00002.gguf`))).message,
