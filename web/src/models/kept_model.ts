@@ -46,6 +46,7 @@ export class KeptModel implements OpenedModel {
   readonly files: readonly KeptFile[];
 
   private ended: ModelError | undefined;
+  private ending: Promise<void> | undefined;
   private readers = 0;
   private readonly idle = new Set<() => void>();
   private switching: Promise<void> | undefined;
@@ -129,7 +130,11 @@ export class KeptModel implements OpenedModel {
         continue;
       }
       if (this.switching !== undefined) continue;
-      if (await this.readNow(file, piece, from, into)) break;
+      try {
+        if (await this.readNow(file, piece, from, into)) break;
+      } catch (error) {
+        throw access.fetcher?.error ?? error;
+      }
       if (++repairs > MOST_REPAIRS)
         throw new ModelError('device', `what is kept of ${this.name} is damaged again and again`);
     }
@@ -263,13 +268,17 @@ export class KeptModel implements OpenedModel {
     }
   }
 
-  private async end(reason: ModelError): Promise<void> {
-    const isFirst = this.ended === undefined;
+  // Whoever closes it relies on the lock being free then, also where an error is ending it just now.
+  private end(reason: ModelError): Promise<void> {
     this.ended ??= reason;
+    return (this.ending ??= this.endNow());
+  }
+
+  private async endNow(): Promise<void> {
     await this.access.fetcher?.stop(this.ended);
     await this.switching?.catch(() => {});
     while (this.readers > 0) await new Promise<void>(resolve => this.idle.add(resolve));
-    if (isFirst) await this.access.release();
+    await this.access.release();
   }
 }
 

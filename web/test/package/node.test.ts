@@ -1,9 +1,12 @@
 // The package under Node, as it is built: dist/node.js on the shipped model.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+import { modelBytes, startServer } from '../models/server.js';
 import { nativeGreedy } from './native.mjs';
 
 const root = new URL('../../../../', import.meta.url);
@@ -27,6 +30,25 @@ async function testPackage(): Promise<void> {
     const page = await import(new URL('web/dist/index.js', root).href) as typeof import('../../src/index.js');
     await assert.rejects(page.Wisp.load(model), (error: Error & { code?: string }) => error.code === 'unsupported' && error.message.includes('workers'));
     assert.throws(() => page.Wisp.models(), page.WispError);
+  });
+
+  test('a load that failed at its end gives its lock back', async () => {
+    const server = await startServer();
+    const folder = await mkdtemp(`${tmpdir()}/wisp-failed-`);
+    try {
+      const remarks: string[] = [];
+      const options = { device: 'cpu', threads: 1, folder, onRemark: (remark: string): unknown => remarks.push(remark) } as const;
+      const isRefused = (error: Error & { code?: string }): boolean => ['invalid_file', 'unsupported'].includes(error.code ?? '');
+      for (let size = 1000; size < 300_000; size *= 4) {
+        server.files.set(`/${size}.gguf`, modelBytes(size));
+        await assert.rejects(Wisp.load(`${server.url}/${size}.gguf`, { ...options, sha256: '0'.repeat(64) }), isRefused);
+        await assert.rejects(Wisp.load(`${server.url}/${size}.gguf`, options), isRefused);
+      }
+      assert.deepEqual(remarks.filter(remark => remark.includes('another tab')), []);
+    } finally {
+      await server.close();
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 
   test('what the engine says is what the page hears', async () => {
