@@ -30,6 +30,8 @@ export interface KeptModelOptions {
   readonly say: (sentence: string) => void;
   /** Everything came: access as a reader, whom others may join. */
   readonly share: () => Promise<Access>;
+  /** Deletes what is kept. */
+  readonly drop: () => Promise<void>;
   /** Something that was here turned out to be damaged: access as the one who fetches it again. */
   readonly heal: () => Promise<Access>;
 }
@@ -57,6 +59,7 @@ export class KeptModel implements OpenedModel {
   private received = 0; // by fetchers before this one
   private verified: boolean;
   private toldUnverified = false;
+  private distrusted = false;
 
   constructor(
     private access: Access,
@@ -103,6 +106,10 @@ export class KeptModel implements OpenedModel {
   complete(): Promise<Completed> {
     if (!this.kept) return this.passed();
     return (this.completed ??= this.finish());
+  }
+
+  distrust(): void {
+    this.distrusted = this.kept && !this.verified;
   }
 
   async close(): Promise<void> {
@@ -279,6 +286,7 @@ export class KeptModel implements OpenedModel {
     await this.switching?.catch(() => {});
     while (this.readers > 0) await new Promise<void>(resolve => this.idle.add(resolve));
     await this.access.release();
+    if (this.distrusted) await this.options.drop().catch(() => {}); // another tab may have it open
   }
 }
 

@@ -174,6 +174,7 @@ class LocalModel implements OpenedModel {
   }
 
   want(): void {}
+  distrust(): void {}
 
   complete(): Promise<Completed> {
     return Promise.resolve({ verified: false, received: 0, resumed: this.size });

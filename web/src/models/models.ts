@@ -295,6 +295,7 @@ export class Models {
         verified: kept.headers.every(({ sha256 }) => sha256 !== ''),
         progress,
         say: accessOptions.say,
+        drop: () => this.catalogue.remove(kept.id),
         ...this.accesses.again(() => this.planAgain(kept, name), accessOptions),
       },
     ));
@@ -368,6 +369,7 @@ export class Models {
       verified: false,
       progress,
       say: accessOptions.say,
+      drop: () => this.catalogue.remove(plan.id),
       ...this.accesses.again(() => plan, accessOptions),
     }));
   }

@@ -77,6 +77,7 @@ export async function load(platform: Platform, file: OpenedModel, way: Way, sett
     return await loading.run();
   } catch (error) {
     loading.abandon(error);
+    if (ModelError.from(error).code === 'invalid_file') file.distrust();
     throw error;
   }
 }

@@ -51,6 +51,21 @@ async function testPackage(): Promise<void> {
     }
   });
 
+  test('an address that had half a file is asked again', async () => {
+    const server = await startServer();
+    const folder = await mkdtemp(`${tmpdir()}/wisp-half-`);
+    try {
+      const options = { device: 'cpu', threads: 1, folder } as const;
+      server.files.set('/m.gguf', model.slice(0, model.length / 2));
+      await assert.rejects(Wisp.load(`${server.url}/m.gguf`, options), (error: Error & { code?: string }) => error.code === 'invalid_file');
+      server.files.set('/m.gguf', model);
+      await (await Wisp.load(`${server.url}/m.gguf`, options)).dispose();
+    } finally {
+      await server.close();
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
   test('what the engine says is what the page hears', async () => {
     const wisp = await Wisp.load(model, { device: 'cpu' });
     const remarks = wisp.info().remarks;
