@@ -222,7 +222,12 @@ export class LoadedModel {
   }
 }
 
-function deviceOf({ device = 'auto' }: LoadOptions): LoadSettings['device'] {
+/** The device, of options that make sense as far as a page can see; the rest is the engine's to refuse. */
+function deviceOf({ device = 'auto', threads = 1, ...options }: LoadOptions): LoadSettings['device'] {
+  for (const name of ['onProgress', 'onRemark', 'onMakeRoom'] as const) {
+    if (options[name] !== undefined && typeof options[name] !== 'function') throw new WispError('invalid_argument', `${name} is not a function`);
+  }
+  if (!Number.isInteger(threads) || threads < 1) throw new WispError('invalid_argument', `threads is ${String(threads)}, expected 1 or more`);
   const named = ({ auto: 'auto', gpu: 'gpu', webgpu: 'gpu', cpu: 'cpu', wasm: 'cpu' } as const)[device];
   if (named === undefined) throw new WispError('invalid_argument', `device is '${String(device)}', expected auto, gpu or cpu`);
   return named;

@@ -234,6 +234,8 @@ export function casesOf({ Wisp, source, options = {}, greedy }) {
     async 'refuses bytes that are no model'() {
       await rejects(Wisp.load(new Uint8Array(1000), options), 'invalid_file');
       await rejects(Wisp.load(source, { ...options, device: 'npu' }), 'invalid_argument');
+      for (const threads of [0, 1.5, 'all']) await rejects(Wisp.load(source, { ...options, threads }), 'invalid_argument');
+      await rejects(Wisp.load(source, { ...options, onProgress: 'log' }), 'invalid_argument');
       await rejects(Wisp.load(source, { ...options, context: 10_000_000 }), 'invalid_argument');
     },
     async 'embeds texts'() {
