@@ -102,11 +102,11 @@ class Loading {
     const { native } = this;
     await this.#open();
     const model = native.json<Described>('wisp_model_describe', this.#model);
-    const context = this.#configure(model);
+    const context = await this.#configure(model);
     if (this.way.device === 'gpu') native.module.call('wisp_options_set_device', this.#options, await this.#openDevice());
     native.do('wisp_source_discard', this.#source);
     native.do('wisp_source_set_read_once', this.#source, 1);
-    this.#engine = native.make('wisp_engine_begin', this.#model, this.#options);
+    this.#engine = await this.#fed(() => native.tryMake('wisp_engine_begin', this.#model, this.#options));
     await this.#loadWeights();
     this.hooks.starting();
     const session = new Session(this.#sessionParts());
@@ -143,6 +143,17 @@ class Loading {
     }
   }
 
+  // What `ask` gives, once it does. It needs no weights but those that shape the graph: factors of RoPE, which may lie anywhere in the file.
+  async #fed<T>(ask: () => T | undefined): Promise<T> {
+    for (;;) {
+      const made = ask();
+      if (made) return made;
+      const [offset, count] = this.native.outPair('wisp_source_wanted', this.#source);
+      await this.#feed({ offset, count });
+      this.hooks.signal.throwIfAborted();
+    }
+  }
+
   async #feed(range: Range): Promise<void> {
     let at = range.offset;
     for (const bytes of await this.parts.read(range, this.hooks.signal)) {
@@ -152,7 +163,7 @@ class Loading {
   }
 
   // Sets the options, and gives the context in tokens.
-  #configure(model: Described): number {
+  async #configure(model: Described): Promise<number> {
     const { module, native, settings, way } = this;
     this.#options = module.call('wisp_options_create');
     module.call('wisp_options_set_pool', this.#options, module.pool);
@@ -183,7 +194,7 @@ class Loading {
     let least: Memory | undefined;
     for (const { context, kv } of candidates) {
       set(context, kv);
-      least = native.json<Memory>('wisp_model_memory', this.#model, this.#options);
+      least = await this.#fed(() => native.tryJson<Memory>('wisp_model_memory', this.#model, this.#options));
       if (least.total > this.#room) continue;
       if (kv !== settings.kv) this.hooks.remark(`keys and values are kept as ${kv}: as f16 a context of ${context} tokens does not fit beside the weights`);
       return context;

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { modelBytes, startServer } from '../models/server.js';
+import { withTensor } from './factors.js';
 import { nativeGreedy } from './native.mjs';
 
 const root = new URL('../../../../', import.meta.url);
@@ -64,6 +65,24 @@ async function testPackage(): Promise<void> {
       await server.close();
       await rm(folder, { recursive: true, force: true });
     }
+  });
+
+  test('factors of RoPE, which lie among the weights, are there before them', async () => {
+    const asked = async <T>(source: Uint8Array, ask: (wisp: import('../../src/node.js').Wisp) => Promise<T>): Promise<T> => {
+      const wisp = await Wisp.load(source, { device: 'cpu', threads: 1, context: 128 });
+      try {
+        return await ask(wisp);
+      } finally {
+        await wisp.dispose();
+      }
+    };
+    const textOf = (source: Uint8Array): Promise<string> =>
+      asked(source, async wisp => (await wisp.completions.create({ prompt: 'Once upon a time', max_tokens: 24, temperature: 0 })).choices[0]!.text);
+    const pairs = await asked(model, async wisp => Number(await wisp.metadata('llama.rope.dimension_count'))) / 2;
+    const plain = await textOf(model);
+    assert.equal(await textOf(withTensor(model, 'rope_freqs.weight', new Float32Array(pairs).fill(1))), plain);
+    // They are taken, too.
+    assert.notEqual(await textOf(withTensor(model, 'rope_freqs.weight', new Float32Array(pairs).fill(30))), plain);
   });
 
   test('what the engine says is what the page hears', async () => {
