@@ -269,8 +269,8 @@ export interface ChatRequest extends TextRequest {
  * @category Text
  */
 export interface CompletionRequest extends TextRequest {
-  /** What to go on from: a text, which gets BOS as the vocabulary says, or token ids, taken as they are. */
-  prompt: string | number[];
+  /** What to go on from: a text, which gets BOS as the vocabulary says, or token ids, taken as they are; or several of one kind, with `n` choices each, in their order. */
+  prompt: string | string[] | number[] | number[][];
   /** Put the prompt in front of the answer, where it is a text and the answer not streamed. Default false. */
   echo?: boolean | null;
   /** Tell how likely each token was, and so many of the most likely beside it. Default: do not. */

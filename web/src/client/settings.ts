@@ -125,14 +125,21 @@ export function chatSettings(request: ChatRequest): GenerateSettings {
   return plain({ settings, chat, n: answers(request.n) });
 }
 
-export function completionSettings(request: CompletionRequest): GenerateSettings {
-  if (typeof request?.prompt !== 'string' && !Array.isArray(request?.prompt)) {
-    throw new WispError('invalid_argument', 'prompt is neither a text nor a list of token ids');
-  }
+/** One prompt or several: texts, or lists of token ids. */
+export function promptsOf(prompt: CompletionRequest['prompt'] | undefined): (string | number[])[] {
+  const isOne = (item: unknown): item is string | number[] =>
+    typeof item === 'string' || (Array.isArray(item) && item.length > 0 && item.every(id => typeof id === 'number'));
+  if (isOne(prompt)) return [prompt];
+  if (Array.isArray(prompt) && prompt.length > 0 && prompt.every(isOne)) return prompt;
+  throw new WispError('invalid_argument', 'prompt is neither a text, nor token ids, nor a list of one of these');
+}
+
+/** What each of the prompts asks for. */
+export function completionSettings(request: CompletionRequest): GenerateSettings[] {
+  const prompts = promptsOf(request?.prompt);
   const settings = common(request);
   if (request.max_tokens !== undefined && request.max_tokens !== null) settings.max_tokens = request.max_tokens;
   if (request.logprobs !== undefined && request.logprobs !== null) settings.logprobs = told('logprobs', request.logprobs);
   formsOf(settings);
-  settings.prompt = request.prompt;
-  return plain({ settings, n: answers(request.n) });
+  return prompts.map(prompt => plain({ settings: { ...settings, prompt }, n: answers(request.n) }));
 }

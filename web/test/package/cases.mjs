@@ -186,6 +186,32 @@ export function casesOf({ Wisp, source, options = {}, greedy }) {
       await rejects(wisp.chat.completions.create({ messages: QUESTION, response_format: { type: 'xml' } }), 'invalid_argument');
       await rejects(wisp.chat.completions.create({ messages: QUESTION, response_format: { type: 'json_schema' } }), 'invalid_argument');
     },
+    async 'goes on from several texts at once'() {
+      const request = { max_tokens: 5, ...GREEDY };
+      const [first, second] = ['Once upon a time', 'The dog'];
+      const alone = [];
+      for (const prompt of [first, second]) alone.push(await wisp.completions.create({ prompt, ...request }));
+      const sum = name => alone[0].usage[name] + alone[1].usage[name];
+      const made = await wisp.completions.create({ prompt: [first, second], n: 2, echo: true, ...request });
+      equal(made.choices.map(({ index }) => index), [0, 1, 2, 3], 'choices');
+      equal(made.usage.prompt_tokens, sum('prompt_tokens'), 'prompt_tokens');
+      equal(made.usage.completion_tokens, 20, 'completion_tokens');
+      if (wisp.info().device === 'cpu') equal(made.choices.map(({ text }) => text), [0, 0, 1, 1].map(at => [first, second][at] + alone[at].choices[0].text), 'texts');
+      const ids = [await wisp.tokenize(first, { special: true }), await wisp.tokenize(second, { special: true })];
+      const texts = ['', ''];
+      let usage;
+      for await (const chunk of await wisp.completions.create({ prompt: ids, stream: true, stream_options: { include_usage: true }, ...request })) {
+        for (const { index, text } of chunk.choices) texts[index] += text;
+        usage = chunk.usage;
+      }
+      if (wisp.info().device === 'cpu') equal(texts, alone.map(({ choices }) => choices[0].text), 'texts of ids, streamed');
+      equal(usage.total_tokens, sum('total_tokens'), 'total_tokens');
+      equal((await wisp.completions.create({ prompt: [first], ...request })).choices[0].text, alone[0].choices[0].text, 'a list of one');
+      // One that is refused ends them all.
+      await rejects(wisp.completions.create({ prompt: [first, 'word '.repeat(2000)], ignore_end: true, max_tokens: 200 }), 'limit');
+      await idle(wisp);
+      for (const prompt of [[], [[]], [first, 5], [[1], 'a', null]]) await rejects(wisp.completions.create({ prompt, ...request }), 'invalid_argument');
+    },
     async 'offsets count every token, also those whose text is held back'() {
       const request = { prompt: 'Once upon a time', max_tokens: 12, logprobs: 1, stop: ['zzz', ' there was a giraffe'], ...GREEDY };
       const whole = (await wisp.completions.create(request)).choices[0].logprobs;
