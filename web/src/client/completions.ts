@@ -55,7 +55,7 @@ export class Completions {
   async create(request: CompletionRequest, options: CallOptions = {}): Promise<Stream<Completion> | Completion> {
     const settings = completionSettings(request);
     if (request.stream) return new Stream(signal => this.#chunks(request, settings, anySignal(options.signal, signal)));
-    const echoed = settings.flatMap(({ settings: { prompt }, n }) => Array.from({ length: n }, () => (request.echo && typeof prompt === 'string' ? prompt : '')));
+    const echoed = await this.#echoed(request, settings);
     const answers = echoed.map(text => new Text(text.length));
     for await (const delta of deltasOf(this.#wisp.line, settings, options.signal)) answers[delta.choice]?.add(delta);
     return {
@@ -70,7 +70,11 @@ export class Completions {
   async *#chunks(request: CompletionRequest, settings: GenerateSettings[], signal: AbortSignal): AsyncGenerator<Completion, void, undefined> {
     const base = this.#base();
     const figures: Figures[] = [];
-    const offsets = settings.flatMap(({ n }) => Array.from({ length: n }, () => 0));
+    const echoed = await this.#echoed(request, settings);
+    const offsets = echoed.map(text => text.length);
+    for (const [index, text] of echoed.entries()) {
+      if (text !== '') yield { ...base, choices: [{ index, text, logprobs: null, finish_reason: null as unknown as 'stop' }] };
+    }
     for await (const delta of deltasOf(this.#wisp.line, settings, signal)) {
       const piece = new Text(offsets[delta.choice]);
       piece.add(delta);
@@ -80,6 +84,15 @@ export class Completions {
       if (delta.finish) figures[delta.choice] = delta.finish.figures;
     }
     if (request.stream_options?.include_usage) yield { ...base, choices: [], usage: usageOfAll(figures, settings) };
+  }
+
+  /** What stands in front of each answer: its prompt, where that was asked for. */
+  async #echoed({ echo }: CompletionRequest, generations: GenerateSettings[]): Promise<string[]> {
+    const texts = await Promise.all(generations.map(async ({ settings: { prompt }, n }) => {
+      const text = !echo ? '' : typeof prompt === 'string' ? prompt : await this.#wisp.line.call('detokenize', [prompt as number[], false]);
+      return Array.from({ length: n }, () => text);
+    }));
+    return texts.flat();
   }
 
   #base(): { id: string; object: 'text_completion'; created: number; model: string } {

@@ -271,7 +271,7 @@ export interface ChatRequest extends TextRequest {
 export interface CompletionRequest extends TextRequest {
   /** What to go on from: a text, which gets BOS as the vocabulary says, or token ids, taken as they are; or several of one kind, with `n` choices each, in their order. */
   prompt: string | string[] | number[] | number[][];
-  /** Put the prompt in front of the answer, where it is a text and the answer not streamed. Default false. */
+  /** Put the prompt in front of the answer; of a stream it is the first piece. Default false. */
   echo?: boolean | null;
   /** Tell how likely each token was, and so many of the most likely beside it. Default: do not. */
   logprobs?: number | null;

@@ -140,6 +140,21 @@ export function casesOf({ Wisp, source, options = {}, greedy }) {
       equal(many.choices.map(choice => choice.index), [0, 1, 2], 'choices');
       if (wisp.info().device === 'cpu') equal(many.choices.map(choice => choice.message.content), alone, 'n answers are those of n seeds');
     },
+    async 'an abort rejects with its reason, whatever that is'() {
+      for (const reason of ['enough', new RangeError('enough'), 5]) {
+        const controller = new AbortController();
+        const request = { messages: QUESTION, max_tokens: 200, ignore_end: true, ...GREEDY };
+        const whole = wisp.chat.completions.create(request, { signal: controller.signal });
+        const stream = await wisp.chat.completions.create({ ...request, stream: true }, { signal: controller.signal });
+        const pieces = (async () => {
+          for await (const _ of stream);
+        })();
+        setTimeout(() => controller.abort(reason), 10);
+        for (const outcome of await Promise.allSettled([whole, pieces, wisp.chat.completions.create(request, { signal: AbortSignal.abort(reason) })])) {
+          check(outcome.status === 'rejected' && outcome.reason === reason, `${outcome.status}: ${outcome.reason} instead of ${reason}`);
+        }
+      }
+    },
     async 'an answer can be aborted, and left'() {
       const controller = new AbortController();
       const waits = wisp.chat.completions.create({ messages: QUESTION, max_tokens: 200, ignore_end: true, ...GREEDY }, { signal: controller.signal });
@@ -207,6 +222,15 @@ export function casesOf({ Wisp, source, options = {}, greedy }) {
       if (wisp.info().device === 'cpu') equal(texts, alone.map(({ choices }) => choices[0].text), 'texts of ids, streamed');
       equal(usage.total_tokens, sum('total_tokens'), 'total_tokens');
       equal((await wisp.completions.create({ prompt: [first], ...request })).choices[0].text, alone[0].choices[0].text, 'a list of one');
+      const [whole] = (await wisp.completions.create({ prompt: ids[0], echo: true, ...request })).choices;
+      equal(whole.text, await wisp.detokenize(ids[0]) + alone[0].choices[0].text, 'ids, echoed');
+      let echoed = '';
+      const offsets = [];
+      for await (const { choices: [choice] } of await wisp.completions.create({ prompt: first, echo: true, logprobs: 0, stream: true, ...request })) {
+        echoed += choice.text;
+        offsets.push(...(choice.logprobs?.text_offset ?? []));
+      }
+      equal([echoed, offsets[0]], [first + alone[0].choices[0].text, first.length], 'a stream, echoed');
       // One that is refused ends them all.
       await rejects(wisp.completions.create({ prompt: [first, 'word '.repeat(2000)], ignore_end: true, max_tokens: 200 }), 'limit');
       await idle(wisp);
