@@ -31,6 +31,7 @@ await build({
   logLevel: 'warning',
 });
 for (const variant of VARIANTS) await cp(`${modules}wisp-${variant}.wasm`, `${dist}/wisp-${variant}.wasm`);
+await cp(`${here}../LICENSE`, `${dist}/LICENSE`); // which every copy has to have
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.types.json'], { cwd: here, stdio: 'inherit' });
 
 // What a page fetches: one module, and the scripts.

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <ctime>
+#include <span>
 #include <utility>
+
+#include "base/hash64.h"
 
 namespace wisp::api {
 namespace {
@@ -114,7 +117,9 @@ Result<text::OutputParser> OpenedModel::answer_parser(std::string_view request) 
   WISP_TRY(const text::ChatForm* const form, chat_form());
   WISP_TRY(const text::ChatRequest read, read_chat(request, true));
   WISP_TRY(const text::ChatForm::Prompt prompt, form->render(read, std::time(nullptr)));
-  text::OutputParser parser(form->format(), read.tools, {.calls = !read.tools.empty()});
+  // The next turn's calls must not have the ids of this one's, nor those of another answer drawn by another seed.
+  text::OutputParser parser(form->format(), read.tools,
+                            {.calls = !read.tools.empty(), .id_seed = hash64(std::as_bytes(std::span(request)))});
   parser.prime(prompt.end);
   return parser;
 }

@@ -221,7 +221,8 @@ WISP_API wisp_status wisp_model_chat_text(const wisp_model *model, const char *m
 /* ---- answers ---- */
 
 /* For the answer to a request of wisp_model_chat_prompt(), to be fed with the texts of its events, "show_special" being 2:
- * marks of calls are often control tokens. Without tools in the request calls are content like all else. */
+ * marks of calls are often control tokens. Without tools in the request calls are content like all else. Where the format
+ * carries no ids of calls, they are made of the whole text of the request: give it a "seed" where it is asked again. */
 WISP_API wisp_answer *wisp_answer_create(const wisp_model *model, const char *request, size_t length, wisp_error *error);
 WISP_API void wisp_answer_destroy(wisp_answer *answer);
 /* The next piece of text, and what became certain with it: a JSON array of {"type": "content" or "reasoning", "text"},
@@ -299,7 +300,9 @@ WISP_API wisp_status wisp_options_put_text(wisp_options *options, const char *na
 WISP_API wisp_engine *wisp_engine_create(const wisp_model *model, const wisp_options *options, wisp_error *error);
 /* The same in steps, for who cannot wait or has not got the whole file yet: an engine without weights, which
  * wisp_engine_load() brings. Everything that can be refused without them is refused here, memory that is too small for them
- * included. Until WISP_LOAD_DONE the engine takes no requests (WISP_ERROR_INVALID_ARGUMENT); it can be destroyed at any time. */
+ * included. Until WISP_LOAD_DONE the engine takes no requests (WISP_ERROR_INVALID_ARGUMENT); it can be destroyed at any time.
+ * WISP_ERROR_NEED_MORE_DATA where the graph depends on a tensor that was not fed, as factors of RoPE: feed what
+ * wisp_source_wanted() tells and call again, as with wisp_model_memory(). */
 WISP_API wisp_engine *wisp_engine_begin(const wisp_model *model, const wisp_options *options, wisp_error *error);
 typedef enum wisp_load_state {
   WISP_LOAD_DONE = 0,      /* all weights are there */

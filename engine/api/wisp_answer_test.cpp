@@ -76,6 +76,25 @@ TEST_F(CInterfaceAnswer, IsTakenApartHoweverItIsCut) {
   }
 }
 
+TEST_F(CInterfaceAnswer, CallsOfOtherRequestsHaveOtherIds) {
+  const auto id_of = [&](const Json& request) {
+    const std::string text = "<tool_call>{\"name\": \"look\", \"arguments\": {}}</tool_call>";
+    const AnswerHandle answer = answer_to(request.dump());
+    EXPECT_OK(wisp_answer_feed(answer.get(), text.data(), text.size(), buffer.get(), error.get()));
+    EXPECT_OK(wisp_answer_finish(answer.get(), buffer.get(), error.get()));
+    EXPECT_OK(wisp_answer_message(answer.get(), buffer.get(), error.get()));
+    return json()["tool_calls"][0]["id"].get<std::string>();
+  };
+  Json request = Json::parse(kQuestion);
+  const std::string first = id_of(request);
+  EXPECT_EQ(id_of(request), first);
+  request["seed"] = 1;
+  const std::string second = id_of(request);
+  EXPECT_NE(second, first);
+  request["messages"].push_back({{"role", "user"}, {"content", "And now?"}});
+  EXPECT_NE(id_of(request), second);
+}
+
 TEST_F(CInterfaceAnswer, WithoutToolsACallIsContent) {
   const AnswerHandle answer = answer_to(R"([{"role": "user", "content": "Where?"}])");
   const std::string text = "<tool_call>{\"name\": \"look\", \"arguments\": {}}</tool_call>";

@@ -26,7 +26,7 @@ export interface EngineSettings extends StoreOptions {
   context?: number;
   /** The type of keys and values: less memory, less exact. Default `f16`; where the GPU has no room for it `q8_0`. */
   kv?: 'f32' | 'f16' | 'q8_0';
-  /** Of the CPU, 1 to 16; one where the page is not cross-origin isolated. Default as many as there are processors. */
+  /** Of the CPU, 1 to 16, more are as 16; one where the page is not cross-origin isolated. Default as many as there are processors. */
   threads?: number;
   /** Answers that are computed at once; further ones wait. Default 4. */
   maxSequences?: number;

@@ -32,7 +32,7 @@ export class ChatCompletions {
     const settings = chatSettings(request);
     if (request.stream) return new Stream(signal => this.#chunks(request, settings, anySignal(options.signal, signal)));
     const answers = Array.from({ length: settings.n }, () => new WholeAnswer());
-    for await (const delta of deltasOf(this.#wisp.line, settings, options.signal)) answers[delta.choice]?.add(delta);
+    for await (const delta of deltasOf(this.#wisp.line, [settings], options.signal)) answers[delta.choice]?.add(delta);
     return {
       id: newId('chatcmpl'), object: 'chat.completion', created: now(), model: this.#wisp.modelName,
       choices: answers.map((answer, index) => answer.choice(index, Boolean(request.logprobs))),
@@ -49,7 +49,7 @@ export class ChatCompletions {
     for (let index = 0; index < settings.n; ++index) {
       yield { ...base, choices: [{ index, delta: { role: 'assistant', content: '', refusal: null }, logprobs: null, finish_reason: null }], ...usage };
     }
-    for await (const { choice: index, events, odds, finish } of deltasOf(this.#wisp.line, settings, signal)) {
+    for await (const { choice: index, events, odds, finish } of deltasOf(this.#wisp.line, [settings], signal)) {
       let logprobs = request.logprobs && odds.length > 0 ? logprobsOf(odds) : null;
       const deltas = deltasOfEvents(events);
       // Tokens may bring no text yet.

@@ -1,9 +1,9 @@
 // wisp.completions: text that goes on, without a template.
-import type { Delta, Figures } from '../protocol.js';
+import type { Delta, Figures, GenerateSettings } from '../protocol.js';
 import { usageOf } from './answer.js';
 import { newId, now, type CallOptions, type Surroundings } from './calls.js';
 import type { CompletionRequest } from './requests.js';
-import type { Completion, CompletionLogprobs } from './responses.js';
+import type { Completion, CompletionLogprobs, Usage } from './responses.js';
 import { completionSettings } from './settings.js';
 import { anySignal, deltasOf, Stream } from './stream.js';
 
@@ -55,36 +55,63 @@ export class Completions {
   async create(request: CompletionRequest, options: CallOptions = {}): Promise<Stream<Completion> | Completion> {
     const settings = completionSettings(request);
     if (request.stream) return new Stream(signal => this.#chunks(request, settings, anySignal(options.signal, signal)));
-    const echoed = request.echo && typeof request.prompt === 'string' ? request.prompt : '';
-    const answers = Array.from({ length: settings.n }, () => new Text(echoed.length));
+    const echoed = await this.#echoed(request, settings);
+    const answers = echoed.map(text => new Text(text.length));
     for await (const delta of deltasOf(this.#wisp.line, settings, options.signal)) answers[delta.choice]?.add(delta);
     return {
       ...this.#base(),
       choices: answers.map(({ text, finish, logprobs }, index) => ({
-        index, text: echoed + text, logprobs: wantsLogprobs(request) ? logprobs : null, finish_reason: finishOf(finish!),
+        index, text: echoed[index] + text, logprobs: wantsLogprobs(request) ? logprobs : null, finish_reason: finishOf(finish!),
       })),
-      usage: usageOf(answers.flatMap(({ finish }) => (finish ? [finish.figures] : []))),
+      usage: usageOfAll(answers.map(({ finish }) => finish?.figures), settings),
     };
   }
 
-  async *#chunks(request: CompletionRequest, settings: ReturnType<typeof completionSettings>, signal: AbortSignal): AsyncGenerator<Completion, void, undefined> {
+  async *#chunks(request: CompletionRequest, settings: GenerateSettings[], signal: AbortSignal): AsyncGenerator<Completion, void, undefined> {
     const base = this.#base();
     const figures: Figures[] = [];
-    const offsets = Array.from({ length: settings.n }, () => 0);
+    const echoed = await this.#echoed(request, settings);
+    const offsets = echoed.map(text => text.length);
+    for (const [index, text] of echoed.entries()) {
+      if (text !== '') yield { ...base, choices: [{ index, text, logprobs: null, finish_reason: null as unknown as 'stop' }] };
+    }
     for await (const delta of deltasOf(this.#wisp.line, settings, signal)) {
       const piece = new Text(offsets[delta.choice]);
       piece.add(delta);
       offsets[delta.choice] = piece.offset;
       const finish = delta.finish ? finishOf(delta.finish) : (null as unknown as 'stop');
       yield { ...base, choices: [{ index: delta.choice, text: piece.text, logprobs: wantsLogprobs(request) ? piece.logprobs : null, finish_reason: finish }] };
-      if (delta.finish) figures.push(delta.finish.figures);
+      if (delta.finish) figures[delta.choice] = delta.finish.figures;
     }
-    if (request.stream_options?.include_usage) yield { ...base, choices: [], usage: usageOf(figures) };
+    if (request.stream_options?.include_usage) yield { ...base, choices: [], usage: usageOfAll(figures, settings) };
+  }
+
+  /** What stands in front of each answer: its prompt, where that was asked for. */
+  async #echoed({ echo }: CompletionRequest, generations: GenerateSettings[]): Promise<string[]> {
+    const texts = await Promise.all(generations.map(async ({ settings: { prompt }, n }) => {
+      const text = !echo ? '' : typeof prompt === 'string' ? prompt : await this.#wisp.line.call('detokenize', [prompt as number[], false]);
+      return Array.from({ length: n }, () => text);
+    }));
+    return texts.flat();
   }
 
   #base(): { id: string; object: 'text_completion'; created: number; model: string } {
     return { id: newId('cmpl'), object: 'text_completion', created: now(), model: this.#wisp.modelName };
   }
+}
+
+/** Of the answers to all prompts; each prompt counts once. */
+function usageOfAll(figures: readonly (Figures | undefined)[], generations: readonly GenerateSettings[]): Usage {
+  const all = usageOf([]);
+  let first = 0;
+  for (const { n } of generations) {
+    const one = usageOf(figures.slice(first, first += n).filter(given => given !== undefined));
+    all.prompt_tokens += one.prompt_tokens;
+    all.completion_tokens += one.completion_tokens;
+    all.total_tokens += one.total_tokens;
+    all.prompt_tokens_details.cached_tokens += one.prompt_tokens_details.cached_tokens;
+  }
+  return all;
 }
 
 const wantsLogprobs = ({ logprobs }: CompletionRequest): boolean => logprobs !== undefined && logprobs !== null;

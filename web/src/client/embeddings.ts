@@ -23,15 +23,19 @@ export class Embeddings {
    */
   async create(request: EmbeddingRequest, options: CallOptions = {}): Promise<EmbeddingResponse> {
     const inputs = inputsOf(request?.input);
+    const format = request.encoding_format ?? 'float';
+    if (format !== 'float' && format !== 'base64') {
+      throw new WispError('invalid_argument', `encoding_format is '${String(format)}', expected float or base64`);
+    }
     const { vectors: whole, promptTokens } = await this.#wisp.line.call(
       'embed', [inputs, request.pooling ?? 'model', request.normalize ?? true], { signal: options.signal });
-    const vectors = request.dimensions === undefined ? whole : whole.map(vector => shortened(vector, request));
+    const vectors = request.dimensions === undefined || request.dimensions === null ? whole : whole.map(vector => shortened(vector, request));
     return {
       object: 'list', model: this.#wisp.modelName,
       data: vectors.map((vector, index) => ({
         object: 'embedding', index,
         // Where base64 was asked for, the clients of OpenAI's interface expect a text in place of the list.
-        embedding: request.encoding_format === 'base64' ? (base64Of(vector) as unknown as number[]) : [...vector],
+        embedding: format === 'base64' ? (base64Of(vector) as unknown as number[]) : [...vector],
       })),
       usage: { prompt_tokens: promptTokens, total_tokens: promptTokens },
     };
@@ -40,11 +44,11 @@ export class Embeddings {
 
 function inputsOf(input: EmbeddingRequest['input']): (string | number[])[] {
   if (typeof input === 'string') return [input];
-  const isTokens = (item: unknown): boolean => Array.isArray(item) && item.every(id => typeof id === 'number');
-  if (!Array.isArray(input) || !input.every(item => typeof item === 'string' || typeof item === 'number' || isTokens(item))) {
+  const areTokens = (item: unknown): boolean => Array.isArray(item) && item.every(id => typeof id === 'number');
+  if (areTokens(input)) return [input as number[]];
+  if (!Array.isArray(input) || !(input as unknown[]).every(item => typeof item === 'string' || areTokens(item))) {
     throw new WispError('invalid_argument', 'input is neither a text, nor token ids, nor a list of one of these');
   }
-  if (input.every(item => typeof item === 'number')) return [input as number[]];
   return input as (string | number[])[];
 }
 

@@ -17,7 +17,7 @@ export type Question = Extract<FromWorker, { type: 'ask' }>['request'];
 
 interface Pending {
   resolve(value: unknown): void;
-  reject(error: Error): void;
+  reject(reason: unknown): void;
   hooks: CallHooks;
   deltas?: (deltas: Delta[]) => void;
   forget: () => void;
@@ -139,6 +139,7 @@ export class WorkerLine {
   }
 }
 
-function abortReason(signal: AbortSignal): Error {
-  return signal.reason instanceof Error ? signal.reason : new DOMException('the call was aborted', 'AbortError');
+// As `fetch` does: what was given to abort(), also where that is no error.
+function abortReason(signal: AbortSignal): unknown {
+  return signal.reason ?? new DOMException('the call was aborted', 'AbortError');
 }

@@ -44,7 +44,7 @@ export interface ToolCallFunction {
 export interface ChatMessage {
   /** Who speaks. `developer` is `system` to templates that do not know it. */
   role: 'system' | 'developer' | 'user' | 'assistant' | 'tool';
-  /** What is said; may be absent beside `tool_calls` alone. */
+  /** What is said; only an assistant's may be absent, beside `tool_calls`. */
   content?: string | TextPart[] | null;
   /** The speaker's, or the tool's; few templates show it. */
   name?: string;
@@ -191,7 +191,7 @@ export interface Sampling {
   samplers?: string[];
   /** A grammar in GBNF that the text has to obey; `invalid_argument` names line and column of a mistake. Default none. */
   grammar?: string;
-  /** A regular expression that the whole text has to match. Default none. */
+  /** A regular expression that the whole text has to match. One of this, `grammar` and `response_format` at most. Default none. */
   regex?: string;
   /**
    * Tokens guessed from the text itself, checked in one step: faster where a text repeats itself, never another text.
@@ -240,13 +240,13 @@ export interface TextRequest extends Sampling {
  * @category Chat
  */
 export interface ChatRequest extends TextRequest {
-  /** The conversation, oldest first. One that does not fit the context is refused with `limit`, never cut. */
+  /** The conversation, oldest first; at least one message. One that does not fit the context is refused with `limit`, never cut. */
   messages: ChatMessage[];
   /** As `max_tokens`, and comes before it. */
   max_completion_tokens?: number | null;
   /** What the model may call. Default nothing. */
   tools?: Tool[];
-  /** Whether and what it calls. Default `auto` where there are tools. */
+  /** Whether and what it calls. A call that has to come needs `tools`, and leaves no room for another form. Default `auto` where there are tools. */
   tool_choice?: ToolChoice;
   /** False: one call an answer at most. Default true. */
   parallel_tool_calls?: boolean;
@@ -254,7 +254,7 @@ export interface ChatRequest extends TextRequest {
   response_format?: ResponseFormat;
   /** Tell how likely each token was, by the model's own distribution. Default false. */
   logprobs?: boolean | null;
-  /** With `logprobs`: so many of the most likely tokens beside each. Default 0. */
+  /** So many of the most likely tokens beside each; more than 0 needs `logprobs`. Default 0. */
   top_logprobs?: number | null;
   /** For templates that know it: whether the model thinks first. Default the template's. */
   enable_thinking?: boolean;
@@ -269,9 +269,9 @@ export interface ChatRequest extends TextRequest {
  * @category Text
  */
 export interface CompletionRequest extends TextRequest {
-  /** What to go on from: a text, which gets BOS as the vocabulary says, or token ids, taken as they are. */
-  prompt: string | number[];
-  /** Put the prompt in front of the answer, where it is a text and the answer not streamed. Default false. */
+  /** What to go on from: a text, which gets BOS as the vocabulary says, or token ids, taken as they are; or several of one kind, with `n` choices each, in their order. */
+  prompt: string | string[] | number[] | number[][];
+  /** Put the prompt in front of the answer; of a stream it is the first piece. Default false. */
   echo?: boolean | null;
   /** Tell how likely each token was, and so many of the most likely beside it. Default: do not. */
   logprobs?: number | null;

@@ -202,7 +202,7 @@ export interface CompletionLogprobs {
  * @category Text
  */
 export interface CompletionChoice {
-  /** 0 to n - 1. */
+  /** 0 to n - 1; those of a second prompt follow. */
   index: number;
   /** The text; of a stream what is new. */
   text: string;

@@ -49,15 +49,24 @@ export class Stream<T> implements AsyncIterable<T> {
   }
 }
 
-/** What comes of a generation, until all its answers are finished. The answers are cancelled when the caller stops reading. */
-export async function* deltasOf(line: WorkerLine, settings: GenerateSettings, signal: AbortSignal | undefined): AsyncGenerator<Delta, void, undefined> {
+/**
+ * What comes of generations that belong together, until all answers are finished; those of the second follow those of the first in number.
+ * The answers are cancelled when the caller stops reading.
+ */
+export async function* deltasOf(line: WorkerLine, generations: GenerateSettings[], signal: AbortSignal | undefined): AsyncGenerator<Delta, void, undefined> {
   const queue: Delta[] = [];
   let wake: () => void = () => {};
-  let left = settings.n;
-  const { failed, cancel, done } = line.generate(settings, signal, deltas => {
-    queue.push(...deltas);
-    wake();
+  let left = 0;
+  const begun = generations.map(settings => {
+    const first = left;
+    left += settings.n;
+    return line.generate(settings, signal, deltas => {
+      queue.push(...deltas.map(delta => ({ ...delta, choice: first + delta.choice })));
+      wake();
+    });
   });
+  const failed = Promise.race(begun.map(one => one.failed));
+  failed.catch(() => {}); // whoever waits hears of it
   try {
     while (left > 0) {
       if (queue.length === 0) {
@@ -72,8 +81,10 @@ export async function* deltasOf(line: WorkerLine, settings: GenerateSettings, si
       }
     }
   } finally {
-    if (left > 0) cancel();
-    done();
+    for (const { cancel, done } of begun) {
+      if (left > 0) cancel();
+      done();
+    }
   }
 }
 

@@ -140,7 +140,8 @@ export class LoadedModel {
    * @param text What to take apart
    * @param options Which tokens there may be
    */
-  tokenize(text: string, options: TokenizeOptions = {}): Promise<number[]> {
+  async tokenize(text: string, options: TokenizeOptions = {}): Promise<number[]> {
+    if (typeof text !== 'string') throw new WispError('invalid_argument', `the text is a ${typeof text}, expected a string`);
     const { special = false, parse = false } = options;
     return this.#line.call('tokenize', [text, { special, parse }]);
   }
@@ -149,15 +150,17 @@ export class LoadedModel {
    * @param ids Of the model's vocabulary
    * @param options What is shown
    */
-  detokenize(ids: readonly number[], options: DetokenizeOptions = {}): Promise<string> {
-    return this.#line.call('detokenize', [[...ids], options.hideSpecial ?? false]);
+  async detokenize(ids: readonly number[], options: DetokenizeOptions = {}): Promise<string> {
+    const list = Array.isArray(ids) || ArrayBuffer.isView(ids) ? [...ids as readonly number[]] : [NaN];
+    if (!list.every(Number.isInteger)) throw new WispError('invalid_argument', 'ids is not a list of token ids');
+    return this.#line.call('detokenize', [list, options.hideSpecial ?? false]);
   }
   /**
    * The prompt that the model's template makes of a conversation, for people to read. Rejects with `unsupported` for a model
    * without a template.
    * @param request The messages, and the tools that the template tells of
    */
-  chatText(request: Pick<ChatRequest, 'messages' | 'tools'>): Promise<string> {
+  async chatText(request: Pick<ChatRequest, 'messages' | 'tools'>): Promise<string> {
     return this.#line.call('chatText', [plain(request) as unknown as Record<string, unknown>]);
   }
   /**
@@ -214,17 +217,27 @@ export class LoadedModel {
       onRemark?.(remark);
     };
     this.#info = undefined;
-    // An address cannot be posted to a worker as an object.
-    const source = this.#source instanceof URL ? this.#source.href : this.#source;
-    this.#info = await this.#line.call('load', [source, { ...settings, device }], { signal, onProgress, onRemark });
+    this.#info = await this.#line.call('load', [asPosted(this.#source), { ...settings, device }], { signal, onProgress, onRemark });
     return this.#info;
   }
 }
 
-function deviceOf({ device = 'auto' }: LoadOptions): LoadSettings['device'] {
+/** The device, of options that make sense as far as a page can see; the rest is the engine's to refuse. */
+function deviceOf({ device = 'auto', threads = 1, ...options }: LoadOptions): LoadSettings['device'] {
+  for (const name of ['onProgress', 'onRemark', 'onMakeRoom'] as const) {
+    if (options[name] !== undefined && typeof options[name] !== 'function') throw new WispError('invalid_argument', `${name} is not a function`);
+  }
+  if (!Number.isInteger(threads) || threads < 1) throw new WispError('invalid_argument', `threads is ${String(threads)}, expected 1 or more`);
   const named = ({ auto: 'auto', gpu: 'gpu', webgpu: 'gpu', cpu: 'cpu', wasm: 'cpu' } as const)[device];
   if (named === undefined) throw new WispError('invalid_argument', `device is '${String(device)}', expected auto, gpu or cpu`);
   return named;
+}
+
+/** An address cannot be posted to a worker as an object; and one that begins with a dot or a slash is relative to the page, not to the worker. */
+function asPosted(source: ModelSource): ModelSource {
+  if (source instanceof URL) return source.href;
+  const page = globalThis.document?.baseURI ?? globalThis.location?.href; // nothing in Node, where these are paths
+  return typeof source === 'string' && /^\.{0,2}\//.test(source) && page !== undefined && URL.canParse(source, page) ? new URL(source, page).href : source;
 }
 
 /** Without what belongs to one call, or to one file. */

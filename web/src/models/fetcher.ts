@@ -369,8 +369,8 @@ export class Fetcher {
     } catch (error) {
       const problem = ModelError.from(error);
       const wrong = this.downloads.find(download => !download.finished);
+      this.end(problem); // first: whoever reads from what is closed now is told why
       if (problem.code === 'invalid_file' && wrong !== undefined) await this.hooks.remove(wrong).catch(() => {});
-      this.end(problem);
     } finally {
       this.finishing = false;
       this.tellIdle();

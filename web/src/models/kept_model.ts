@@ -30,6 +30,8 @@ export interface KeptModelOptions {
   readonly say: (sentence: string) => void;
   /** Everything came: access as a reader, whom others may join. */
   readonly share: () => Promise<Access>;
+  /** Deletes what is kept. */
+  readonly drop: () => Promise<void>;
   /** Something that was here turned out to be damaged: access as the one who fetches it again. */
   readonly heal: () => Promise<Access>;
 }
@@ -46,6 +48,7 @@ export class KeptModel implements OpenedModel {
   readonly files: readonly KeptFile[];
 
   private ended: ModelError | undefined;
+  private ending: Promise<void> | undefined;
   private readers = 0;
   private readonly idle = new Set<() => void>();
   private switching: Promise<void> | undefined;
@@ -56,6 +59,7 @@ export class KeptModel implements OpenedModel {
   private received = 0; // by fetchers before this one
   private verified: boolean;
   private toldUnverified = false;
+  private distrusted = false;
 
   constructor(
     private access: Access,
@@ -104,6 +108,10 @@ export class KeptModel implements OpenedModel {
     return (this.completed ??= this.finish());
   }
 
+  distrust(): void {
+    this.distrusted = this.kept && !this.verified;
+  }
+
   async close(): Promise<void> {
     await this.end(cancelled());
   }
@@ -129,7 +137,11 @@ export class KeptModel implements OpenedModel {
         continue;
       }
       if (this.switching !== undefined) continue;
-      if (await this.readNow(file, piece, from, into)) break;
+      try {
+        if (await this.readNow(file, piece, from, into)) break;
+      } catch (error) {
+        throw access.fetcher?.error ?? error;
+      }
       if (++repairs > MOST_REPAIRS)
         throw new ModelError('device', `what is kept of ${this.name} is damaged again and again`);
     }
@@ -263,13 +275,18 @@ export class KeptModel implements OpenedModel {
     }
   }
 
-  private async end(reason: ModelError): Promise<void> {
-    const isFirst = this.ended === undefined;
+  // Whoever closes it relies on the lock being free then, also where an error is ending it just now.
+  private end(reason: ModelError): Promise<void> {
     this.ended ??= reason;
+    return (this.ending ??= this.endNow());
+  }
+
+  private async endNow(): Promise<void> {
     await this.access.fetcher?.stop(this.ended);
     await this.switching?.catch(() => {});
     while (this.readers > 0) await new Promise<void>(resolve => this.idle.add(resolve));
-    if (isFirst) await this.access.release();
+    await this.access.release();
+    if (this.distrusted) await this.options.drop().catch(() => {}); // another tab may have it open
   }
 }
 

@@ -10,7 +10,16 @@ import type { ProgressMeter } from './progress.js';
  * A file of the user: read where it is, and never kept.
  * @category Loading
  */
-export type LocalFile = Blob | FileSystemFileHandle;
+export type LocalFile = Blob | PickedFile;
+
+/**
+ * What gives a file: a `FileSystemFileHandle`, as pickers of files give it.
+ * @category Loading
+ */
+export interface PickedFile {
+  /** The file as it is now. */
+  getFile(): Promise<Blob>;
+}
 
 interface Bytes {
   readonly name: string;
@@ -21,8 +30,21 @@ interface Bytes {
 
 const withoutEnding = (name: string): string => name.replace(/\.gguf$/i, '');
 
+/** What was given in place of a file, for people. */
+function kindOf(value: unknown): string {
+  if (value === undefined || value === null) return String(value);
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  return `an object of the kind ${printable(Object.prototype.toString.call(value).slice('[object '.length, -1))}`;
+}
+
 async function bytesOfFile(file: LocalFile): Promise<Bytes> {
-  const blob = file instanceof Blob ? file : await file.getFile();
+  const blob = file instanceof Blob ? file : await (file as PickedFile | undefined)?.getFile?.();
+  if (!(blob instanceof Blob)) {
+    throw new ModelError(
+      'invalid_argument',
+      `a model cannot be read from ${kindOf(file)}; give a name, an address, a File, a Blob or bytes`,
+    );
+  }
   const name = 'name' in blob && typeof blob.name === 'string' ? blob.name : 'model.gguf';
   return { name, size: blob.size, slice: (start, end) => blob.slice(start, end).arrayBuffer() };
 }
@@ -50,11 +72,15 @@ function inOrder(files: readonly Bytes[]): readonly Bytes[] {
 }
 
 export async function openLocal(
-  source: ArrayBuffer | Uint8Array | LocalFile | readonly LocalFile[],
+  source: ArrayBufferLike | ArrayBufferView | LocalFile | readonly LocalFile[],
   progress: ProgressMeter,
 ): Promise<OpenedModel> {
-  if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) {
-    const view = source instanceof ArrayBuffer ? new Uint8Array(source) : source;
+  const isShared = typeof SharedArrayBuffer !== 'undefined' && source instanceof SharedArrayBuffer;
+  if (source instanceof ArrayBuffer || isShared || ArrayBuffer.isView(source)) {
+    // Any view: its bytes, whatever it counts in.
+    const view = ArrayBuffer.isView(source)
+      ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
+      : new Uint8Array(source);
     const bytes: Bytes = {
       name: 'model.gguf',
       size: view.byteLength,
@@ -66,6 +92,9 @@ export async function openLocal(
   return new LocalModel(inOrder(await Promise.all(files.map(bytesOfFile))), progress);
 }
 
+/** What names a place on the disk, and neither a repository nor an address. */
+const isPath = (text: string): boolean => /^(\.{0,2}[\\/]|[a-z]:[\\/])/i.test(text);
+
 /** In Node: whatever exists as a file is one, as it is for the command. */
 export async function pathOnDisk(source: string | URL): Promise<string | undefined> {
   const fs = nodeModule('node:fs/promises');
@@ -74,10 +103,11 @@ export async function pathOnDisk(source: string | URL): Promise<string | undefin
   if (source instanceof URL && !isFileUrl) return undefined;
   const path = isFileUrl ? nodeModule('node:url')!.fileURLToPath(source) : String(source);
   if (isFileUrl) return path;
-  return fs.stat(path).then(
-    status => (status.isFile() ? path : undefined),
-    () => undefined,
-  );
+  const status = await fs.stat(path).catch(() => undefined);
+  if (status?.isFile()) return path;
+  if (!isPath(path)) return undefined;
+  const why = status ? 'is no file' : 'is not there';
+  throw new ModelError('not_found', `${printable(path, 300)} ${why}; a path has to name a GGUF file`);
 }
 
 /** All parts of a split model, whichever of them was named. */
@@ -144,6 +174,7 @@ class LocalModel implements OpenedModel {
   }
 
   want(): void {}
+  distrust(): void {}
 
   complete(): Promise<Completed> {
     return Promise.resolve({ verified: false, received: 0, resumed: this.size });

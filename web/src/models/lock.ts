@@ -23,10 +23,19 @@ export interface Locks {
   tryAcquire(name: string, mode: LockMode): Promise<Held | undefined>;
 }
 
+/** What is asked of a LockManager, which the types of Node do not know. */
+interface LockKeeper {
+  request(
+    name: string,
+    options: { mode: LockMode; ifAvailable?: boolean; signal?: AbortSignal },
+    granted: (lock: unknown) => unknown,
+  ): Promise<unknown>;
+}
+
 /** Between the pages and workers of an origin. */
 export class WebLocks implements Locks {
   constructor(
-    private readonly manager: LockManager,
+    private readonly manager: LockKeeper,
     private readonly prefix: string,
   ) {}
 
@@ -46,7 +55,7 @@ export class WebLocks implements Locks {
     return this.request(name, { mode, ifAvailable: true });
   }
 
-  private request(name: string, options: globalThis.LockOptions): Promise<Held | undefined> {
+  private request(name: string, options: Parameters<LockKeeper['request']>[1]): Promise<Held | undefined> {
     return new Promise((resolve, reject) => {
       const over = this.manager.request(this.prefix + name, options, lock => {
         if (lock === null) return resolve(undefined);

@@ -19,11 +19,11 @@ import { openTexts, type TextStore } from './texts.js';
 
 /**
  * A string is a name as `wisp pull` takes it: hf:OWNER/REPO[@REVISION][:FILE or TYPE], the same without "hf:", or an
- * address; in Node also a path, or a `file:` URL. Bytes and files of the user are read where they are. An array: the
+ * address; in a page also an address that begins with a dot or a slash, in Node a path, or a `file:` URL. Bytes and files of the user are read where they are. An array: the
  * parts of a split model, in any order.
  * @category Loading
  */
-export type ModelSource = string | URL | ArrayBuffer | Uint8Array | LocalFile | readonly LocalFile[];
+export type ModelSource = string | URL | ArrayBufferLike | ArrayBufferView | LocalFile | readonly LocalFile[];
 
 export interface ModelsOptions {
   /** The best there is, where it is left out. */
@@ -299,6 +299,7 @@ export class Models {
         verified: kept.headers.every(({ sha256 }) => sha256 !== ''),
         progress,
         say: accessOptions.say,
+        drop: () => this.catalogue.remove(kept.id),
         ...this.accesses.again(() => this.planAgain(kept, name), accessOptions),
       },
     ));
@@ -372,6 +373,7 @@ export class Models {
       verified: false,
       progress,
       say: accessOptions.say,
+      drop: () => this.catalogue.remove(plan.id),
       ...this.accesses.again(() => plan, accessOptions),
     }));
   }

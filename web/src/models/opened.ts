@@ -54,6 +54,11 @@ export interface OpenedModel {
   want(ranges: readonly (Range & { readonly file: number })[]): void;
   /** Until everything is here and was checked. Rejects with what went wrong; nothing wrong is kept then. */
   complete(): Promise<Completed>;
+  /**
+   * The bytes are no model, although all came as the server has them. Where no hash says that they are right, close() forgets
+   * what is kept, so that the next load asks the source again.
+   */
+  distrust(): void;
   /** Stops fetching (what came stays, to go on with), gives locks and files back. */
   close(): Promise<void>;
 }

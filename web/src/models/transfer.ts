@@ -177,9 +177,14 @@ export class Transfer {
       throw new Retry(this.problem('io', `the server was asked for ${asked} bytes and does not say which it sends`));
     }
     const length = (await this.sizeByHead()) ?? (await this.sizeByRange());
-    if (length === undefined || length === 0)
-      throw this.problem('unsupported', "the server does not tell the file's size");
+    if (length === undefined || length === 0) throw this.noSize(answer);
     return length;
+  }
+
+  private noSize(answer: Response): ModelError {
+    return answer.headers.get('content-type')?.startsWith('text/html')
+      ? this.problem('invalid_file', 'the server answers with a web page, not with a model; look at the address')
+      : this.problem('unsupported', "the server does not tell the file's size; it has to send Content-Length");
   }
 
   private async sizeByHead(): Promise<number | undefined> {
@@ -207,7 +212,7 @@ export class Transfer {
     const length = contentLength(answer.headers);
     if (length === 0) throw this.problem('invalid_file', 'the file is empty');
     const size = length ?? download.remote.size;
-    if (size === 0) throw this.problem('unsupported', "the server does not tell the file's size");
+    if (size === 0) throw this.noSize(answer);
     // First of all: a file that has changed comes whole, too, from a server with ranges.
     if (!(await this.checkIdentity(answer, size))) return;
     if (!download.wholeOnly) {

@@ -2,7 +2,7 @@
 
 /** Either end. */
 export interface Line {
-  post(message: unknown, transfer?: Transferable[]): void;
+  post(message: unknown, transfer?: ArrayBuffer[]): void;
   onmessage: (message: unknown) => void;
 }
 

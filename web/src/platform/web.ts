@@ -20,7 +20,7 @@ const MODULES: Record<Variant, () => URL> = {
  */
 function scriptThatImports(name: string): { address: string; forget(): void } | undefined {
   const { origin, protocol } = new URL(import.meta.url);
-  if (origin === globalThis.location.origin || !protocol.startsWith('http')) return undefined;
+  if (!protocol.startsWith('http') || origin === globalThis.location.origin) return undefined;
   const beside = import.meta.url.replace(/[^/]*$/, name);
   const address = URL.createObjectURL(new Blob([`import ${JSON.stringify(beside)};`], { type: 'text/javascript' }));
   return { address, forget: () => URL.revokeObjectURL(address) };
@@ -79,6 +79,9 @@ const THREADS_GO_MILLISECONDS = 2000;
 
 /** Starts the engine's worker. */
 export function startEngineWorker(): EngineWorker {
+  if (typeof Worker === 'undefined') {
+    throw new WispError('unsupported', 'there are no workers here: load the model in the page, not where the page is rendered on a server');
+  }
   const script = scriptThatImports('worker.js');
   let worker: Worker;
   try {

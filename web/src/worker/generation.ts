@@ -30,7 +30,7 @@ export class Generation {
   submit(parts: SessionParts): void {
     const { chat } = this.settings;
     this.#submit(parts, { ...this.settings.settings, ...chat, ...(chat && { show_special: 2 }) });
-    this.#answer = chat ? answerTo(chat, parts) : 0;
+    this.#answer = chat ? answerTo(chat, this.#seed, parts) : 0;
   }
 
   /** On another engine of the same model: the prompt and all that was chosen are computed again, and it goes on from there. */
@@ -47,7 +47,7 @@ export class Generation {
     this.#submit(parts, { ...rest, ...(chat && { show_special: 2 }) });
     if (!chat) return;
     // What was said already is said again to a new parser, which nobody hears.
-    this.#answer = answerTo(chat, parts);
+    this.#answer = answerTo(chat, this.#seed, parts);
     this.#feed(new TextDecoder().decode(detokenize(parts, this.#ids)));
   }
 
@@ -97,12 +97,16 @@ export class Generation {
     this.#answer = 0;
     const request = module.call('wisp_request_create');
     try {
-      const seed = BigInt.asIntN(64, BigInt((settings.seed as number | undefined) ?? 0) + BigInt(this.choice));
-      native.set(request, 'wisp_request_set_json', { ...settings, seed: Number(seed) });
+      native.set(request, 'wisp_request_set_json', { ...settings, seed: this.#seed });
       this.number = native.number('wisp_engine_submit', parts.engine, request);
     } finally {
       module.call('wisp_request_destroy', request);
     }
+  }
+
+  /** Each of the answers has its own. */
+  get #seed(): number {
+    return Number(BigInt.asIntN(64, BigInt((this.settings.settings.seed as number | undefined) ?? 0) + BigInt(this.choice)));
   }
 
   #take(text: string): void {
@@ -117,9 +121,9 @@ export class Generation {
   }
 }
 
-/** What takes the answer to a chat apart: a wisp_answer. */
-function answerTo(chat: Record<string, unknown>, { native, model }: SessionParts): number {
-  return native.withText(JSON.stringify(chat), (at, length) => native.make('wisp_answer_create', model, at, length));
+/** What takes the answer to a chat apart: a wisp_answer. By the seed calls of several answers have ids of their own. */
+function answerTo(chat: Record<string, unknown>, seed: number, { native, model }: SessionParts): number {
+  return native.withText(JSON.stringify({ ...chat, seed }), (at, length) => native.make('wisp_answer_create', model, at, length));
 }
 
 function promptIds(parts: SessionParts, { settings, chat }: GenerateSettings): number[] {

@@ -7,7 +7,7 @@ import type { LoadSettings } from '../protocol.js';
 import type { Platform } from '../platform/platform.js';
 import { deviceAnswers } from './device_wait.js';
 import { Feeder, feed } from './feeding.js';
-import { bytesInModule, openModel, optionsOf, type Described, type Memory } from './header.js';
+import { bytesInModule, onceFed, openModel, optionsOf, type Described, type Memory } from './header.js';
 import { BESIDE_MODEL, MODULE_BYTES } from './limits.js';
 import { Native } from './native.js';
 import { Parts, type Range } from './parts.js';
@@ -59,6 +59,7 @@ export async function load(platform: Platform, file: OpenedModel, way: Way, sett
     return await loading.run();
   } catch (error) {
     loading.abandon(error);
+    if (ModelError.from(error).code === 'invalid_file') file.distrust();
     throw error;
   }
 }
@@ -83,11 +84,11 @@ class Loading {
     const { native } = this;
     await this.#open();
     const model = native.json<Described>('wisp_model_describe', this.#model);
-    const context = this.#configure(model);
+    const context = await this.#configure(model);
     if (this.way.device === 'gpu') native.module.call('wisp_options_set_device', this.#options, await this.#openDevice());
     native.do('wisp_source_discard', this.#source);
     native.do('wisp_source_set_read_once', this.#source, 1);
-    this.#engine = native.make('wisp_engine_begin', this.#model, this.#options);
+    this.#engine = await this.#fed(() => native.tryMake('wisp_engine_begin', this.#model, this.#options));
     await this.#loadWeights();
     this.hooks.starting();
     const session = new Session(this.#sessionParts());
@@ -120,6 +121,13 @@ class Loading {
     });
   }
 
+  #fed<T>(ask: () => T | undefined): Promise<T> {
+    return onceFed(this.native, this.#source, ask, async range => {
+      await this.#feed(range);
+      this.hooks.signal.throwIfAborted();
+    });
+  }
+
   async #feed(range: Range): Promise<void> {
     let at = range.offset;
     for (const bytes of await this.parts.read(range, this.hooks.signal)) {
@@ -129,7 +137,7 @@ class Loading {
   }
 
   // Sets the options, and gives the context in tokens.
-  #configure(model: Described): number {
+  async #configure(model: Described): Promise<number> {
     const { module, native, settings, way } = this;
     this.#options = module.call('wisp_options_create');
     module.call('wisp_options_set_pool', this.#options, module.pool);
@@ -155,7 +163,7 @@ class Loading {
     let least: Memory | undefined;
     for (const { context, kv } of candidates) {
       set(context, kv);
-      least = native.json<Memory>('wisp_model_memory', this.#model, this.#options);
+      least = await this.#fed(() => native.tryJson<Memory>('wisp_model_memory', this.#model, this.#options));
       if (bytesInModule(least) > this.#room) continue;
       if (kv !== settings.kv) this.hooks.remark(`keys and values are kept as ${kv}: as f16 a context of ${context} tokens does not fit beside the weights`);
       return context;

@@ -91,6 +91,12 @@ export class Native {
     return JSON.parse(this.text(name, ...args)) as T;
   }
 
+  /** The same; nothing where bytes are missing. */
+  tryJson<T>(name: string, ...args: (number | bigint)[]): T | undefined {
+    if (!this.try(name, ...args, this.#buffer)) return undefined;
+    return JSON.parse(new TextDecoder().decode(this.#content())) as T;
+  }
+
   /** Calls use(pointer, length) with the text's bytes in the module's memory. */
   withText<T>(text: string, use: (at: number, length: number) => T): T {
     return this.module.with(new TextEncoder().encode(text), use);

@@ -429,6 +429,21 @@ test('without any size nothing is fetched', async () => {
   assert.match(error.message, /does not tell the file's size/);
 });
 
+test('a list of files in place of one, and a stream without a length, say what to do', async () => {
+  for (const [type, code, says] of [
+    ['text/html; charset=utf-8', 'invalid_file', 'web page'],
+    ['application/octet-stream', 'unsupported', 'Content-Length'],
+  ] as const) {
+    server.behaviour.intercept = (_request, response) => {
+      response.writeHead(200, { 'Content-Type': type }).flushHeaders();
+      response.end('<!doctype html><title>Index of /</title>');
+      return true;
+    };
+    const error = await failedLoad(await page());
+    assert.deepEqual([error.code, error.message.includes(says)], [code, true], error.message);
+  }
+});
+
 test('a file that changes all the time is given up', async () => {
   let version = 0;
   server.behaviour.intercept = (_request, response) => {

@@ -65,7 +65,7 @@ async function modelOf(fetcher: IdleFetcher, share: () => Promise<Access>) {
     progress: new ProgressMeter(undefined),
     say: () => {},
     share,
-    heal: () => Promise.reject(new ModelError('internal', 'nobody asked for it')),
+    drop: async () => {}, heal: () => Promise.reject(new ModelError('internal', 'nobody asked for it')),
   });
   return { model, released: () => released };
 }

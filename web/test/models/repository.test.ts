@@ -314,6 +314,20 @@ test('files and bytes of the user', async () => {
   assert.deepEqual(await bytes.files[0]!.read(90, 10), modelBytes(100).slice(90));
   await bytes.close();
   assert.equal((await failure(bytes.files[0]!.read(0, 1))).code, 'cancelled');
+  const whole = modelBytes(128).buffer;
+  const shared = new SharedArrayBuffer(128);
+  new Uint8Array(shared).set(modelBytes(128));
+  for (const view of [new DataView(whole, 8, 100), new Uint16Array(whole, 8, 50), new Uint8Array(shared, 8, 100)]) {
+    const some = await models.open(view);
+    assert.equal(some.size, 100);
+    assert.deepEqual(await some.files[0]!.read(90, 10), modelBytes(128).slice(98, 108));
+  }
+  assert.equal((await models.open(shared)).size, 128);
+  for (const [wrong, kind] of [[undefined, 'undefined'], [null, 'null'], [5, 'a number'], [{}, 'Object'], [new Response(), 'Response']]) {
+    const { code, message } = await failure(models.open(wrong as never));
+    assert.equal(code, 'invalid_argument');
+    assert.ok(message.includes(kind as string), message);
+  }
   assert.deepEqual(await models.list(), []);
 });
 
@@ -332,7 +346,11 @@ test('files of the disk, in Node', async () => {
     assert.deepEqual(await one.files[0]!.read(0, 500), modelBytes(500, 7));
     await one.close();
     assert.equal((await failure(models.open(pathToFileURL(`${folder}/none.gguf`)))).code, 'not_found');
-    assert.equal((await failure(models.open(`${folder}/none.gguf`))).code, 'invalid_argument');
+    for (const [path, why] of [[`${folder}/none.gguf`, 'not there'], ['./none.gguf', 'not there'], [folder, 'no file']]) {
+      const { code, message } = await failure(models.open(path!));
+      assert.deepEqual([code, message.includes(why!)], ['not_found', true], message);
+    }
+    assert.equal((await failure(models.open('none.gguf'))).code, 'invalid_argument');
     await rm(`${folder}/m-Q8_0-00001-of-00002.gguf`);
     assert.match(
       (await failure(models.open(`${folder}/m-Q8_0-00002-of-00002.gguf`))).message,

@@ -91,6 +91,16 @@ describe('answers are what OpenAI declares', { skip }, () => {
     declared(await wisp.chat.completions.create({ messages: again, tools, max_tokens: 4, ...GREEDY }), 'ChatCompletion');
   });
 
+  test('calls of several answers, and of the next turn, have ids of their own', async () => {
+    const request = { messages, tools, tool_choice: 'required', max_tokens: 250, parallel_tool_calls: false, ...GREEDY } as const;
+    const idsOf = async (more: object): Promise<string[]> =>
+      (await wisp.chat.completions.create({ ...request, ...more })).choices.flatMap(({ message }) => message.tool_calls?.map(({ id }) => id) ?? []);
+    const ids = [...await idsOf({ n: 2 }), ...await idsOf({ messages: [...messages, ...messages] }), ...await idsOf({ seed: 9 })];
+    assert.equal(ids.length, 4);
+    assert.equal(new Set(ids).size, 4, ids.join());
+    assert.deepEqual(await idsOf({}), ids.slice(0, 1), 'the same request gives the same answer');
+  });
+
   test('a chat in pieces, with logprobs and usage', async () => {
     const stream = await wisp.chat.completions.create({
       messages, max_tokens: 6, n: 2, logprobs: true, stream: true, stream_options: { include_usage: true }, ...GREEDY });

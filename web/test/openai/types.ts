@@ -34,8 +34,8 @@ export const wholeOf = (wisp: Wisp, request: Served<Chat.ChatCompletionCreatePar
 export const piecesOf = (wisp: Wisp, request: Served<Chat.ChatCompletionCreateParamsStreaming>): Promise<AsyncIterable<Chat.ChatCompletionChunk>> =>
   wisp.chat.completions.create(request);
 
-// Several texts in one request, or none at all, are not taken.
-export const textOf = (request: Omit<Text.CompletionCreateParamsBase, 'prompt'> & { prompt: string | number[] }): CompletionRequest => request;
+// No text at all is not taken.
+export const textOf = (request: Text.CompletionCreateParamsBase & { prompt: string | string[] | number[] | number[][] }): CompletionRequest => request;
 export const vectorsOf = (request: Vectors.EmbeddingCreateParams): EmbeddingRequest => request;
 
 // An answer goes back into the conversation as it is, here and there.

@@ -140,6 +140,21 @@ export function casesOf({ Wisp, source, options = {}, greedy }) {
       equal(many.choices.map(choice => choice.index), [0, 1, 2], 'choices');
       if (wisp.info().device === 'cpu') equal(many.choices.map(choice => choice.message.content), alone, 'n answers are those of n seeds');
     },
+    async 'an abort rejects with its reason, whatever that is'() {
+      for (const reason of ['enough', new RangeError('enough'), 5]) {
+        const controller = new AbortController();
+        const request = { messages: QUESTION, max_tokens: 200, ignore_end: true, ...GREEDY };
+        const whole = wisp.chat.completions.create(request, { signal: controller.signal });
+        const stream = await wisp.chat.completions.create({ ...request, stream: true }, { signal: controller.signal });
+        const pieces = (async () => {
+          for await (const _ of stream);
+        })();
+        setTimeout(() => controller.abort(reason), 10);
+        for (const outcome of await Promise.allSettled([whole, pieces, wisp.chat.completions.create(request, { signal: AbortSignal.abort(reason) })])) {
+          check(outcome.status === 'rejected' && outcome.reason === reason, `${outcome.status}: ${outcome.reason} instead of ${reason}`);
+        }
+      }
+    },
     async 'an answer can be aborted, and left'() {
       const controller = new AbortController();
       const waits = wisp.chat.completions.create({ messages: QUESTION, max_tokens: 200, ignore_end: true, ...GREEDY }, { signal: controller.signal });
@@ -158,6 +173,24 @@ export function casesOf({ Wisp, source, options = {}, greedy }) {
       await rejects(wisp.completions.create({ prompt: 'word '.repeat(2000) }), 'limit');
       await rejects(wisp.completions.create({ prompt: 'Hi', grammar: 'root ::= (' }), 'invalid_argument');
     },
+    async 'refuses a value with its name, and goes on'() {
+      const form = { type: 'json_object' };
+      const tools = [{ type: 'function', function: { name: 'clock' } }];
+      for (const [name, more] of [
+        ['top_logprobs', { logprobs: true, top_logprobs: -1 }], ['top_logprobs', { top_logprobs: 2 }], ['logprobs', { logprobs: 2 }],
+        ['temperature', { temperature: -1 }], ['seed', { seed: '1' }], ['messages', { messages: [] }], ['content', { messages: [{ role: 'user', text: 'Hi' }] }],
+        ['tool_choice', { tool_choice: 'required' }], ['tool_choice', { tools, tool_choice: 'required', response_format: form }],
+        ['regex', { regex: 'a', response_format: form }], ['BigInt', { chat_template_kwargs: { a: 1n } }],
+      ]) {
+        const { message } = await rejects(wisp.chat.completions.create({ messages: QUESTION, max_tokens: 2, ...more }), 'invalid_argument');
+        check(message.includes(name), `${name} is not named: ${message}`);
+      }
+      for (const logprobs of [-1, true, 0.5]) await rejects(wisp.completions.create({ prompt: 'Hi', max_tokens: 2, logprobs }), 'invalid_argument');
+      await rejects(wisp.tokenize(5), 'invalid_argument');
+      await rejects(wisp.detokenize([1.5]), 'invalid_argument');
+      await rejects(wisp.chatText(), 'invalid_argument');
+      check((await wisp.counters()).requests_finished > 0, 'the model is still there');
+    },
     async 'takes what a page may hold: proxies, and no more than that'() {
       const messages = new Proxy([new Proxy(QUESTION[0], {})], {});
       const made = await wisp.chat.completions.create({ messages, max_tokens: 2, ...GREEDY });
@@ -167,6 +200,41 @@ export function casesOf({ Wisp, source, options = {}, greedy }) {
       await rejects(wisp.chat.completions.create({ messages: QUESTION, seed: 1.5 }), 'invalid_argument');
       await rejects(wisp.chat.completions.create({ messages: QUESTION, response_format: { type: 'xml' } }), 'invalid_argument');
       await rejects(wisp.chat.completions.create({ messages: QUESTION, response_format: { type: 'json_schema' } }), 'invalid_argument');
+    },
+    async 'goes on from several texts at once'() {
+      const request = { max_tokens: 5, ...GREEDY };
+      const [first, second] = ['Once upon a time', 'The dog'];
+      const alone = [];
+      for (const prompt of [first, second]) alone.push(await wisp.completions.create({ prompt, ...request }));
+      const sum = name => alone[0].usage[name] + alone[1].usage[name];
+      const made = await wisp.completions.create({ prompt: [first, second], n: 2, echo: true, ...request });
+      equal(made.choices.map(({ index }) => index), [0, 1, 2, 3], 'choices');
+      equal(made.usage.prompt_tokens, sum('prompt_tokens'), 'prompt_tokens');
+      equal(made.usage.completion_tokens, 20, 'completion_tokens');
+      if (wisp.info().device === 'cpu') equal(made.choices.map(({ text }) => text), [0, 0, 1, 1].map(at => [first, second][at] + alone[at].choices[0].text), 'texts');
+      const ids = [await wisp.tokenize(first, { special: true }), await wisp.tokenize(second, { special: true })];
+      const texts = ['', ''];
+      let usage;
+      for await (const chunk of await wisp.completions.create({ prompt: ids, stream: true, stream_options: { include_usage: true }, ...request })) {
+        for (const { index, text } of chunk.choices) texts[index] += text;
+        usage = chunk.usage;
+      }
+      if (wisp.info().device === 'cpu') equal(texts, alone.map(({ choices }) => choices[0].text), 'texts of ids, streamed');
+      equal(usage.total_tokens, sum('total_tokens'), 'total_tokens');
+      equal((await wisp.completions.create({ prompt: [first], ...request })).choices[0].text, alone[0].choices[0].text, 'a list of one');
+      const [whole] = (await wisp.completions.create({ prompt: ids[0], echo: true, ...request })).choices;
+      equal(whole.text, await wisp.detokenize(ids[0]) + alone[0].choices[0].text, 'ids, echoed');
+      let echoed = '';
+      const offsets = [];
+      for await (const { choices: [choice] } of await wisp.completions.create({ prompt: first, echo: true, logprobs: 0, stream: true, ...request })) {
+        echoed += choice.text;
+        offsets.push(...(choice.logprobs?.text_offset ?? []));
+      }
+      equal([echoed, offsets[0]], [first + alone[0].choices[0].text, first.length], 'a stream, echoed');
+      // One that is refused ends them all.
+      await rejects(wisp.completions.create({ prompt: [first, 'word '.repeat(2000)], ignore_end: true, max_tokens: 200 }), 'limit');
+      await idle(wisp);
+      for (const prompt of [[], [[]], [first, 5], [[1], 'a', null]]) await rejects(wisp.completions.create({ prompt, ...request }), 'invalid_argument');
     },
     async 'offsets count every token, also those whose text is held back'() {
       const request = { prompt: 'Once upon a time', max_tokens: 12, logprobs: 1, stop: ['zzz', ' there was a giraffe'], ...GREEDY };
@@ -216,6 +284,8 @@ export function casesOf({ Wisp, source, options = {}, greedy }) {
     async 'refuses bytes that are no model'() {
       await rejects(Wisp.load(new Uint8Array(1000), options), 'invalid_file');
       await rejects(Wisp.load(source, { ...options, device: 'npu' }), 'invalid_argument');
+      for (const threads of [0, 1.5, 'all']) await rejects(Wisp.load(source, { ...options, threads }), 'invalid_argument');
+      await rejects(Wisp.load(source, { ...options, onProgress: 'log' }), 'invalid_argument');
       await rejects(Wisp.load(source, { ...options, context: 10_000_000 }), 'invalid_argument');
     },
     async 'embeds texts'() {
@@ -231,6 +301,9 @@ export function casesOf({ Wisp, source, options = {}, greedy }) {
       check(Math.abs(Math.hypot(...short) - 1) < 1e-5, 'a length of 1');
       await rejects(embedder.embeddings.create({ input: 'A dog.', dimensions: 1e6 }), 'invalid_argument');
       await rejects(embedder.embeddings.create({ input: 5 }), 'invalid_argument');
+      await rejects(embedder.embeddings.create({ input: ['A dog.', 5] }), 'invalid_argument');
+      await rejects(embedder.embeddings.create({ input: 'A dog.', encoding_format: 'int8' }), 'invalid_argument');
+      equal((await embedder.embeddings.create({ input: 'A dog.', dimensions: null })).data.length, 1, 'null is as left out');
       // Hundreds of texts, in turns; given up, they leave the engine alone.
       const controller = new AbortController();
       const waits = embedder.embeddings.create({ input: Array.from({ length: 1500 }, (_, index) => `Number ${index}.`) }, { signal: controller.signal });

@@ -20,3 +20,6 @@ for (const [module, resolution] of [['ESNext', 'Bundler'], ['Node16', 'Node16']]
   test(`a user's program compiles, as ${resolution} finds the types`, { skip }, () =>
     run('node_modules/typescript/bin/tsc', '-p', 'test/types/consumer', '--module', module, '--moduleResolution', resolution));
 }
+test('what is published has its licence with it', { skip }, () => assert.ok(existsSync(`${web}dist/LICENSE`)));
+test('a program for Node compiles, without the names of pages', { skip }, () =>
+  run('node_modules/typescript/bin/tsc', '-p', 'test/types/consumer', '--lib', 'ES2022', '--types', 'node', '--module', 'Node16', '--moduleResolution', 'Node16'));

@@ -52,6 +52,13 @@ export const networkStories: Record<string, Story> = {
     expectEqual([second.received, second.phases.includes('fetching')], [0, false], 'bytes over the network');
   },
 
+  async 'an address may be relative to the page'(place) {
+    const source = serve(place, '/folder/relative.gguf');
+    for (const relative of ['./folder/relative.gguf', '/folder/relative.gguf']) {
+      expectEqual((await loadAndAsk(place, relative)).info.model.source, source, 'the source');
+    }
+  },
+
   async 'a download that was cut at several points goes on where it was'(place) {
     const source = serve(place, '/cut.gguf');
     let here = 0;
