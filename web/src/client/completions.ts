@@ -19,6 +19,11 @@ class Text {
   /** `offset`: where the next token's text begins, in UTF-16 units; text may come later than its tokens. */
   constructor(public offset = 0) {}
 
+  /** So many units stand in front of it. */
+  moveBy(units: number): void {
+    this.logprobs.text_offset = this.logprobs.text_offset.map(offset => offset + units);
+  }
+
   add(delta: Delta): void {
     for (const { token, logprob, top } of delta.odds) {
       this.logprobs.tokens.push(token);
@@ -55,9 +60,13 @@ export class Completions {
   async create(request: CompletionRequest, options: CallOptions = {}): Promise<Stream<Completion> | Completion> {
     const settings = completionSettings(request);
     if (request.stream) return new Stream(signal => this.#chunks(request, settings, anySignal(options.signal, signal)));
-    const echoed = await this.#echoed(request, settings);
-    const answers = echoed.map(text => new Text(text.length));
+    // Not waited for before the answers are asked for, which keep their turn among all requests.
+    const echoing = this.#echoed(request, settings);
+    echoing.catch(() => {});
+    const answers = settings.flatMap(({ n }) => Array.from({ length: n }, () => new Text()));
     for await (const delta of deltasOf(this.#wisp.line, settings, options.signal)) answers[delta.choice]?.add(delta);
+    const echoed = await echoing;
+    answers.forEach((answer, index) => answer.moveBy(echoed[index]!.length));
     return {
       ...this.#base(),
       choices: answers.map(({ text, finish, logprobs }, index) => ({

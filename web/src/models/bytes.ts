@@ -2,6 +2,9 @@
 // more parts than a thousand, so every offset, size and sum of a file is exact, and what comes from outside is checked
 // for that once, here.
 
+/** An array over memory of its own. So written that compilers before TypeScript 5.7, where arrays name no memory, read it too. */
+export type OwnBytes = ReturnType<Uint8Array['slice']>;
+
 export const MOST_FILE_BYTES = 2 ** 50;
 
 /** A whole number from 0 to `most`, whatever `value` is. */

@@ -1,5 +1,5 @@
 // Which of a repository's types this device should have. The sentences are those of `wisp pull` (cli/model_choice.cpp).
-import { formatBytes } from './bytes.js';
+import { formatBytes, type OwnBytes } from './bytes.js';
 import { ModelError } from './error.js';
 import { bytesOf, describeModels, isComplete, shortType, type Listing, type RemoteModel } from './listing.js';
 
@@ -19,7 +19,7 @@ export interface Candidate {
    * The first bytes of its first file, fetched if need be, and kept for the case that it is chosen: for its GGUF
    * header.
    */
-  readStart(count: number): Promise<Uint8Array<ArrayBuffer>>;
+  readStart(count: number): Promise<OwnBytes>;
 }
 
 /**

@@ -1,5 +1,6 @@
 // The models of this origin: opens one by its name, from what is kept or from the network.
 import { AccessMaker, DoNotKeep, isCurrent, type AccessOptions } from './access.js';
+import { printable } from './bytes.js';
 import { Catalogue, type Kept, type MakeRoom, type StoredModel, type Usage } from './catalogue.js';
 import { chooseThatFits, type Candidate, type Fits } from './choice.js';
 import { ModelError, throwIfAborted } from './error.js';
@@ -8,7 +9,7 @@ import { HuggingFace } from './hugging_face.js';
 import { KeptModel, type Access } from './kept_model.js';
 import { bytesOf, selectModel, type Listing, type RemoteModel } from './listing.js';
 import { openLocal, openPath, pathOnDisk, type LocalFile } from './local_model.js';
-import { parseModelName, type ModelName, type RepositoryName } from './name.js';
+import { isSafePath, parseModelName, type ModelName, type RepositoryName } from './name.js';
 import { onAbort } from './on_abort.js';
 import { openStore } from './open_store.js';
 import type { OpenedModel } from './opened.js';
@@ -108,7 +109,10 @@ export class Models {
   }
 
   /** `limit` while it is open here or in another tab. */
-  remove(id: string): Promise<void> {
+  async remove(id: string): Promise<void> {
+    // It becomes names of files.
+    if (typeof id !== 'string' || !isSafePath(id) || id.includes('/'))
+      throw new ModelError('invalid_argument', `'${printable(String(id))}' is no id of a kept model; list() has them`);
     return this.catalogue.remove(id);
   }
 

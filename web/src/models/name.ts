@@ -87,6 +87,7 @@ function parseAddress(whole: string, schemeEnd: number): AddressName {
 
 /** Total: every text is a name or a clear `invalid_argument`. Nothing is looked up. */
 export function parseModelName(text: string): ModelName {
+  if (typeof text !== 'string') refuse(`the name of the model is a ${typeof text}, expected a text`);
   if (text === '') refuse('the name of the model is empty');
   if (text.length > MOST_NAME_CHARACTERS) {
     refuse(`the name of the model has ${text.length} characters, more than ${MOST_NAME_CHARACTERS}`);

@@ -1,5 +1,5 @@
 // A model that is open, wherever its bytes are.
-import { isCount } from './bytes.js';
+import { isCount, type OwnBytes } from './bytes.js';
 import { ModelError } from './error.js';
 
 export interface Range {
@@ -20,7 +20,7 @@ export interface ModelFile {
    * Bytes [offset, offset + count), as an array of its own. Bytes that are still to come are fetched first. Rejects
    * with `invalid_argument` past the end, with the download's error where that ended, with `cancelled` after close().
    */
-  read(offset: number, count: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+  read(offset: number, count: number, signal?: AbortSignal): Promise<OwnBytes>;
   /** It would not wait for the network. */
   has(offset: number, count: number): boolean;
 }

@@ -295,6 +295,8 @@ test('what is open is not removed', async () => {
   const model = await models.open('owner/repo:Q4_0');
   await model.complete();
   assert.equal((await failure(models.remove(model.id))).code, 'limit');
+  for (const wrong of ['../x', '', undefined]) assert.equal((await failure(models.remove(wrong as string))).code, 'invalid_argument');
+  assert.equal((await failure(models.quantisations(undefined as never))).code, 'invalid_argument');
   await model.close();
   await models.remove(model.id);
   assert.deepEqual(await models.list(), []);

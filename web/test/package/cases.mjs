@@ -259,6 +259,13 @@ export function casesOf({ Wisp, source, options = {}, greedy }) {
       const after = await wisp.chat.completions.create({ messages: QUESTION, max_tokens: 8, ...GREEDY });
       equal(after.choices[0].message.content, before.choices[0].message.content, 'text');
     },
+    async 'a restart ends what waits, and says so'() {
+      const text = rejects(wisp.completions.create({ prompt: 'Once', max_tokens: 200, ignore_end: true }), 'worker_died');
+      const chat = rejects(wisp.chat.completions.create({ messages: QUESTION, max_tokens: 200, ignore_end: true }), 'worker_died');
+      await wisp.restart();
+      await Promise.all([text, chat]);
+      check((await wisp.completions.create({ prompt: 'Once', max_tokens: 2, ...GREEDY })).choices[0].text.length > 0, 'an answer');
+    },
     async 'a change that makes no sense leaves the model as it is'() {
       await rejects(wisp.use(source, { device: 'npu' }), 'invalid_argument');
       await rejects(wisp.use(source, { signal: AbortSignal.abort() }), 'AbortError');
