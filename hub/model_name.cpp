@@ -1,6 +1,8 @@
 #include "hub/model_name.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 namespace wisp::hub {
 namespace {
@@ -86,6 +88,38 @@ Result<ModelName> parse_address(std::string_view whole, std::size_t scheme_end) 
   return name;
 }
 
+// "x" of "x/y", which becomes "y"; all of it where there is no slash.
+std::string_view take_part(std::string_view& rest) {
+  const std::size_t slash = rest.find('/');
+  const std::string_view part = rest.substr(0, slash);
+  rest.remove_prefix(slash == std::string_view::npos ? rest.size() : slash + 1);
+  return part;
+}
+
+// What the address bar of a browser shows on Hugging Face names a repository, or a file in it: the address itself is a
+// web page. Nothing for any other address.
+std::optional<ModelName> name_of_page(std::string_view address) {
+  constexpr std::string_view kScheme = "https://";
+  if (!address.starts_with(kScheme)) return std::nullopt;
+  std::string_view rest = address.substr(kScheme.size());
+  std::string_view host = take_part(rest);
+  if (host.starts_with("www.")) host.remove_prefix(4);
+  const std::string_view owner = take_part(rest), repository = take_part(rest);
+  if ((host != "huggingface.co" && host != "hf.co") || !is_repository_part(owner) || !is_repository_part(repository)) {
+    return std::nullopt;
+  }
+  ModelName name;
+  name.kind = ModelName::Kind::repository;
+  name.repository = fmt::format("{}/{}", owner, repository);
+  name.revision = kMainRevision;
+  if (rest.empty()) return name;
+  const std::string_view view = take_part(rest);
+  name.revision = take_part(rest);
+  name.selection = rest;
+  const bool is_named = view == "tree" ? rest.empty() : view == "blob" && is_safe_path(rest);
+  return is_named && is_revision(name.revision) ? std::optional(std::move(name)) : std::nullopt;
+}
+
 }  // namespace
 
 std::string ModelName::canonical() const {
@@ -111,7 +145,10 @@ Result<ModelName> parse_model_name(std::string_view text) {
     return fail(Code::invalid_argument, "'{}' holds control characters", printable(text, 200));
   }
   if (is_hub) return parse_repository(text.substr(text.starts_with("hf://") ? 5 : 3));
-  if (is_address) return parse_address(text, scheme_end);
+  if (is_address) {
+    WISP_TRY(ModelName name, parse_address(text, scheme_end));
+    return name_of_page(name.text).value_or(std::move(name));
+  }
   ModelName name;
   name.text = text;
   return name;

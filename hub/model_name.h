@@ -10,7 +10,7 @@ namespace wisp::hub {
 
 struct ModelName {
   enum class Kind : std::uint8_t {
-    repository,  // hf:OWNER/REPO[@REVISION][:FILE or TYPE]
+    repository,  // hf:OWNER/REPO[@REVISION][:FILE or TYPE], or its page: https://huggingface.co/OWNER/REPO[/blob/...]
     address,     // http://... or https://...
     local,       // anything else: a path, or a short name
   };

@@ -40,6 +40,23 @@ TEST(ModelName, EachKindIsTakenApart) {
   EXPECT_EQ(parse_remote_name("./repo")->kind, ModelName::Kind::local);
 }
 
+TEST(ModelName, PagesOfHuggingFaceAreTheirRepositories) {
+  const auto canonical = [](std::string_view page) { return parse_model_name(page)->canonical(); };
+  EXPECT_EQ(canonical("https://huggingface.co/owner/repo"), "hf:owner/repo");
+  EXPECT_EQ(canonical("https://huggingface.co/owner/repo/"), "hf:owner/repo");
+  EXPECT_EQ(canonical("https://hf.co/owner/repo?library=x#files"), "hf:owner/repo");
+  EXPECT_EQ(canonical("https://www.huggingface.co/owner/repo/tree/v1"), "hf:owner/repo@v1");
+  EXPECT_EQ(canonical("https://huggingface.co/owner/repo/blob/main/sub/a-Q4_0.gguf"), "hf:owner/repo:sub/a-Q4_0.gguf");
+  for (const std::string_view other :
+       {"https://huggingface.co/owner/repo/resolve/main/a.gguf", "https://huggingface.co/datasets/owner/repo",
+        "https://huggingface.co/owner/repo/blob/main/../a.gguf", "https://huggingface.co/owner/repo/blob/main",
+        "https://huggingface.co/owner/repo/tree/main/sub", "https://huggingface.co/owner",
+        "https://huggingface.co/a/..", "http://huggingface.co/owner/repo",
+        "https://huggingface.co.example.org/owner/repo"}) {
+    EXPECT_EQ(canonical(other), other);
+  }
+}
+
 TEST(ModelName, HostileNamesAreRefused) {
   for (const char* text : {"",
                            "hf:",

@@ -85,6 +85,16 @@ function parseAddress(whole: string, schemeEnd: number): AddressName {
   return { kind: 'address', address: scheme + shown.slice(schemeEnd), query };
 }
 
+// What the address bar of a browser shows on Hugging Face names a repository, or a file in it: the address itself is a web page.
+const PAGE = /^https:\/\/(?:www\.)?(?:huggingface\.co|hf\.co)\/([^/]+\/[^/]+?)(?:\/|\/tree\/([^/]+)\/?|\/blob\/([^/]+)\/(.+))?$/;
+
+function ofPage({ address }: AddressName): RepositoryName | undefined {
+  const [, repository, branch, revision = branch ?? MAIN_REVISION, selection = ''] = PAGE.exec(address) ?? [];
+  if (repository === undefined || !repository.split('/').every(isRepositoryPart) || !isRevision(revision)) return undefined;
+  if (selection !== '' && !isSafePath(selection)) return undefined;
+  return { kind: 'repository', repository, revision, selection };
+}
+
 /** Total: every text is a name or a clear `invalid_argument`. Nothing is looked up. */
 export function parseModelName(text: string): ModelName {
   if (typeof text !== 'string') refuse(`the name of the model is a ${typeof text}, expected a text`);
@@ -95,7 +105,9 @@ export function parseModelName(text: string): ModelName {
   if (CONTROL.test(text)) refuse(`'${printable(text, 200)}' holds control characters`);
   if (text.startsWith('hf:')) return parseRepository(text.slice(text.startsWith('hf://') ? 5 : 3));
   const scheme = /^[\w.-]+(?=:\/\/)/.exec(text)?.[0];
-  return scheme !== undefined ? parseAddress(text, scheme.length) : parseRepository(text);
+  if (scheme === undefined) return parseRepository(text);
+  const address = parseAddress(text, scheme.length);
+  return ofPage(address) ?? address;
 }
 
 /** The name that finds the same again: "hf:OWNER/REPO@REVISION:SELECTION", the address without its query. */

@@ -54,6 +54,21 @@ test('names are taken apart', () => {
   assert.equal(canonicalName(address), 'https://host:8080/a/b.gguf', 'a signature is a secret');
 });
 
+test('pages of Hugging Face are their repositories', () => {
+  const canonical = (page: string): string => canonicalName(parseModelName(page));
+  assert.equal(canonical('https://huggingface.co/owner/repo'), 'hf:owner/repo');
+  assert.equal(canonical('https://huggingface.co/owner/repo/'), 'hf:owner/repo');
+  assert.equal(canonical('https://hf.co/owner/repo?library=x#files'), 'hf:owner/repo');
+  assert.equal(canonical('https://www.huggingface.co/owner/repo/tree/v1'), 'hf:owner/repo@v1');
+  assert.equal(canonical('https://huggingface.co/owner/repo/blob/main/sub/a-Q4_0.gguf'), 'hf:owner/repo:sub/a-Q4_0.gguf');
+  for (const other of [
+    'https://huggingface.co/owner/repo/resolve/main/a.gguf', 'https://huggingface.co/datasets/owner/repo',
+    'https://huggingface.co/owner/repo/blob/main/../a.gguf', 'https://huggingface.co/owner/repo/blob/main',
+    'https://huggingface.co/owner/repo/tree/main/sub', 'https://huggingface.co/owner', 'https://huggingface.co/a/..',
+    'http://huggingface.co/owner/repo', 'https://huggingface.co.example.org/owner/repo',
+  ]) assert.equal(canonical(other), other);
+});
+
 test('hostile names are refused', () => {
   for (const text of [
     '',
