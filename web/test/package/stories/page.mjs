@@ -24,6 +24,7 @@ const commands = {
         if (!told.phases.includes(progress.phase)) told.phases.push(progress.phase);
         if (progress.phase !== 'fetching') return;
         window.fetching = progress;
+        window.dispatchEvent(new Event('fetching'));
         told.fromCache = progress.fromCache;
         told.received = progress.loaded - progress.fromCache;
         if (progress.loaded > abortAt * progress.total) controller.abort();
@@ -36,7 +37,10 @@ const commands = {
   },
   /** Resolves with the progress of a load once `share` of the bytes are here. */
   async fetched({ share }) {
-    while (!(window.fetching?.loaded >= share * window.fetching?.total)) await sleep(5);
+    // By events: a browser may let timers of a page wait for a second, in which more comes than is wanted.
+    while (!(window.fetching?.loaded >= share * window.fetching?.total)) {
+      await new Promise(resolve => window.addEventListener('fetching', resolve, { once: true }));
+    }
     return window.fetching;
   },
   async chat({ name = 'a', ...request }) {
