@@ -35,8 +35,7 @@ void OpTimer::report(const DeviceInfo& info, const OpTimes& times, std::span<gra
                      const Trace& trace) {
   const std::uint64_t now = now_ns();
   const auto length = [&](std::uint64_t begin, std::uint64_t end) {
-    const double units = end > begin ? static_cast<double>(end - begin) : 0.0;
-    return static_cast<std::uint64_t>(units * info.timestamp_nanoseconds);
+    return info.nanoseconds(end > begin ? end - begin : 0);
   };
   for (std::size_t i = 0; i < times.ops.size(); ++i) {
     const std::uint64_t begin = times.stamps[2 * i], end = times.stamps[2 * i + 1];

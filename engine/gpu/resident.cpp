@@ -378,16 +378,14 @@ void Resident::observe(const Flying& step) {
   const auto found = programs_.find(step.plan);
   if (found == programs_.end() || step.plan.second >> 32 != 1) return;
   const std::vector<std::string>& questions = found->second.program.questions;
-  const auto nanoseconds = [&](std::uint64_t units) {
-    return static_cast<std::uint64_t>(static_cast<double>(units) * device_->info().timestamp_nanoseconds);
-  };
-  const std::uint64_t resolution = nanoseconds(resolution_of(step.times.stamps));
+  const DeviceInfo& info = device_->info();
+  const std::uint64_t resolution = info.nanoseconds(resolution_of(step.times.stamps));
   for (std::size_t i = 0; i < step.times.ops.size(); ++i) {
     const auto op = static_cast<std::size_t>(step.times.ops[i]);
     const std::uint64_t begin = step.times.stamps[2 * i], end = step.times.stamps[2 * i + 1];
     // Rounded stamps may be the same, which counts, too.
     if (op >= questions.size() || questions[op].empty() || end < begin) continue;
-    tuning_.observe(questions[op], nanoseconds(end - begin), resolution);
+    tuning_.observe(questions[op], info.nanoseconds(end - begin), resolution);
   }
 }
 

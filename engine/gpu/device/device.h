@@ -69,6 +69,10 @@ struct DeviceInfo {
   std::uint32_t subgroup_min = 0, subgroup_max = 0;  // 0: not known
   MatrixUnit matrix_unit;                            // with the feature subgroup_matrix
   double timestamp_nanoseconds = 1.0;                // of one unit of a resolved timestamp
+
+  [[nodiscard]] std::uint64_t nanoseconds(std::uint64_t units) const {
+    return static_cast<std::uint64_t>(static_cast<double>(units) * timestamp_nanoseconds);
+  }
 };
 
 struct Event {

@@ -249,13 +249,9 @@ void TuningRun::finish_sample() {
   std::uint64_t resolution = 1;
   // A driver that has no timestamps after all leaves zeros.
   if (queries_ != QuerySetId::none && stamps_[1] != 0) {
-    const double unit = device_.info().timestamp_nanoseconds;
-    const auto nanoseconds = [&](std::uint64_t units) {
-      return static_cast<std::uint64_t>(static_cast<double>(units) * unit);
-    };
     stamp_bits_ |= stamps_[0] | stamps_[1];
-    elapsed = nanoseconds(stamps_[1] - std::min(stamps_[0], stamps_[1]));
-    resolution = nanoseconds(resolution_of({&stamp_bits_, 1}));
+    elapsed = device_.info().nanoseconds(stamps_[1] - std::min(stamps_[0], stamps_[1]));
+    resolution = device_.info().nanoseconds(resolution_of({&stamp_bits_, 1}));
   }
   if (round_ == 0) {
     const SampleLength length = sample_length(effort_, way.repeats, elapsed, resolution);
