@@ -8,19 +8,19 @@ using gguf::TensorType;
 
 Result<PlaneFormat> plane_format(TensorType type) {
   switch (type) {
-    case TensorType::f32: return PlaneFormat{256, 0, 1, 0};
+    case TensorType::f32: return PlaneFormat{256, 0, 1};
     case TensorType::f16:
-    case TensorType::bf16: return PlaneFormat{128, 0, 1, 0};
-    case TensorType::q4_0: return PlaneFormat{32, 4, 1, 8};
-    case TensorType::q4_1: return PlaneFormat{32, 8, 1, 0};
-    case TensorType::q5_0: return PlaneFormat{40, 4, 1, 16};
-    case TensorType::q5_1: return PlaneFormat{40, 8, 1, 0};
-    case TensorType::q8_0: return PlaneFormat{64, 4, 1, 0};
-    case TensorType::q2_k: return PlaneFormat{16, 40, 8, 0};
-    case TensorType::q3_k: return PlaneFormat{24, 28, 8, 4};
-    case TensorType::q4_k: return PlaneFormat{32, 32, 8, 0};
-    case TensorType::q5_k: return PlaneFormat{40, 32, 8, 0};
-    case TensorType::q6_k: return PlaneFormat{48, 36, 8, 32};
+    case TensorType::bf16: return PlaneFormat{128, 0, 1};
+    case TensorType::q4_0: return PlaneFormat{32, 4, 1};
+    case TensorType::q4_1: return PlaneFormat{32, 8, 1};
+    case TensorType::q5_0: return PlaneFormat{40, 4, 1};
+    case TensorType::q5_1: return PlaneFormat{40, 8, 1};
+    case TensorType::q8_0: return PlaneFormat{64, 4, 1};
+    case TensorType::q2_k: return PlaneFormat{16, 40, 8};
+    case TensorType::q3_k: return PlaneFormat{24, 28, 8};
+    case TensorType::q4_k: return PlaneFormat{32, 32, 8};
+    case TensorType::q5_k: return PlaneFormat{40, 32, 8};
+    case TensorType::q6_k: return PlaneFormat{48, 36, 8};
     default: break;
   }
   return fail(Code::unsupported, "the GPU backend has no decoder for {} weights", gguf::tensor_type_info(type).name);

@@ -28,7 +28,6 @@ struct PlaneFormat {
   std::uint32_t quant_words = 0;   // of a tile's block of 32 columns, all 8 rows
   std::uint32_t scale_words = 0;   // of a tile's unit; 0 for floats
   std::uint32_t scale_blocks = 1;  // blocks of a unit: 1 or 8
-  int offset = 0;                  // added to the stored integers of graph/integer_row.h to make them unsigned
 };
 
 // Code::unsupported for a type that has no decoder.

@@ -2,229 +2,219 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstring>
 
 #include "base/checked.h"
 #include "gpu/weights/plane_layout.h"
-#include "graph/integer_row.h"
+#include "quant/bit_moves.h"
 #include "quant/k_blocks.h"
 #include "quant/legacy_blocks.h"
-#include "quant/load_block.h"
 
 namespace wisp::gpu {
 namespace {
 
 using gguf::TensorType;
 
-// ---- quants: `u` are 32 unsigned small integers of row r; `out` is the tile's block ----
+using quant::load_word;
 
-// 16 bytes of a block, which compilers make at once.
-using Nibbles = std::array<std::uint8_t, 16>;
-void put_nibbles(const Nibbles& bytes, std::uint32_t r, std::uint32_t* out) {
-  std::memcpy(out + 4 * r, bytes.data(), bytes.size());
+// Blocks lie at any address: they are read by offset, and `block` is where one starts.
+
+// ---- moves of quants; `r` is the row of the tile ----
+
+// 32 bytes of nibbles: what the low ones of them hold makes one row of a block, what the high ones hold another.
+void move_nibbles(const std::uint8_t* bytes, std::uint32_t r, std::uint32_t* low, std::uint32_t* high) {
+  std::array<std::uint8_t, 16> lows, highs;
+  for (std::size_t i = 0; i < lows.size(); ++i) {
+    lows[i] = static_cast<std::uint8_t>((bytes[i] & 15) | bytes[16 + i] << 4);
+    highs[i] = static_cast<std::uint8_t>(bytes[i] >> 4 | (bytes[16 + i] & 0xF0));
+  }
+  std::memcpy(low + 4 * r, lows.data(), lows.size());
+  std::memcpy(high + 4 * r, highs.data(), highs.size());
 }
 
-void put_low4(const std::uint8_t* u, std::uint32_t r, std::uint32_t* out) {
-  Nibbles bytes;
-  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>((u[i] & 15) | u[16 + i] << 4);
-  put_nibbles(bytes, r, out);
-}
-
-// Four of them, a byte each.
-std::uint32_t four(const std::uint8_t* u) {
-  std::uint32_t word = 0;
-  std::memcpy(&word, u, sizeof(word));
-  return word;
-}
-
-// Bits [shift, shift + 2) of each.
-void put_two(const std::uint8_t* u, std::uint32_t shift, std::uint32_t r, std::uint32_t* out) {
-  for (std::uint32_t half = 0; half < 2; ++half) {
-    std::uint32_t word = 0;
-    for (std::uint32_t w = 0; w < 4; ++w) word |= (four(u + 16 * half + 4 * w) >> shift & 0x03030303u) << (2 * w);
-    out[2 * r + half] = word;
+// quant::TwoBitFields. `out` is the first block, `stride` words from the next.
+void move_twos(const std::uint8_t* fields, std::uint32_t r, std::uint32_t* out, std::size_t stride) {
+  for (std::size_t half = 0; half < 2; ++half) {
+    const std::array<std::uint64_t, 4> words = quant::two_bit_words(fields + 32 * half);
+    for (std::size_t b = 0; b < 4; ++b) std::memcpy(out + (4 * half + b) * stride + 2 * r, &words[b], sizeof(words[b]));
   }
 }
 
-// Bit `shift` of each.
-void put_one(const std::uint8_t* u, std::uint32_t shift, std::uint32_t r, std::uint32_t* out) {
-  std::uint32_t word = 0;
-  for (std::uint32_t w = 0; w < 8; ++w) word |= (four(u + 4 * w) >> shift & 0x01010101u) << w;
-  out[r] = word;
+// The high bits of Q3_K and Q5_K.
+void move_ones(const std::uint8_t* fields, std::uint32_t r, std::uint32_t* out, std::size_t stride) {
+  const std::array<std::uint32_t, 8> words = quant::one_bit_words(fields);
+  for (std::size_t b = 0; b < words.size(); ++b) out[b * stride + r] = words[b];
 }
 
-void put_bytes(const std::uint8_t* u, std::uint32_t r, std::uint32_t* out) {
-  std::memcpy(out + 4 * r, u, 16);
-  std::memcpy(out + 32 + 4 * r, u + 16, 16);
+// ---- moves of scales ----
+
+void put_half(const std::uint8_t* half, std::uint32_t r, std::uint32_t* words) {
+  std::memcpy(reinterpret_cast<std::uint8_t*>(words) + 2 * r, half, 2);
 }
 
-void put_block(TensorType type, const std::uint8_t* u, std::uint32_t r, std::uint32_t* out) {
-  switch (type) {
-    case TensorType::q2_k: return put_two(u, 0, r, out);
-    case TensorType::q3_k: put_two(u, 0, r, out); return put_one(u, 2, r, out + 16);
-    case TensorType::q5_0:
-    case TensorType::q5_1:
-    case TensorType::q5_k: put_low4(u, r, out); return put_one(u, 4, r, out + 32);
-    default: return put_low4(u, r, out);
-  }
+// The low nibbles, or 2 bits, of four bytes, side by side.
+std::uint32_t join_nibbles(std::uint32_t bytes) {
+  bytes &= 0x0F0F0F0F;
+  bytes = (bytes | bytes >> 4) & 0x00FF00FF;
+  return (bytes | bytes >> 8) & 0xFFFF;
+}
+std::uint32_t join_twos(std::uint32_t bytes) {
+  bytes &= 0x03030303;
+  bytes = (bytes | bytes >> 6) & 0x000F000F;
+  return (bytes | bytes >> 12) & 0xFF;
 }
 
-// ---- quants of a row whose bits only move: most of a usual model ----
+void put_sixteen_bytes(const std::uint8_t* bytes, std::uint32_t r, std::uint32_t* words) {
+  for (std::size_t w = 0; w < 4; ++w) std::memcpy(words + 8 * w + r, bytes + 4 * w, 4);
+}
 
-// Q4_0 and Q4_1 pair the columns of a block as the plane does.
+// quant::ScalesMins.
+void put_scales_mins(const std::uint8_t* bytes, std::uint32_t r, std::uint32_t* words) {
+  const auto scales = load_word<std::uint32_t>(bytes);
+  const auto mins = load_word<std::uint32_t>(bytes + 4);
+  const auto rest = load_word<std::uint32_t>(bytes + 8);
+  words[8 + r] = join_nibbles(scales) | join_nibbles(rest) << 16;
+  words[16 + r] = join_nibbles(mins) | join_nibbles(rest >> 4) << 16;
+  words[24 + r] =
+      join_twos(scales >> 4) | join_twos(scales >> 6) << 8 | join_twos(mins >> 4) << 16 | join_twos(mins >> 6) << 24;
+}
+
+// The scales of quant::BlockQ3_K.
+void put_q3_scales(const std::uint8_t* bytes, std::uint32_t r, std::uint32_t* words) {
+  const auto first = load_word<std::uint32_t>(bytes);
+  const auto second = load_word<std::uint32_t>(bytes + 4);
+  const auto high = load_word<std::uint32_t>(bytes + 8);
+  words[r] = join_nibbles(first) | join_nibbles(second) << 16;
+  words[8 + r] = join_nibbles(first >> 4) | join_nibbles(second >> 4) << 16;
+  words[16 + r] = join_twos(high) | join_twos(high >> 2) << 8 | join_twos(high >> 4) << 16 | join_twos(high >> 6) << 24;
+}
+
+// ---- types: one block of the file becomes row r of a unit: of its scales, and of its blocks of quants ----
+
+struct Unit {
+  std::uint32_t* quants = nullptr;
+  std::uint32_t* scales = nullptr;
+  std::size_t stride = 0;  // words of the quants of a block
+
+  [[nodiscard]] std::uint32_t* quants_of(std::size_t block) const { return quants + block * stride; }
+};
+
 template <class Block>
-void move_legacy(const std::byte* blocks, std::uint32_t count, std::uint32_t quant_words, std::uint32_t r,
-                 std::uint32_t* out) {
-  for (std::uint32_t b = 0; b < count; ++b) {
-    put_nibbles(quant::load_block<Block>(blocks, b).qs, r, out + std::size_t{b} * quant_words);
+  requires(sizeof(Block) <= sizeof(quant::BlockQ5_1))
+void put(const std::uint8_t* block, std::uint32_t r, const Unit& unit) {
+  std::memcpy(unit.quants + 4 * r, block + offsetof(Block, qs), sizeof(Block::qs));
+  if constexpr (requires { &Block::qh; }) unit.quants[32 + r] = quant::one_bit_word(block + offsetof(Block, qh));
+  if constexpr (requires { &Block::m; }) {
+    std::memcpy(unit.scales + r, block + offsetof(Block, d), 4);  // with m
+  } else {
+    put_half(block + offsetof(Block, d), r, unit.scales);
   }
-}
-
-// Q4_K pairs a column with the one 32 further on.
-void move_k(const std::byte* blocks, std::uint32_t count, std::uint32_t quant_words, std::uint32_t r,
-            std::uint32_t* out) {
-  for (std::uint32_t b = 0; b < count; b += 2) {
-    const auto block = quant::load_block<quant::BlockQ4_K>(blocks, b / 8);
-    const std::uint8_t* q = block.qs.data() + std::size_t{16} * (b % 8);
-    Nibbles low, high;
-    for (std::size_t i = 0; i < low.size(); ++i) {
-      low[i] = static_cast<std::uint8_t>((q[i] & 15) | q[16 + i] << 4);
-      high[i] = static_cast<std::uint8_t>(q[i] >> 4 | (q[16 + i] & 0xF0));
-    }
-    put_nibbles(low, r, out + std::size_t{b} * quant_words);
-    put_nibbles(high, r, out + std::size_t{b + 1} * quant_words);
-  }
-}
-
-void move_bytes(const std::byte* blocks, std::uint32_t count, std::uint32_t quant_words, std::uint32_t r,
-                std::uint32_t* out) {
-  for (std::uint32_t b = 0; b < count; ++b) {
-    const auto block = quant::load_block<quant::BlockQ8_0>(blocks, b);
-    put_bytes(reinterpret_cast<const std::uint8_t*>(block.qs.data()), r, out + std::size_t{b} * quant_words);
-  }
-}
-
-// Q6_K has the high bits of four blocks in the same bytes.
-void move_k6(const std::byte* blocks, std::uint32_t count, std::uint32_t quant_words, std::uint32_t r,
-             std::uint32_t* out) {
-  std::array<std::uint8_t, kBlockColumns> u;
-  for (std::uint32_t b = 0; b < count; ++b, out += quant_words) {
-    const std::byte* const file_block = blocks + std::size_t{b / 8} * sizeof(quant::BlockQ6_K);
-    const auto* const low = reinterpret_cast<const std::uint8_t*>(file_block + offsetof(quant::BlockQ6_K, ql)) +
-                            std::size_t{64} * (b % 8 / 4) + std::size_t{32} * (b % 2);
-    const auto* const high = reinterpret_cast<const std::uint8_t*>(file_block + offsetof(quant::BlockQ6_K, qh)) +
-                             std::size_t{32} * (b % 8 / 4);
-    const std::uint32_t nibble = b % 4 / 2 * 4, two = b % 4 * 2;
-    for (std::size_t i = 0; i < u.size(); ++i) {
-      u[i] = static_cast<std::uint8_t>((low[i] >> nibble & 15) | (high[i] >> two & 3) << 4);
-    }
-    put_low4(u.data(), r, out);
-    put_two(u.data(), 4, r, out + 32);
-  }
-}
-
-// False for types that have to be taken apart.
-bool move_row(TensorType type, const std::byte* row, std::uint32_t blocks, std::uint32_t quant_words, std::uint32_t r,
-              std::uint32_t* out) {
-  switch (type) {
-    case TensorType::q4_0: move_legacy<quant::BlockQ4_0>(row, blocks, quant_words, r, out); return true;
-    case TensorType::q4_1: move_legacy<quant::BlockQ4_1>(row, blocks, quant_words, r, out); return true;
-    case TensorType::q8_0: move_bytes(row, blocks, quant_words, r, out); return true;
-    case TensorType::q4_k: move_k(row, blocks, quant_words, r, out); return true;
-    case TensorType::q6_k: move_k6(row, blocks, quant_words, r, out); return true;
-    default: return false;
-  }
-}
-
-// ---- scales of row r: `blocks` are the file's blocks of the row, `out` the tile's units ----
-
-void put_half(std::uint32_t* words, std::uint32_t r, std::uint16_t half) {
-  words[r / 2] |= std::uint32_t{half} << (16 * (r % 2));
 }
 
 template <class Block>
-void put_legacy(const std::byte* blocks, std::uint32_t units, std::uint32_t unit_words, std::uint32_t r,
-                std::uint32_t* out) {
-  for (std::uint32_t unit = 0; unit < units; ++unit) {
-    const auto block = quant::load_block<Block>(blocks, unit);
-    std::uint32_t* words = out + std::size_t{unit} * unit_words;
-    if constexpr (requires { block.m; }) {
-      words[r] = block.d | std::uint32_t{block.m} << 16;
-    } else {
-      put_half(words, r, block.d);
-    }
-  }
+  requires std::same_as<Block, quant::BlockQ8_0>
+void put(const std::uint8_t* block, std::uint32_t r, const Unit& unit) {
+  const std::uint8_t* const bytes = block + offsetof(Block, qs);
+  std::memcpy(unit.quants + 4 * r, bytes, 16);
+  std::memcpy(unit.quants + 32 + 4 * r, bytes + 16, 16);
+  put_half(block + offsetof(Block, d), r, unit.scales);
 }
 
-void put_unit(const quant::BlockQ2_K& block, std::uint32_t r, std::uint32_t* words) {
-  for (std::uint32_t w = 0; w < 4; ++w) std::memcpy(words + 8 * w + r, block.scales.data() + 4 * w, 4);
-  words[32 + r] = block.d | std::uint32_t{block.dmin} << 16;
+template <class Block>
+  requires std::same_as<Block, quant::BlockQ2_K>
+void put(const std::uint8_t* block, std::uint32_t r, const Unit& unit) {
+  move_twos(block + offsetof(Block, qs), r, unit.quants, unit.stride);
+  put_sixteen_bytes(block + offsetof(Block, scales), r, unit.scales);
+  std::memcpy(unit.scales + 32 + r, block + offsetof(Block, d), 4);  // with dmin
 }
 
-void put_unit(const quant::BlockQ3_K& block, std::uint32_t r, std::uint32_t* words) {
-  for (std::uint32_t s = 0; s < 16; ++s) {
-    const auto scale = static_cast<std::uint32_t>(quant::scale(block, static_cast<int>(s)) + 32);
-    words[8 * (s / 8) + r] |= (scale & 15) << (4 * (s % 8));
-    words[16 + r] |= (scale >> 4) << (2 * s);
-  }
-  put_half(words + 24, r, block.d);
+template <class Block>
+  requires std::same_as<Block, quant::BlockQ3_K>
+void put(const std::uint8_t* block, std::uint32_t r, const Unit& unit) {
+  move_twos(block + offsetof(Block, qs), r, unit.quants, unit.stride);
+  move_ones(block + offsetof(Block, hmask), r, unit.quants + 16, unit.stride);
+  put_q3_scales(block + offsetof(Block, scales), r, unit.scales);
+  put_half(block + offsetof(Block, d), r, unit.scales + 24);
 }
 
 // Q4_K and Q5_K.
 template <class Block>
-void put_unit(const Block& block, std::uint32_t r, std::uint32_t* words)
-  requires requires { block.dmin; }
-{
-  words[r] = block.d | std::uint32_t{block.dmin} << 16;
-  for (std::uint32_t j = 0; j < 8; ++j) {
-    const quant::ScaleMin both = quant::scale_min(block.scales, static_cast<int>(j));
-    const auto scale = static_cast<std::uint32_t>(both.scale);
-    const auto least = static_cast<std::uint32_t>(both.min);
-    words[8 + r] |= (scale & 15) << (4 * j);
-    words[16 + r] |= (least & 15) << (4 * j);
-    words[24 + r] |= (scale >> 4) << (2 * j) | (least >> 4) << (16 + 2 * j);
+  requires std::same_as<decltype(Block::scales), quant::ScalesMins> &&
+           std::same_as<decltype(Block::qs), quant::KNibbles>
+void put(const std::uint8_t* block, std::uint32_t r, const Unit& unit) {
+  for (std::size_t pair = 0; pair < 4; ++pair) {
+    move_nibbles(block + offsetof(Block, qs) + 32 * pair, r, unit.quants_of(2 * pair), unit.quants_of(2 * pair + 1));
   }
-}
-
-void put_unit(const quant::BlockQ6_K& block, std::uint32_t r, std::uint32_t* words) {
-  for (std::uint32_t w = 0; w < 4; ++w) std::memcpy(words + 8 * w + r, block.scales.data() + 4 * w, 4);
-  put_half(words + 32, r, block.d);
+  if constexpr (requires { &Block::qh; }) move_ones(block + offsetof(Block, qh), r, unit.quants + 32, unit.stride);
+  std::memcpy(unit.scales + r, block + offsetof(Block, d), 4);  // with dmin
+  put_scales_mins(block + offsetof(Block, scales), r, unit.scales);
 }
 
 template <class Block>
-void put_super(const std::byte* blocks, std::uint32_t units, std::uint32_t unit_words, std::uint32_t r,
-               std::uint32_t* out) {
-  for (std::uint32_t unit = 0; unit < units; ++unit) {
-    put_unit(quant::load_block<Block>(blocks, unit), r, out + std::size_t{unit} * unit_words);
+  requires std::same_as<Block, quant::BlockQ6_K>
+void put(const std::uint8_t* block, std::uint32_t r, const Unit& unit) {
+  for (std::size_t half = 0; half < 2; ++half) {
+    for (std::size_t b = 4 * half; b < 4 * half + 2; ++b) {
+      move_nibbles(block + offsetof(Block, ql) + 32 * (b - 2 * half), r, unit.quants_of(b), unit.quants_of(b + 2));
+    }
+  }
+  move_twos(block + offsetof(Block, qh), r, unit.quants + 32, unit.stride);
+  put_sixteen_bytes(block + offsetof(Block, scales), r, unit.scales);
+  put_half(block + offsetof(Block, d), r, unit.scales + 32);
+}
+
+// ---- tiles: what is written is written in order, from eight places of the file at once ----
+
+struct Tile {
+  const std::uint8_t* rows = nullptr;  // of the file
+  std::size_t row_bytes = 0;
+  std::uint32_t count = 0;  // of rows, 1..8
+  std::span<std::uint32_t> quants, scales;
+};
+
+template <class Block>
+void pack_tile(const PlaneFormat& format, const Tile& tile) {
+  Unit unit{tile.quants.data(), tile.scales.data(), format.quant_words};
+  for (std::size_t at = 0; at < tile.row_bytes; at += sizeof(Block)) {
+    for (std::uint32_t r = 0; r < tile.count; ++r) put<Block>(tile.rows + r * tile.row_bytes + at, r, unit);
+    unit.quants = unit.quants_of(format.scale_blocks);
+    unit.scales += format.scale_words;
   }
 }
 
-void put_scales(TensorType type, const std::byte* blocks, std::uint32_t units, std::uint32_t unit_words,
-                std::uint32_t r, std::uint32_t* out) {
+// Pieces of 16 bytes, the last of a row may be less.
+void pack_floats(const Tile& tile) {
+  constexpr std::size_t kPiece = 16;
+  std::uint32_t* out = tile.quants.data();
+  for (std::size_t at = 0; at < tile.row_bytes; at += kPiece, out += kTileRows * kPiece / 4) {
+    const std::size_t left = tile.row_bytes - at;
+    for (std::uint32_t r = 0; r < tile.count; ++r) {
+      const std::uint8_t* const piece = tile.rows + r * tile.row_bytes + at;
+      if (left >= kPiece) {
+        std::memcpy(out + r * kPiece / 4, piece, kPiece);
+      } else {
+        std::memcpy(out + r * kPiece / 4, piece, left);
+      }
+    }
+  }
+}
+
+void pack(TensorType type, const PlaneFormat& format, const Tile& tile) {
   using namespace quant;
   switch (type) {
-    case TensorType::q4_0: return put_legacy<BlockQ4_0>(blocks, units, unit_words, r, out);
-    case TensorType::q4_1: return put_legacy<BlockQ4_1>(blocks, units, unit_words, r, out);
-    case TensorType::q5_0: return put_legacy<BlockQ5_0>(blocks, units, unit_words, r, out);
-    case TensorType::q5_1: return put_legacy<BlockQ5_1>(blocks, units, unit_words, r, out);
-    case TensorType::q8_0: return put_legacy<BlockQ8_0>(blocks, units, unit_words, r, out);
-    case TensorType::q2_k: return put_super<BlockQ2_K>(blocks, units, unit_words, r, out);
-    case TensorType::q3_k: return put_super<BlockQ3_K>(blocks, units, unit_words, r, out);
-    case TensorType::q4_k: return put_super<BlockQ4_K>(blocks, units, unit_words, r, out);
-    case TensorType::q5_k: return put_super<BlockQ5_K>(blocks, units, unit_words, r, out);
-    case TensorType::q6_k: return put_super<BlockQ6_K>(blocks, units, unit_words, r, out);
-    default: return;
-  }
-}
-
-// ---- floats: pieces of 16 bytes, [block][piece][row] ----
-
-void put_floats(std::span<const std::byte> row, std::uint32_t r, std::span<std::uint32_t> out) {
-  constexpr std::size_t kPiece = 16;
-  for (std::size_t at = 0; at < row.size(); at += kPiece) {
-    std::uint32_t* words = out.data() + (at / kPiece * kTileRows + r) * (kPiece / 4);
-    std::memcpy(words, row.data() + at, std::min(kPiece, row.size() - at));
+    case TensorType::q4_0: return pack_tile<BlockQ4_0>(format, tile);
+    case TensorType::q4_1: return pack_tile<BlockQ4_1>(format, tile);
+    case TensorType::q5_0: return pack_tile<BlockQ5_0>(format, tile);
+    case TensorType::q5_1: return pack_tile<BlockQ5_1>(format, tile);
+    case TensorType::q8_0: return pack_tile<BlockQ8_0>(format, tile);
+    case TensorType::q2_k: return pack_tile<BlockQ2_K>(format, tile);
+    case TensorType::q3_k: return pack_tile<BlockQ3_K>(format, tile);
+    case TensorType::q4_k: return pack_tile<BlockQ4_K>(format, tile);
+    case TensorType::q5_k: return pack_tile<BlockQ5_K>(format, tile);
+    case TensorType::q6_k: return pack_tile<BlockQ6_K>(format, tile);
+    default: return pack_floats(tile);
   }
 }
 
@@ -245,34 +235,21 @@ Status repack(TensorType type, std::uint32_t columns, std::uint32_t rows, std::s
     return fail(Code::invalid_argument, "the planes of {} rows of {} {} weights have no room", rows, columns,
                 info.name);
   }
-  const std::size_t row_bytes = bytes.size() / rows;
   const std::uint32_t blocks = div_up(columns, kBlockColumns);
-  const std::uint32_t units = blocks / format.scale_blocks;
   const std::size_t tile_words = std::size_t{blocks} * format.quant_words;
-  const std::size_t tile_scales = std::size_t{units} * format.scale_words;
-  std::ranges::fill(quants, 0);
-  std::ranges::fill(scales, 0);
-
-  graph::IntegerRow integers;
-  std::array<std::uint8_t, kBlockColumns> u = {};
-  for (std::uint32_t row = 0; row < rows; ++row) {
-    const std::uint32_t tile = row / kTileRows;
-    const std::uint32_t r = row % kTileRows;
-    const std::span<const std::byte> file_row = bytes.subspan(row * row_bytes, row_bytes);
-    const std::span<std::uint32_t> out = quants.subspan(tile * tile_words, tile_words);
-    if (is_float_type(type)) {
-      put_floats(file_row, r, out);
-      continue;
+  const std::size_t tile_scales = std::size_t{blocks / format.scale_blocks} * format.scale_words;
+  const auto* const file = reinterpret_cast<const std::uint8_t*>(bytes.data());
+  Tile tile{.rows = file, .row_bytes = bytes.size() / rows, .count = kTileRows, .quants = {}, .scales = {}};
+  for (std::uint32_t first = 0; first < rows; first += kTileRows) {
+    tile.rows = file + first * tile.row_bytes;
+    tile.count = std::min(kTileRows, rows - first);
+    tile.quants = quants.subspan(first / kTileRows * tile_words, tile_words);
+    tile.scales = scales.subspan(first / kTileRows * tile_scales, tile_scales);
+    if (tile.count < kTileRows || columns % kBlockColumns != 0) {
+      std::ranges::fill(tile.quants, 0);
+      std::ranges::fill(tile.scales, 0);
     }
-    put_scales(type, file_row.data(), units, format.scale_words, r, scales.data() + tile * tile_scales);
-    if (move_row(type, file_row.data(), blocks, format.quant_words, r, out.data())) continue;
-    graph::unpack_integer_row(type, file_row, integers);
-    for (std::uint32_t block = 0; block < blocks; ++block) {
-      for (std::uint32_t i = 0; i < kBlockColumns; ++i) {
-        u[i] = static_cast<std::uint8_t>(integers.u[block * kBlockColumns + i] + format.offset);
-      }
-      put_block(type, u.data(), r, out.data() + std::size_t{block} * format.quant_words);
-    }
+    pack(type, format, tile);
   }
   return {};
 }

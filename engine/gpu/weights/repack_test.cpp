@@ -164,6 +164,19 @@ TEST(GpuRepack, ChunksGiveThePlanesOfTheWhole) {
   }
 }
 
+// A file may ask for any alignment.
+TEST(GpuRepack, RowsLieAtAnyAddress) {
+  for (const TensorType type : kTypes) {
+    constexpr std::uint32_t kColumns = 512, kRows = 11;
+    std::vector<std::byte> bytes = random_rows(type, kColumns, kRows);
+    const Planes aligned = planes_of(type, kColumns, kRows, bytes);
+    bytes.insert(bytes.begin(), std::byte{0xff});
+    const Planes odd = planes_of(type, kColumns, kRows, std::span(bytes).subspan(1));
+    EXPECT_EQ(aligned.quants, odd.quants) << decoder_name(type);
+    EXPECT_EQ(aligned.scales, odd.scales) << decoder_name(type);
+  }
+}
+
 TEST(GpuRepack, TypesKeepTheirSize) {
   for (const TensorType type : kTypes) {
     const gguf::TensorTypeInfo& info = gguf::tensor_type_info(type);
