@@ -53,6 +53,6 @@ export default defineConfig({
   base: './',
   plugins: [besideTheApp()],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
-  server: { headers: HEADERS },
+  server: { headers: HEADERS, fs: { allow: [here, join(here, '../engine/gpu/wgsl')] } },
   build: { outDir: dist, emptyOutDir: true, target: 'es2022', modulePreload: { polyfill: false }, assetsInlineLimit: 0, sourcemap: true },
 });

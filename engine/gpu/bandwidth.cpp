@@ -7,6 +7,7 @@
 #include "base/checked.h"
 #include "base/clock.h"
 #include "gpu/device/commands.h"
+#include "gpu/shader/template.h"
 
 namespace wisp::gpu {
 namespace {
@@ -16,17 +17,7 @@ constexpr int kTurns = 8;
 constexpr std::size_t kSamples = 5;               // behind one for warmth
 constexpr std::uint64_t kEnough = 1'000'000'000;  // ns: slow devices are measured less often
 
-// 256 lanes read 128 KiB, neighbours side by side; the sum is used, so that nothing is left out.
-constexpr std::uint64_t kGroupBytes = 256 * 32 * 16;
-constexpr std::string_view kReader = R"(
-@group(0) @binding(0) var<storage, read> words: array<vec4<u32>>;
-@group(0) @binding(1) var<storage, read_write> out: array<u32>;
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  var sum = vec4<u32>(0u);
-  for (var i = 0u; i < 32u; i++) { sum ^= words[(group.x * 32u + i) * 256u + lane]; }
-  if (all(sum == vec4<u32>(1u, 2u, 3u, 4u))) { out[0] = sum.x; }
-})";
+constexpr std::uint64_t kGroupBytes = 256 * 32 * 16;  // that a workgroup of read_all.wgsl reads
 
 // Nanoseconds of what `record` adds to a stream of commands, the median; 0 where the device was lost.
 std::uint64_t time_of(Device& device, const std::function<void(Commands&)>& record) {
@@ -61,6 +52,7 @@ double rate(std::uint64_t bytes, std::uint64_t nanoseconds) {
 
 Result<double> memory_bandwidth(Device& device) {
   const Limits& limits = device.info().limits;
+  WISP_TRY(const std::string_view wgsl, wgsl_file("read_all.wgsl"));
   const std::uint64_t bytes =
       std::min({kBufferBytes, limits.max_buffer_bytes, limits.max_binding_bytes}) / kGroupBytes * kGroupBytes;
   const std::array buffers = {device.new_buffer(), device.new_buffer()};
@@ -73,7 +65,7 @@ Result<double> memory_bandwidth(Device& device) {
   commands.create_layout(layout, std::array{BindingKind::storage_read, BindingKind::storage_read_write}, "wisp reader");
   commands.create_bind_group(group, layout, std::array{Binding{buffers[0], 0, bytes}, Binding{buffers[1], 0, 256}},
                              "wisp reader");
-  commands.create_pipeline(reader, compiled, kReader, std::array{layout}, "wisp reader");
+  commands.create_pipeline(reader, compiled, wgsl, std::array{layout}, "wisp reader");
   device.run(commands);
 
   const std::uint64_t copied = time_of(device, [&](Commands& stream) {

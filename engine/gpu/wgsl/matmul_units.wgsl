@@ -4,7 +4,8 @@
 //#   LANES     of a subgroup; there is one size only
 //#   PITCH     f16 from one row of a tile to the next, past the 32 of a block: spreads rows over the banks
 //# WGSL does not promise that lanes are numbered by subgroups. Where they are not, matrices of two squares are mixed, which
-//# the tuner's probe notices.
+//# the tuner's probe notices. Chrome has changed these functions (where the order of a matrix is said) and may again: then this does
+//# not compile, and the tuner takes what does.
 #include "matmul_op.wgsl"
 #include "step.wgsl"
 
@@ -57,15 +58,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 #for k in 0..32 / UNIT_K
     {
 #for a in 0..32 / UNIT_M
-      let x_${a} = subgroupMatrixLoad<subgroup_matrix_left<f16, ${UNIT_K}, ${UNIT_M}>>(
-          &x_tile, (down + ${a * UNIT_M}u) * ${PITCH}u + ${k * UNIT_K}u, false, ${PITCH}u);
+      let x_${a} = subgroupMatrixLoad<subgroup_matrix_left<f16, ${UNIT_K}, ${UNIT_M}>, row_major>(
+          &x_tile, (down + ${a * UNIT_M}u) * ${PITCH}u + ${k * UNIT_K}u, ${PITCH}u);
 #end
 #for m in 0..ACCUMULATORS
 #for b in 0..32 / UNIT_N
       {
         // Rows of W are columns of the right matrix.
-        let w = subgroupMatrixLoad<subgroup_matrix_right<f16, ${UNIT_N}, ${UNIT_K}>>(
-            &w_tile_${m}, (across + ${b * UNIT_N}u) * ${PITCH}u + ${k * UNIT_K}u, true, ${PITCH}u);
+        let w = subgroupMatrixLoad<subgroup_matrix_right<f16, ${UNIT_N}, ${UNIT_K}>, col_major>(
+            &w_tile_${m}, (across + ${b * UNIT_N}u) * ${PITCH}u + ${k * UNIT_K}u, ${PITCH}u);
 #for a in 0..32 / UNIT_M
         sum_${m}_${a}_${b} = subgroupMatrixMultiplyAccumulate(x_${a}, w, sum_${m}_${a}_${b});
 #end
@@ -83,8 +84,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   workgroupBarrier();
 #for a in 0..32 / UNIT_M
 #for b in 0..32 / UNIT_N
-  subgroupMatrixStore(&sums, (down + ${a * UNIT_M}u) * ${EDGE}u + across + ${b * UNIT_N}u, sum_${m}_${a}_${b}, false,
-                      ${EDGE}u);
+  subgroupMatrixStore<row_major>(&sums, (down + ${a * UNIT_M}u) * ${EDGE}u + across + ${b * UNIT_N}u, sum_${m}_${a}_${b},
+                                 ${EDGE}u);
 #end
 #end
   workgroupBarrier();

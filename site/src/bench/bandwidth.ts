@@ -1,5 +1,6 @@
 // How fast this device moves memory: what the weights read for a token are
 // measured against. Copies count twice, read and written.
+import READER from '../../../engine/gpu/wgsl/read_all.wgsl?raw';
 import type { EngineInfo } from '../package.js';
 
 const CPU_BYTES = 48 * 2 ** 20; // in each thread: far more than caches hold
@@ -7,17 +8,7 @@ const GPU_BYTES = 128 * 2 ** 20;
 const COPIES = 8;
 const REPEATS = 5;
 
-// 256 lanes read 128 KiB, neighbours side by side; the sum is used, so that nothing is left out.
-const GROUP_BYTES = 256 * 32 * 16;
-const READER = `
-@group(0) @binding(0) var<storage, read> words: array<vec4<u32>>;
-@group(0) @binding(1) var<storage, read_write> out: array<u32>;
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  var sum = vec4<u32>(0u);
-  for (var i = 0u; i < 32u; i++) { sum ^= words[(group.x * 32u + i) * 256u + lane]; }
-  if (all(sum == vec4<u32>(1u, 2u, 3u, 4u))) { out[0] = sum.x; }
-}`;
+const GROUP_BYTES = 256 * 32 * 16; // that a workgroup of the reader reads
 
 // By copying or by reading, whichever is more: a driver's copies can be slower than its kernels by a factor of five.
 async function ofGpu(): Promise<number> {
