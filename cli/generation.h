@@ -20,7 +20,7 @@ struct TokenOdds {
 };
 
 struct Generation {
-  std::vector<TokenId> ids;  // new ones only
+  std::vector<TokenId> ids;     // new ones only
   std::vector<TokenOdds> odds;  // of each, where they were asked for
   std::string text;
   runtime::FinishReason reason = runtime::FinishReason::length;

@@ -277,7 +277,8 @@ void add_run(CLI::App& app, int& exit_code) {
   add_sampling_options(command, options->sampling);
   add_speculation_options(command, options->speculation);
   add_constraint_options(command, options->constraint);
-  for (const char* other : {"--stop", "--grammar", "--schema", "--regex"}) print_ids->excludes(command.get_option(other));
+  for (const char* other : {"--stop", "--grammar", "--schema", "--regex"})
+    print_ids->excludes(command.get_option(other));
   command.callback([options, &exit_code] { exit_code = finish(run(*options)); });
 }
 

@@ -92,8 +92,9 @@ Value profile_of(const runtime::Engine& engine) {
 // Fills `out` with what `describe` makes of the engine.
 template <class Describe>
 wisp_status tell(wisp_engine* engine, wisp_buffer* out, wisp_error* error, Describe&& describe) {
-  return answer(
-      error, [&] { return with_loading(engine, [&]() -> Status { return fill_json(out, describe(*engine->engine)); }); });
+  return answer(error, [&] {
+    return with_loading(engine, [&]() -> Status { return fill_json(out, describe(*engine->engine)); });
+  });
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ namespace wisp::api {
 struct SharedBytes {
   std::shared_ptr<gguf::ByteSource> source;
   bool takes_turns = false;
-  bool may_forget = false;  // it is fed, and what was read once may be gone later
+  bool may_forget = false;           // it is fed, and what was read once may be gone later
   std::vector<std::uint64_t> parts;  // sizes of the files that lie in `source` one behind the other; empty: one
   bool opened = false;               // by a model: no part comes any more
   TurnLock lock;

@@ -37,8 +37,8 @@ class MemorySource final : public ByteSource {
   std::string name_;
 };
 
-// Neighbouring pieces are joined up to this size, so that feeding byte by byte stays cheap, and larger ones are cut to it,
-// so that neither joining nor forgetting a part of one copies much.
+// Neighbouring pieces are joined up to this size, so that feeding byte by byte stays cheap, and larger ones are cut to
+// it, so that neither joining nor forgetting a part of one copies much.
 constexpr std::size_t kMaxPiece = std::size_t{1} << 20;
 
 }  // namespace

@@ -62,8 +62,8 @@ inline constexpr std::uint64_t kMaxNameBytes = 65535;  // of a key or a tensor n
 // On success takes the source; on failure leaves it with the caller.
 Result<File> read_file(std::unique_ptr<ByteSource>& source);
 
-// One model of the parts of a split one, in their order, each read by read_file(): checks that they belong together, that
-// none is missing, and joins their tensor tables. A file that is not split is one part.
+// One model of the parts of a split one, in their order, each read by read_file(): checks that they belong together,
+// that none is missing, and joins their tensor tables. A file that is not split is one part.
 Result<File> join_parts(std::vector<File> parts);
 
 // How open_model reads bytes.

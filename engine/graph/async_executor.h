@@ -67,8 +67,8 @@ class AsyncExecutor {
   [[nodiscard]] virtual Pending pending() const { return Pending::device; }
   // False where the caller must return to its event loop for anything to happen.
   [[nodiscard]] virtual bool can_wait() const = 0;
-  // Blocks until something happened that poll(), load_more() or collect() may tell. Only where can_wait(), and only while
-  // one of them waits for the device.
+  // Blocks until something happened that poll(), load_more() or collect() may tell. Only where can_wait(), and only
+  // while one of them waits for the device.
   virtual Status wait() = 0;
 
   // How often the device was lost. With each loss everything on it is gone but weights and plans, which are restored

@@ -65,11 +65,11 @@ class Executor {
   virtual ~Executor() = default;
   [[nodiscard]] virtual std::string describe() const = 0;  // "cpu avx512-vnni, 2 threads"
 
-  // Makes room for what the graph uses. Once. Graph and file must outlive the executor (tables may be read in place, and
-  // a device that was lost is filled again).
+  // Makes room for what the graph uses. Once. Graph and file must outlive the executor (tables may be read in place,
+  // and a device that was lost is filled again).
   virtual Status begin_load(const Graph& graph, const gguf::File& file) = 0;
-  // Brings the next weights from the file into the backend's layout, about kChunkBytes of them. Never waits. A device that
-  // is lost meanwhile is no error: the next one is filled from the start.
+  // Brings the next weights from the file into the backend's layout, about kChunkBytes of them. Never waits. A device
+  // that is lost meanwhile is no error: the next one is filled from the start.
   virtual Result<LoadState> load_more() = 0;
   // How far that is; nullptr where there is no device to load to.
   [[nodiscard]] virtual const WeightStream* weight_stream() const = 0;
@@ -93,8 +93,8 @@ class Executor {
   // Whether a row's logits are the same bits whatever else is in its step.
   [[nodiscard]] virtual bool rows_independent() const { return true; }
 
-  // Blocks of keys and values to and from the host, in the form of kv_block.h, between steps. Only the first `positions`
-  // of a block are read, zeros behind them. A backend that cannot says so.
+  // Blocks of keys and values to and from the host, in the form of kv_block.h, between steps. Only the first
+  // `positions` of a block are read, zeros behind them. A backend that cannot says so.
   [[nodiscard]] virtual bool moves_kv() const { return false; }
   virtual Status read_kv(int /*group*/, std::int32_t /*block*/, std::uint32_t /*positions*/,
                          std::span<std::byte> /*bytes*/) {

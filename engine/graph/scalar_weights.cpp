@@ -42,9 +42,9 @@ Status WeightStore::take(const WeightChunk& chunk) {
   }
   if (entry.vector.empty()) return {};
   const std::span<float> vector = entry.vector;
-  return quant::decode(weight.type, chunk.bytes,
-                       vector.subspan(std::size_t{chunk.first_row} * weight.columns,
-                                      std::size_t{chunk.rows} * weight.columns));
+  return quant::decode(
+      weight.type, chunk.bytes,
+      vector.subspan(std::size_t{chunk.first_row} * weight.columns, std::size_t{chunk.rows} * weight.columns));
 }
 
 std::span<const std::byte> WeightStore::matrix(WeightId id) const {

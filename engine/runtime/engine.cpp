@@ -85,8 +85,8 @@ Result<std::unique_ptr<Engine>> Engine::create(gguf::File file, EngineOptions op
 Result<std::unique_ptr<Engine>> Engine::create(gguf::File file, graph::Graph graph, std::uint32_t context,
                                                EngineOptions options, std::unique_ptr<graph::Executor> executor,
                                                const LoadProgress& progress) {
-  WISP_TRY(std::unique_ptr<Engine> engine, begin(std::move(file), std::move(graph), context, std::move(options),
-                                                 std::move(executor), progress));
+  WISP_TRY(std::unique_ptr<Engine> engine,
+           begin(std::move(file), std::move(graph), context, std::move(options), std::move(executor), progress));
   WISP_CHECK(engine->load());
   return engine;
 }

@@ -96,8 +96,8 @@ class Engine {
   static Result<std::unique_ptr<Engine>> create(gguf::File file, graph::Graph graph, std::uint32_t context,
                                                 EngineOptions options, std::unique_ptr<graph::Executor> executor,
                                                 const LoadProgress& progress = {});
-  // create() without the weights, which load_more() brings. What can be refused without them is refused here. Until they
-  // are there, the engine may only be told about and destroyed.
+  // create() without the weights, which load_more() brings. What can be refused without them is refused here. Until
+  // they are there, the engine may only be told about and destroyed.
   static Result<std::unique_ptr<Engine>> begin(gguf::File file, EngineOptions options,
                                                std::unique_ptr<graph::Executor> executor, LoadProgress progress = {});
   ~Engine();  // requests that are not finished are dropped without a word

@@ -90,10 +90,10 @@ struct Request {
   // What the new text has to obey. Tokens that must follow are taken without asking the model, and the request ends
   // (FinishReason::end_token) when nothing more can follow.
   std::optional<text::grammar::Constraint> constraint = {};
-  bool ignore_end = false;    // end tokens are tokens like any other; not under a constraint that holds
-  bool show_special = false;  // control tokens appear in `text`
+  bool ignore_end = false;                 // end tokens are tokens like any other; not under a constraint that holds
+  bool show_special = false;               // control tokens appear in `text`
   std::vector<TokenId> shown_tokens = {};  // these do in any case
-  int priority = 0;           // higher is served first
+  int priority = 0;                        // higher is served first
   Speculation speculation = Speculation::off;
   std::uint32_t most_drafts = 8;  // guesses at once, [1, kMostDrafts]
   std::uint64_t salt = 0;         // only requests of equal salt share prefixes

@@ -22,7 +22,8 @@ struct Job {
   // Rows behind the last pending one that would be of use (guesses), where there is room to spare.
   std::uint32_t drafts = 0;
 
-  // Logits: of the last pending row (and of guesses) only, or, for a scoring job, of every row from pending row `unscored` on.
+  // Logits: of the last pending row (and of guesses) only, or, for a scoring job, of every row from pending row
+  // `unscored` on.
   bool scoring = false;
   std::uint32_t unscored = 0;
 

@@ -85,7 +85,7 @@ class StreamDecoder {
   const Tokenizer& tokenizer_;
   bool show_special_;
   std::vector<TokenId> shown_;  // few
-  std::string pending_;  // at most 3 bytes: the start of a character
+  std::string pending_;         // at most 3 bytes: the start of a character
 };
 
 }  // namespace wisp::text

@@ -77,7 +77,6 @@ class LiteralReader {
   }
 
  private:
-
   void blanks() { at_ = std::min(text_.find_first_not_of(kBlanks, at_), text_.size()); }
 
   bool gemma_string(std::string& out) {

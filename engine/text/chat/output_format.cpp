@@ -68,8 +68,8 @@ std::vector<TokenId> mark_tokens(const OutputFormat& format, const Vocabulary& v
     for (const SyntaxPiece& piece : head) marks.push_back(piece.text);
   }
   marks.insert(marks.end(), calls.tails.begin(), calls.tails.end());
-  marks.insert(marks.end(), {calls.section_begin, calls.section_end, calls.argument_begin, calls.key_end, calls.type_end,
-                             calls.value_end, calls.after_end_key});
+  marks.insert(marks.end(), {calls.section_begin, calls.section_end, calls.argument_begin, calls.key_end,
+                             calls.type_end, calls.value_end, calls.after_end_key});
   if (calls.payload == Payload::gemma) marks.push_back(kGemmaQuote);
 
   std::vector<TokenId> found;

@@ -46,8 +46,8 @@ class Context {
     Context& context_;
   };
 
-  // A value that a template can make reach itself (a namespace, a macro, a list): it is emptied when the rendering ends, which
-  // counting references alone would not do.
+  // A value that a template can make reach itself (a namespace, a macro, a list): it is emptied when the rendering
+  // ends, which counting references alone would not do.
   void track(Value value) { tracked_.push_back(std::move(value)); }
 
   [[nodiscard]] const Limits& limits() const { return limits_; }
