@@ -57,17 +57,31 @@ constexpr std::string_view kHelp =
     "  /exit          end (so does Ctrl-D)\n"
     "  Ctrl-C stops an answer. A backslash at the end of a line continues it on the next.";
 
+// What each answer has to be.
+struct AnswerConstraint {
+  std::shared_ptr<text::grammar::CompiledGrammar> whole;  // of a GBNF: the whole text, marks and thoughts included
+  std::optional<GrammarSource> form;                      // what is said behind thoughts, and where nothing is called
+};
+
+Result<AnswerConstraint> answer_constraint(const ConstraintOptions& options, const text::Tokenizer& tokenizer) {
+  if (!is_asked_for(options)) return AnswerConstraint{};
+  WISP_TRY(GrammarSource source, read_grammar(options));
+  // Compiled in any case, so that its mistakes are told before weights are loaded.
+  WISP_TRY(auto compiled, compile_source(source, tokenizer));
+  if (source.notation == text::grammar::Notation::gbnf) return AnswerConstraint{std::move(compiled), {}};
+  return AnswerConstraint{nullptr, std::move(source)};
+}
+
 class Chat {
  public:
-  // `grammar` holds for each answer; nullptr for none.
   Chat(const ChatOptions& options, LoadedModel model, Conversation conversation, ChatTools tools,
-       sample::SamplingParams params, std::shared_ptr<text::grammar::CompiledGrammar> grammar)
+       sample::SamplingParams params, AnswerConstraint constraint)
       : options_(options),
         model_(std::move(model)),
         conversation_(std::move(conversation)),
         tools_(std::move(tools)),
         params_(std::move(params)),
-        grammar_(std::move(grammar)),
+        constraint_(std::move(constraint)),
         marks_(text::mark_tokens(conversation_.format(), model_.tokenizer->vocabulary())) {}
 
   // One question and its answer, which goes to stdout. The conversation is unchanged when it fails.
@@ -90,8 +104,8 @@ class Chat {
   // `is_question`: where calls are required, the first answer has to be one; what tools gave is answered freely.
   Status answer_all(bool is_question);
   Status answer_once(bool may_have_to_call);
-  // What calls have to look like.
-  Status obey_tools(bool may_have_to_call, const std::string& prompt_end, runtime::Request& request);
+  // What calls have to look like, and what is said.
+  Status obey(bool may_have_to_call, const std::string& prompt_end, runtime::Request& request);
   void run_calls(const std::vector<text::ToolCall>& calls);
   // The person's answer to the first of unanswered_; after the last one the model goes on.
   Status take_result(std::string line);
@@ -102,9 +116,9 @@ class Chat {
   Conversation conversation_;
   ChatTools tools_;
   sample::SamplingParams params_;
-  std::shared_ptr<text::grammar::CompiledGrammar> grammar_;
-  // What calls have to obey, by whether one is required and by the prompt's end: to compile it is to look at the whole
-  // vocabulary.
+  AnswerConstraint constraint_;
+  // What answers have to obey, by whether one is required and by the prompt's end: to compile it is to look at the
+  // whole vocabulary.
   std::map<std::pair<bool, std::string>, std::optional<text::CompiledCalls>> calls_;
   std::vector<TokenId> marks_;  // control tokens that mark reasoning and calls
   std::vector<text::ToolCall> unanswered_;
@@ -148,14 +162,20 @@ Status Chat::answer_all(bool is_question) {
   return {};
 }
 
-Status Chat::obey_tools(bool may_have_to_call, const std::string& prompt_end, runtime::Request& request) {
+Status Chat::obey(bool may_have_to_call, const std::string& prompt_end, runtime::Request& request) {
+  if (constraint_.whole != nullptr) {
+    WISP_TRY(request.constraint, text::grammar::Constraint::create(constraint_.whole));
+    return {};
+  }
   text::ToolChoice choice;
   choice.required = may_have_to_call && options_.tool_choice != "auto";
   if (choice.required && options_.tool_choice != "required") choice.only = options_.tool_choice;
   auto known = calls_.find({choice.required, prompt_end});
   if (known == calls_.end()) {
-    WISP_TRY(auto compiled,
-             text::compile_calls(conversation_.format(), conversation_.tools(), choice, prompt_end, *model_.tokenizer));
+    std::optional<text::AnswerForm> form;
+    if (constraint_.form && !choice.required) form = {constraint_.form->notation, constraint_.form->text};
+    WISP_TRY(auto compiled, text::compile_calls(conversation_.format(), conversation_.tools(), choice, prompt_end,
+                                                *model_.tokenizer, form));
     known = calls_.emplace(std::pair(choice.required, prompt_end), std::move(compiled)).first;
   }
   const std::optional<text::CompiledCalls>& calls = known->second;
@@ -179,13 +199,9 @@ Status Chat::answer_once(bool may_have_to_call) {
   request.stop = options_.sampling.stop;
   request.shown_tokens = marks_;
   ask_for_guesses(options_.speculation, request);
-  if (grammar_ != nullptr) {
-    WISP_TRY(request.constraint, text::grammar::Constraint::create(grammar_));
-  } else {
-    WISP_CHECK(obey_tools(may_have_to_call, prompt.end, request));
-  }
-  // What a grammar asks for is the answer, whatever it looks like.
-  text::OutputFormat format = grammar_ != nullptr ? text::OutputFormat{} : conversation_.format();
+  WISP_CHECK(obey(may_have_to_call, prompt.end, request));
+  // What a GBNF asks for is the answer, whatever it looks like.
+  text::OutputFormat format = constraint_.whole != nullptr ? text::OutputFormat{} : conversation_.format();
   text::OutputParser parser(std::move(format), conversation_.tools(),
                             {.calls = !conversation_.tools().empty(), .id_seed = params_.seed});
   parser.prime(prompt.end);
@@ -342,22 +358,23 @@ Status chat(const ChatOptions& options) {
     return fail(Code::invalid_argument,
                 "--tool-choice says which functions are called, and there are none: give --tools FILE");
   }
-  if (!options.tools.empty() && is_asked_for(options.constraint)) {
-    return fail(Code::invalid_argument, "--tools and a grammar: an answer obeys one of them; give one");
+  const bool has_grammar = !options.constraint.grammar.empty();
+  if (!options.tools.empty() && has_grammar) {
+    return fail(Code::invalid_argument,
+                "--tools and --grammar: a grammar is the whole answer, calls too; give --schema or --regex");
   }
-  // A grammar is for the answer: a model that thinks first would have to do so within it.
-  const bool is_constrained = is_asked_for(options.constraint);
-  if (options.no_think || is_constrained) setup.variables = R"({"enable_thinking": false})";
+  // Who asks for a form wants the answer; and a GBNF would have to describe the thought.
+  if (options.no_think || is_asked_for(options.constraint)) setup.variables = R"({"enable_thinking": false})";
   WISP_TRY(Conversation conversation, Conversation::create(*opened.tokenizer, std::move(setup)));
   WISP_TRY(const ModelShape shape, shape_of(opened.file, options.model));
   WISP_TRY(sample::SamplingParams params, sampling_params(options.sampling, shape.vocabulary, opened.tokenizer.get()));
-  WISP_TRY(auto grammar, compile_constraint(options.constraint, *opened.tokenizer));
+  WISP_TRY(AnswerConstraint constraint, answer_constraint(options.constraint, *opened.tokenizer));
   ModelOptions model_options = options.model;
   adapt(options.speculation, model_options);
   WISP_TRY(LoadedModel model, load_model(std::move(opened), model_options, one_sequence()));
   WISP_CHECK(add_draft_model(options.speculation, model_options, model));
   Chat session(options, std::move(model), std::move(conversation), std::move(tools), std::move(params),
-               std::move(grammar));
+               std::move(constraint));
   if (options.prompt) {
     WISP_CHECK(session.answer(*options.prompt));
     if (!options.model.quiet) note(session.last_answer());

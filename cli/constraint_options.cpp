@@ -40,16 +40,22 @@ bool is_asked_for(const ConstraintOptions& options) {
   return !options.grammar.empty() || !options.schema.empty() || options.regex.has_value();
 }
 
-Result<std::shared_ptr<text::grammar::CompiledGrammar>> compile_constraint(const ConstraintOptions& options,
-                                                                           const text::Tokenizer& tokenizer) {
-  if (!is_asked_for(options)) return nullptr;
-  WISP_TRY(const GrammarSource source, read_grammar(options));
+Result<std::shared_ptr<text::grammar::CompiledGrammar>> compile_source(const GrammarSource& source,
+                                                                       const text::Tokenizer& tokenizer) {
   auto compiled = text::grammar::compile_grammar(source.notation, source.text, tokenizer);
   if (compiled) return compiled;
   Error cause = std::move(compiled).error();
   // A mistake on the command line is one only where the grammar stands there itself.
-  if (cause.code == Code::invalid_argument && !options.regex) cause.code = Code::invalid_file;
+  const bool is_file = source.notation != text::grammar::Notation::regex;
+  if (cause.code == Code::invalid_argument && is_file) cause.code = Code::invalid_file;
   return fail_in(std::move(cause), "{}", source.name);
+}
+
+Result<std::shared_ptr<text::grammar::CompiledGrammar>> compile_constraint(const ConstraintOptions& options,
+                                                                           const text::Tokenizer& tokenizer) {
+  if (!is_asked_for(options)) return nullptr;
+  WISP_TRY(const GrammarSource source, read_grammar(options));
+  return compile_source(source, tokenizer);
 }
 
 }  // namespace wisp::cli

@@ -21,15 +21,18 @@ void add_constraint_options(CLI::App& command, ConstraintOptions& options);
 
 bool is_asked_for(const ConstraintOptions& options);
 
-// nullptr where none was asked for. A failure names the file and the place in it.
-Result<std::shared_ptr<text::grammar::CompiledGrammar>> compile_constraint(const ConstraintOptions& options,
-                                                                           const text::Tokenizer& tokenizer);
-
 // A grammar's text and what to call it in messages.
 struct GrammarSource {
   text::grammar::Notation notation;
   std::string text, name;
 };
 Result<GrammarSource> read_grammar(const ConstraintOptions& options);
+
+// A failure names the file and the place in it.
+Result<std::shared_ptr<text::grammar::CompiledGrammar>> compile_source(const GrammarSource& source,
+                                                                       const text::Tokenizer& tokenizer);
+// nullptr where none was asked for.
+Result<std::shared_ptr<text::grammar::CompiledGrammar>> compile_constraint(const ConstraintOptions& options,
+                                                                           const text::Tokenizer& tokenizer);
 
 }  // namespace wisp::cli

@@ -98,7 +98,17 @@ TEST(CliChatTools, AProgramAnswersACallAndTheModelGoesOn) {
   const CommandOutcome again = chat("", "/load " + saved + "\nHi\n");
   EXPECT_EQ(again.exit_code, 0) << again.err;
   EXPECT_EQ(again.err.find("not a saved"), std::string::npos) << again.err;
-  EXPECT_EQ(chat("", "Hi\n", {"--regex", "a"}).exit_code, 2);
+  std::ofstream(folder / "any.gbnf") << "root ::= [a-z]+";
+  EXPECT_EQ(chat("", "Hi\n", {"--grammar", folder / "any.gbnf"}).exit_code, 2) << "it would be calls, too";
+
+  // What is not a call has the form that was asked for: here the answer behind the result.
+  const CommandOutcome formed = chat(R"(, "command": ["echo", "1"])", "Hi\n", {"--regex", "[qz]{3}"});
+  ASSERT_EQ(lines(formed).size(), 2u) << formed.out << formed.err;
+  const nlohmann::json last = lines(formed)[1];
+  if (last["tool_calls"].empty()) {
+    EXPECT_EQ(last["content"].get<std::string>().find_first_not_of("qz"), std::string::npos) << last;
+    EXPECT_EQ(last["content"].get<std::string>().size(), 3u) << last;
+  }
 }
 
 }  // namespace

@@ -29,9 +29,11 @@ struct KnownGrammar {
   std::shared_ptr<text::grammar::CompiledGrammar> compiled;
 };
 
-// The same for calls of tools.
+// The same for answers of chats: calls of tools, and what else is said.
 struct KnownCalls {
-  std::string chat, prompt_end;  // without the messages
+  std::string chat, prompt_end;                     // without the messages
+  std::optional<text::grammar::Notation> notation;  // of the form
+  std::string form;
   std::optional<text::CompiledCalls> compiled;
 };
 

@@ -106,11 +106,11 @@ Result<std::string> OpenedModel::chat_text(std::string_view request, bool start_
   return std::move(prompt.text);
 }
 
-Result<std::optional<text::CompiledCalls>> OpenedModel::call_grammar(std::string_view request,
-                                                                     std::string_view prompt_end) const {
-  WISP_TRY(const text::ChatForm* const form, chat_form());
+Result<std::optional<text::CompiledCalls>> OpenedModel::call_grammar(
+    std::string_view request, std::string_view prompt_end, const std::optional<text::AnswerForm>& form) const {
+  WISP_TRY(const text::ChatForm* const chat, chat_form());
   WISP_TRY(const text::ChatRequest read, read_chat(request, true));
-  return text::compile_calls(form->format(), read.tools, read.tool_choice, prompt_end, **tokenizer_);
+  return text::compile_calls(chat->format(), read.tools, read.tool_choice, prompt_end, **tokenizer_, form);
 }
 
 Result<text::OutputParser> OpenedModel::answer_parser(std::string_view request) const {

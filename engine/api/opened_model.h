@@ -37,8 +37,8 @@ class OpenedModel {
   [[nodiscard]] Result<text::ChatPrompt> chat_prompt(std::string_view request, bool start_answer) const;
   [[nodiscard]] Result<std::string> chat_text(std::string_view request, bool start_answer) const;
   // What its answer has to obey, of the prompt that was made of it; nothing where it is free.
-  [[nodiscard]] Result<std::optional<text::CompiledCalls>> call_grammar(std::string_view request,
-                                                                        std::string_view prompt_end) const;
+  [[nodiscard]] Result<std::optional<text::CompiledCalls>> call_grammar(
+      std::string_view request, std::string_view prompt_end, const std::optional<text::AnswerForm>& form) const;
   // For the answer to it.
   [[nodiscard]] Result<text::OutputParser> answer_parser(std::string_view request) const;
 

@@ -121,20 +121,23 @@ Status spell_breakers(wisp_engine& engine, const RequestChoice& choice, sample::
   return {};
 }
 
-// What calls of tools have to obey.
-Status obey_tools(wisp_engine& engine, const RequestChoice& choice, const std::string& prompt_end,
-                  runtime::Request& request) {
+// What an answer of a chat has to obey: calls those of its tools, all else the form that is asked for, if one is.
+Status obey_chat(wisp_engine& engine, const RequestChoice& choice, const std::string& prompt_end,
+                 runtime::Request& request) {
   constexpr std::size_t kMostCalls = 16;
-  if (choice.prompt != RequestChoice::Prompt::chat || !choice.chat.contains("tools")) return {};
   std::string chat = chat_json_without_messages(choice);
   std::list<KnownCalls>& known = engine.calls;
-  const auto found = std::ranges::find_if(
-      known, [&](const KnownCalls& calls) { return calls.chat == chat && calls.prompt_end == prompt_end; });
+  const auto found = std::ranges::find_if(known, [&](const KnownCalls& calls) {
+    return calls.chat == chat && calls.prompt_end == prompt_end && calls.notation == choice.notation &&
+           calls.form == choice.grammar;
+  });
   if (found != known.end()) {
     known.splice(known.begin(), known, found);
   } else {
-    WISP_TRY(auto compiled, engine.model->call_grammar(chat, prompt_end));
-    known.push_front({std::move(chat), prompt_end, std::move(compiled)});
+    std::optional<text::AnswerForm> form;
+    if (choice.notation) form = {*choice.notation, choice.grammar};
+    WISP_TRY(auto compiled, engine.model->call_grammar(chat, prompt_end, form));
+    known.push_front({std::move(chat), prompt_end, choice.notation, choice.grammar, std::move(compiled)});
     if (known.size() > kMostCalls) known.pop_back();
   }
   const std::optional<text::CompiledCalls>& calls = known.front().compiled;
@@ -145,10 +148,17 @@ Status obey_tools(wisp_engine& engine, const RequestChoice& choice, const std::s
 
 Status obey_grammar(wisp_engine& engine, const RequestChoice& choice, const std::string& prompt_end,
                     runtime::Request& request) {
-  if (!choice.notation) {
-    if (choice.triggers.empty()) return obey_tools(engine, choice, prompt_end, request);
+  using text::grammar::Notation;
+  if (!choice.notation && !choice.triggers.empty()) {
     return fail(Code::invalid_argument, "triggers start a grammar, and this request has none: set grammar too");
   }
+  // A GBNF is the whole text, marks and thoughts included; so is whatever begins at triggers.
+  const bool is_whole = choice.notation == Notation::gbnf || !choice.triggers.empty();
+  if (choice.prompt == RequestChoice::Prompt::chat && !is_whole) {
+    if (!choice.notation && !choice.chat.contains("tools")) return {};
+    return obey_chat(engine, choice, prompt_end, request);
+  }
+  if (!choice.notation) return {};
   WISP_TRY(auto grammar, grammar_of(engine, choice));
   WISP_TRY(request.constraint, text::grammar::Constraint::create(std::move(grammar), choice.triggers));
   return {};

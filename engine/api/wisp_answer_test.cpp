@@ -152,6 +152,49 @@ TEST_F(CInterfaceAnswer, ARequestTakesMessagesAndToolsTogetherOrApart) {
   }
 }
 
+// Where calls and a form are asked for, the model chooses; here a bias does, for how each of them begins.
+TEST_F(CInterfaceAnswer, AFormLeavesRoomForCallsAndThoughts) {
+  const EngineHandle engine = engine_of(model);
+  const auto first_token = [&](std::string_view text) {
+    EXPECT_EQ(wisp_model_tokenize(model.get(), text.data(), text.size(), 0, buffer.get(), error.get()), WISP_OK);
+    return wisp_buffer_ids(buffer.get())[wisp_buffer_id_count(buffer.get()) - 1];
+  };
+  Json request = Json::parse(kQuestion);
+  request.update({{"temperature", 0}, {"max_tokens", 120}, {"show_special", 2}});
+  request["json_schema"] = {{"enum", {"yes", "no"}}};
+  const auto message_of = [&](const Json& asked) {
+    const std::uint64_t id = submit(engine, asked.dump());
+    const Answer said = finish(engine)[id];
+    const AnswerHandle answer = answer_to(asked.dump());
+    EXPECT_EQ(wisp_answer_feed(answer.get(), said.text.data(), said.text.size(), buffer.get(), error.get()), WISP_OK);
+    EXPECT_EQ(wisp_answer_finish(answer.get(), buffer.get(), error.get()), WISP_OK);
+    EXPECT_EQ(wisp_answer_message(answer.get(), buffer.get(), error.get()), WISP_OK);
+    return json();
+  };
+  request["logit_bias"] = {{std::to_string(first_token("\"")), 60}};
+  const Json said = message_of(request);
+  EXPECT_FALSE(said.contains("tool_calls")) << said;
+  EXPECT_TRUE(said["content"] == "\"yes\"" || said["content"] == "\"no\"") << said;
+  request["logit_bias"] = {{std::to_string(first_token("<")), 60}};
+  request["tools"][0]["function"]["parameters"] = {{"type", "object"},
+                                                   {"properties", {{"n", {{"enum", {7}}}}}},
+                                                   {"required", {"n"}},
+                                                   {"additionalProperties", false}};
+  const Json called = message_of(request);
+  ASSERT_TRUE(called.contains("tool_calls")) << called;
+  EXPECT_EQ(Json::parse(called["tool_calls"][0]["function"]["arguments"].get<std::string>()), Json({{"n", 7}}));
+  request["tool_choice"] = "none";
+  EXPECT_FALSE(message_of(request).contains("tool_calls"));
+  request["tool_choice"] = "required";
+  EXPECT_EQ(wisp_engine_submit(engine.get(), request_of(request.dump()).get(), error.get()), 0u);
+  EXPECT_NE(std::string(wisp_error_message(error.get())).find("leave one of them out"), std::string::npos);
+  // A GBNF is the whole answer.
+  request.erase("json_schema");
+  request["tool_choice"] = "auto";
+  request["grammar"] = "root ::= \"<no>\"";
+  EXPECT_EQ(message_of(request)["content"], "<no>");
+}
+
 TEST_F(CInterfaceAnswer, ARequestMayHaveToCall) {
   const EngineHandle engine = engine_of(model);
   Json request = Json::parse(kQuestion);

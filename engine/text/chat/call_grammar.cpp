@@ -62,13 +62,28 @@ class CallGrammarBuilder {
     return {};
   }
 
+  Status read_form(const AnswerForm& form, const grammar::FindToken& find_token) {
+    if (choice_.required) {
+      return fail(Code::invalid_argument,
+                  "tool_choice asks for a call, and the request for an answer of a form: leave one of them out");
+    }
+    WISP_CHECK(grammar::parse_grammar(form.notation, form.source, find_token, grammar_));
+    form_ = grammar_.root();
+    return {};
+  }
+
   Result<CallGrammar> build() {
     CallGrammar made;
-    if (choice_.required) {
-      grammar_.set_root(grammar_.sequence({thought(), gap_, calls_from_start()}));
+    if (form_) {
+      WISP_CHECK(check_form());
+      const NodeId said = speech_of(*form_);
+      grammar_.set_root(
+          grammar_.sequence({thought(gap_), tools_.empty() ? said : grammar_.choice({calls_from_start(), said})}));
+    } else if (choice_.required) {
+      grammar_.set_root(grammar_.sequence({thought(grammar_.empty()), gap_, calls_from_start()}));
     } else if (calls_.bare) {
       grammar_.set_root(bare_answer());
-    } else if (!speech_mark().empty()) {
+    } else if (is_addressed()) {
       grammar_.set_root(addressed_answer());
     } else {
       grammar_.set_root(lazy_calls(made.triggers));
@@ -99,6 +114,12 @@ class CallGrammarBuilder {
       }
     }
     return {};
+  }
+
+  // Beside calls a form that nothing satisfies could silently never be written.
+  Status check_form() const {
+    if (grammar::can_match(grammar_, std::span(&*form_, 1)).front()) return {};
+    return fail(Code::invalid_argument, "no text can ever match the form that is asked for");
   }
 
   // ---- one call ----
@@ -268,8 +289,8 @@ class CallGrammarBuilder {
     return section(prompt_end_.ends_with(section_begin) ? grammar_.empty() : literal(section_begin));
   }
 
-  // What a model thinks before it calls.
-  NodeId thought() {
+  // What a model thinks before it calls or speaks; `behind` follows a thought.
+  NodeId thought(NodeId behind) {
     std::vector<NodeId> ways;
     for (const ReasoningMarks& marks : format_.reasoning) {
       const std::string_view begin = without_blanks(marks.begin), end = without_blanks(marks.end);
@@ -277,7 +298,7 @@ class CallGrammarBuilder {
       const bool is_open = opened != std::string_view::npos;
       if (marks.only_at_start && !is_open) continue;
       const NodeId text = grammar::FreeText(grammar_, {std::string(end)}).any();
-      const NodeId rest = grammar_.sequence({text, literal(end), next_turn()});
+      const NodeId rest = grammar_.sequence({text, literal(end), next_turn(), behind});
       if (closed != std::string_view::npos && (!is_open || closed > opened)) return grammar_.empty();
       if (is_open) return rest;
       ways.push_back(grammar_.sequence({literal(begin), rest}));
@@ -293,6 +314,16 @@ class CallGrammarBuilder {
       }
     }
     return grammar_.empty();
+  }
+
+  // A text behind the mark for it, where the prompt has not got that, or what calls begin with too.
+  NodeId speech_of(NodeId text) {
+    std::string_view mark = format_.speech;
+    if (mark.empty() && format_.blank_first) return grammar_.sequence({grammar_.optional(grammar_.literal(" ")), text});
+    const std::string_view head = is_addressed() ? without_blanks(calls_.heads.front().front().text) : mark;
+    if (prompt_end_.ends_with(without_blanks(mark))) return text;
+    if (prompt_end_.ends_with(head)) mark.remove_prefix(head.size());
+    return grammar_.sequence({literal(mark), text});
   }
 
   // ---- where no call is required ----
@@ -338,28 +369,22 @@ class CallGrammarBuilder {
     return grammar_.choice(ways);
   }
 
-  // A message to the user is marked as a call is, by another name: ">>>all\n".
-  [[nodiscard]] std::string speech_mark() const {
-    if (calls_.heads.empty() || !calls_.section_begin.empty()) return {};
+  // Whether a message to the user is marked as a call is, by another name: ">>>all\n".
+  [[nodiscard]] bool is_addressed() const {
+    if (calls_.heads.empty() || !calls_.section_begin.empty() || calls_.payload != Payload::arguments) return false;
     const std::string_view head = without_blanks(calls_.heads.front().front().text);
-    for (const std::string& mark : format_.ignored) {
-      if (mark.size() > head.size() && mark.starts_with(head) && calls_.payload == Payload::arguments &&
-          mark.find('<') == std::string::npos) {
-        return mark;
-      }
-    }
-    return {};
+    const std::string_view mark = format_.speech;
+    return mark.size() > head.size() && mark.starts_with(head) && mark.find('<') == std::string_view::npos;
   }
   NodeId addressed_answer() {
     const std::string_view mark = without_blanks(calls_.heads.front().front().text);
     const grammar::RuleId message = grammar_.declare("message");
     const NodeId text = grammar::FreeText(grammar_, {std::string(mark)}).any();
-    const std::string speech = speech_mark();
     const NodeId next = grammar_.optional(grammar_.sequence({literal(mark), grammar_.rule(message)}));
     const NodeId call = head_call(0);
     grammar_.define(
         message,
-        grammar_.choice({grammar_.sequence({literal(std::string_view(speech).substr(mark.size())), text, next}),
+        grammar_.choice({grammar_.sequence({literal(std::string_view(format_.speech).substr(mark.size())), text, next}),
                          grammar_.sequence({call, gap_, several_ ? next : grammar_.empty()})}));
     return grammar_.sequence({prompt_end_.ends_with(mark) ? grammar_.empty() : literal(mark), grammar_.rule(message)});
   }
@@ -398,25 +423,30 @@ class CallGrammarBuilder {
   NodeId gap_;  // between marks
   bool several_ = true;
   std::vector<CallableTool> tools_;
+  std::optional<NodeId> form_;
 };
 
 }  // namespace
 
 Result<CallGrammar> call_grammar(const OutputFormat& format, const std::vector<Tool>& tools, const ToolChoice& choice,
-                                 std::string_view prompt_end, const Vocabulary* vocabulary) {
-  if (format.calls.payload == Payload::none) {
-    return fail(Code::unsupported, "this model's chat template knows no calls of tools");
-  }
+                                 std::string_view prompt_end, const Vocabulary* vocabulary,
+                                 const std::optional<AnswerForm>& form) {
+  const bool can_call = format.calls.payload != Payload::none;
+  if (!can_call && !form) return fail(Code::unsupported, "this model's chat template knows no calls of tools");
   CallGrammarBuilder builder(format, choice, prompt_end, vocabulary);
-  WISP_CHECK(builder.read_tools(tools));
+  if (form) {
+    WISP_CHECK(builder.read_form(*form, vocabulary != nullptr ? grammar::token_finder(*vocabulary) : nullptr));
+  }
+  if (!form || (can_call && choice.calls && !tools.empty())) WISP_CHECK(builder.read_tools(tools));
   return builder.build();
 }
 
 Result<std::optional<CompiledCalls>> compile_calls(const OutputFormat& format, const std::vector<Tool>& tools,
                                                    const ToolChoice& choice, std::string_view prompt_end,
-                                                   const Tokenizer& tokenizer) {
-  if (!choice.required && (tools.empty() || format.calls.payload == Payload::none)) return std::nullopt;
-  WISP_TRY(CallGrammar made, call_grammar(format, tools, choice, prompt_end, &tokenizer.vocabulary()));
+                                                   const Tokenizer& tokenizer, const std::optional<AnswerForm>& form) {
+  const bool may_call = !tools.empty() && format.calls.payload != Payload::none;
+  if (!choice.required && !may_call && !form) return std::nullopt;
+  WISP_TRY(CallGrammar made, call_grammar(format, tools, choice, prompt_end, &tokenizer.vocabulary(), form));
   WISP_TRY(grammar::Machine machine, grammar::compile(std::move(made.grammar)));
   WISP_TRY(auto compiled, grammar::CompiledGrammar::create(std::move(machine), tokenizer,
                                                            std::make_shared<const grammar::TokenTrie>(tokenizer)));

@@ -22,6 +22,7 @@
 #include "text/chat/match.h"
 #include "text/chat/output_parser.h"
 #include "text/grammar/constraint.h"
+#include "text/grammar/json_schema.h"
 #include "text/grammar/machine.h"
 #include "text/test_vocabulary.h"
 
@@ -200,6 +201,58 @@ TEST(CallGrammar, TextsAreCallsThatTheSchemasAccept) {
   EXPECT_EQ(std::system(("python3 '" + script + "' '" + folder / "cases.jsonl" + "'").c_str()), 0);
 }
 
+// What every format's answers are where a form is asked for: a text of the form, or calls; thoughts in front of both.
+TEST(CallGrammar, FormedAnswersAreReadAsTheFormOrCalls) {
+  const auto data = wisp::test::test_data();
+  if (!data) GTEST_SKIP() << "WISP_TEST_DATA is unset";
+  const std::vector<Tool> tools = {tool("get_weather", kWeather), tool("tricky", kTricky)};
+  const std::string schema = R"({"type": "object", "properties": {"verdict": {"enum": ["yes", "no"]},
+      "why": {"type": "string", "maxLength": 9}}, "required": ["verdict"], "additionalProperties": false})";
+  grammar::Grammar form_grammar;
+  ASSERT_TRUE(grammar::parse_json_schema(schema, form_grammar));
+  const auto form_machine = grammar::compile(std::move(form_grammar));
+  ASSERT_TRUE(form_machine);
+  const AnswerForm form{grammar::Notation::json_schema, schema};
+  std::mt19937 random(12);
+  const int rounds = wisp::test::full_run() ? 80 : 8;
+  int n_said = 0, n_called = 0, n_thoughts = 0;
+  for (const std::string& name : template_names(*data / "templates")) {
+    SCOPED_TRACE(name);
+    const auto chat = ChatForm::create(read_text(*data / "templates" / (name + ".jinja")), "<s>", "</s>");
+    ASSERT_TRUE(chat) << chat.error().message;
+    SCOPED_TRACE(describe(chat->format()));
+    for (const bool has_tools : {true, false}) {
+      const ChatRequest request{{{"user", "Well?"}}, has_tools ? tools : std::vector<Tool>{}, {}};
+      const auto prompt = chat->render(request, 0);
+      ASSERT_TRUE(prompt) << prompt.error().message;
+      auto made = call_grammar(chat->format(), request.tools, {}, prompt->end, nullptr, form);
+      ASSERT_TRUE(made) << made.error().message;
+      EXPECT_TRUE(made->triggers.empty());
+      wisp::test::RandomText texts(made->grammar, random, {"x", "{\"verdict\": 1}"});
+      for (int i = 0; i < rounds; ++i) {
+        const std::string text = texts.make(std::size_t{40} << (i % 3));
+        SCOPED_TRACE(prompt->end + "|" + text);
+        const ParsedOutput output = parse_output(chat->format(), request.tools, prompt->end, text);
+        ASSERT_TRUE(output.errors.empty()) << output.errors.front();
+        n_thoughts += output.message.reasoning.empty() ? 0 : 1;
+        n_called += output.message.tool_calls.empty() ? 0 : 1;
+        if (!output.message.tool_calls.empty()) {
+          ASSERT_TRUE(has_tools);
+          ASSERT_EQ(output.message.content, "");
+          continue;
+        }
+        ++n_said;
+        grammar::Automaton automaton(*form_machine, 8);
+        ASSERT_EQ(wisp::test::read_with(automaton, output.message.content), wisp::test::Verdict::accepted)
+            << "said: " << output.message.content;
+      }
+    }
+  }
+  EXPECT_GT(n_said, 100);
+  EXPECT_GT(n_called, 50);
+  EXPECT_GT(n_thoughts, 20);
+}
+
 // A vocabulary of single bytes and these control tokens, the last of which ends an answer.
 std::unique_ptr<Tokenizer> bytes_and(const std::vector<std::string>& control) {
   Vocabulary vocabulary;
@@ -213,10 +266,10 @@ std::unique_ptr<Tokenizer> bytes_and(const std::vector<std::string>& control) {
 class CallTokens {
  public:
   CallTokens(const OutputFormat& format, const ToolChoice& choice, const std::string& prompt_end,
-             const std::vector<std::string>& control)
+             const std::vector<std::string>& control, const std::optional<AnswerForm>& form = {})
       : tokenizer_(bytes_and(control)) {
     auto made = call_grammar(format, {tool("get", kNothing), tool("get_weather", kWeather)}, choice, prompt_end,
-                             &tokenizer_->vocabulary());
+                             &tokenizer_->vocabulary(), form);
     EXPECT_TRUE(made) << made.error().message;
     auto machine = grammar::compile(std::move(made->grammar));
     EXPECT_TRUE(machine) << machine.error().message;
@@ -244,6 +297,19 @@ class CallTokens {
   std::unique_ptr<Tokenizer> tokenizer_;
   std::optional<grammar::Constraint> constraint_;
 };
+
+OutputFormat tagged() {
+  OutputFormat format;
+  CallFormat& calls = format.calls;
+  calls.payload = Payload::tagged;
+  calls.heads = {
+      {{SyntaxPiece::Kind::literal, "<function="}, {SyntaxPiece::Kind::name}, {SyntaxPiece::Kind::literal, ">"}}};
+  calls.tails = {"</function>"};
+  calls.argument_begin = "<parameter=";
+  calls.key_end = ">";
+  calls.value_end = "</parameter>";
+  return format;
+}
 
 OutputFormat harmony() {
   const auto form = ChatForm::create("{{ '<|start|>' ~ '<|channel|>' ~ '<|message|>' }}", "", "");
@@ -280,6 +346,50 @@ TEST(CallGrammar, ARequiredCallComesAfterThoughtsOnly) {
   EXPECT_TRUE((*required).finished());
 }
 
+TEST(CallGrammar, AFormHoldsForWhatIsSaid) {
+  const AnswerForm form{grammar::Notation::regex, "(yes|no)!"};
+  const auto answer = [&] { return CallTokens(harmony(), {}, "<|start|>assistant", kHarmonyTokens, form); };
+  const std::string thought = "<|channel|>analysis<|message|>No!<|end|><|start|>assistant";
+  for (const std::string& start : {std::string(), thought}) {
+    CallTokens says = answer();
+    ASSERT_TRUE(says.write(start + "<|channel|>final<|message|>"));
+    EXPECT_FALSE(says.allows("N"));
+    ASSERT_TRUE(says.write("no!"));
+    EXPECT_TRUE((*says).finished());
+    CallTokens calls = answer();
+    ASSERT_TRUE(calls.write(start + "<|channel|>commentary to=functions.get_weather<|message|>{\"city\": \"Rome\""));
+    EXPECT_FALSE((*calls).may_end());
+    EXPECT_TRUE(calls.write("}"));
+  }
+  EXPECT_FALSE(answer().allows("n")) << "the format has a mark for what is said";
+
+  // A prompt that opens a thought, or the answer.
+  OutputFormat thinking = tagged();
+  thinking.reasoning = {{"<think>", "</think>", true}};
+  CallTokens thinks(thinking, {}, "<think>\n", {"<|end|>"}, form);
+  ASSERT_TRUE(thinks.write("It is no! or yes!\n</think>\n\n"));
+  EXPECT_FALSE(thinks.allows("x"));
+  EXPECT_TRUE(thinks.write("yes!"));
+  CallTokens thought_nothing(thinking, {}, "<think>\n\n</think>\n\n", {"<|end|>"}, form);
+  EXPECT_FALSE(thought_nothing.allows("x"));
+  EXPECT_TRUE(thought_nothing.write("<function=get_weather><parameter=city>Rome</parameter></function>"));
+  EXPECT_TRUE((*thought_nothing).may_end());
+}
+
+TEST(CallGrammar, AFormIsRefusedByWhatIsWrong) {
+  const auto message = [](const AnswerForm& form, const ToolChoice& choice = {}) {
+    const auto made = call_grammar(harmony(), {tool("get", kNothing)}, choice, "", nullptr, form);
+    return made ? std::string() : made.error().message;
+  };
+  using grammar::Notation;
+  EXPECT_EQ(message({Notation::json_schema, "{}"}), "");
+  EXPECT_NE(message({Notation::json_schema, R"({"type": "thing"})"}).find("thing"), std::string::npos);
+  EXPECT_NE(message({Notation::json_schema, "false"}).find("no text can ever match"), std::string::npos);
+  EXPECT_NE(message({Notation::regex, "("}), "");
+  EXPECT_NE(message({Notation::regex, "a"}, choice_of(true, true)).find("leave one of them out"), std::string::npos);
+  EXPECT_TRUE(call_grammar({}, {}, {}, "", nullptr, AnswerForm{Notation::regex, "a"})) << "no calls are needed";
+}
+
 TEST(CallGrammar, AnswersOfUnmarkedFormatsAreTextOrCalls) {
   OutputFormat format;
   format.calls.payload = Payload::json;
@@ -312,19 +422,6 @@ TEST(CallGrammar, ChoicesAreRead) {
                             R"("parallel_tool_calls": 1)"}) {
     EXPECT_FALSE(read(wrong)) << wrong;
   }
-}
-
-OutputFormat tagged() {
-  OutputFormat format;
-  CallFormat& calls = format.calls;
-  calls.payload = Payload::tagged;
-  calls.heads = {
-      {{SyntaxPiece::Kind::literal, "<function="}, {SyntaxPiece::Kind::name}, {SyntaxPiece::Kind::literal, ">"}}};
-  calls.tails = {"</function>"};
-  calls.argument_begin = "<parameter=";
-  calls.key_end = ">";
-  calls.value_end = "</parameter>";
-  return format;
 }
 
 std::string refusal(const OutputFormat& format, const std::vector<Tool>& tools, const ToolChoice& choice = {}) {

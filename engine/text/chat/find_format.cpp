@@ -467,7 +467,10 @@ void find_answer_marks(const Prober& prober, OutputFormat& format) {
     }
     format.blank_first = without_blanks(mark).empty();
     mark = without_blanks(mark);
-    if (!mark.empty() && mark.front() == '<') format.ignored.emplace_back(mark);
+    if (!mark.empty() && mark.front() == '<') {
+      format.ignored.emplace_back(mark);
+      format.speech = mark;
+    }
   }
   const std::string_view after = without_blanks(std::string_view(said).substr(at + kAnswer.size()));
   std::size_t end = after.find('>');

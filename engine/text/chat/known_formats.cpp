@@ -22,6 +22,7 @@ bool known_format(std::string_view source, OutputFormat& format) {
     format.ignored = {"<|start|>assistant", "<|channel|>final", "<|channel|>commentary",
                       "<|constrain|>json",  "<|message|>",      "<|end|>",
                       "<|return|>"};
+    format.speech = "<|channel|>final<|message|>";
     calls.payload = Payload::arguments;
     for (const std::string_view begin :
          {"<|channel|>commentary to=functions.", "to=functions.", "<|channel|>analysis to=functions."}) {
@@ -36,6 +37,7 @@ bool known_format(std::string_view source, OutputFormat& format) {
   if (has("<atem:function_calls>")) {
     format.reasoning = {{"to=self<|message|>", "<|eom|>"}};
     format.ignored = {"<|start|>assistant", "to=user<|message|>", "<|eot|>", "<|eom|>"};
+    format.speech = "to=user<|message|>";
     calls.payload = Payload::tagged;
     calls.section_begin = "<atem:function_calls>";
     calls.section_end = "</atem:function_calls>";
@@ -56,6 +58,7 @@ bool known_format(std::string_view source, OutputFormat& format) {
     format.reasoning = {{"<|open|>think<|sep|>", "<|close|>think<|sep|>"}};
     format.ignored = {"<|open|>response<|sep|>", "<|close|>response<|sep|>", "<|close|>message<|sep|>",
                       "<|end_of_msg|>"};
+    format.speech = "<|open|>response<|sep|>";
     calls.payload = Payload::tagged;
     calls.section_begin = "<|open|>tools<|sep|>";
     calls.section_end = "<|close|>tools<|sep|>";
@@ -87,6 +90,7 @@ bool known_format(std::string_view source, OutputFormat& format) {
   }
   if (has(">>>${recipient}")) {  // functionary
     format.ignored = {">>>all\n"};
+    format.speech = ">>>all\n";
     calls.payload = Payload::arguments;
     calls.heads = {head(">>>")};
     calls.heads.front().push_back({SyntaxPiece::Kind::literal, "\n"});

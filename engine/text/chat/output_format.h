@@ -63,13 +63,15 @@ struct ReasoningMarks {
 struct OutputFormat {
   std::vector<ReasoningMarks> reasoning;
   std::vector<std::string> ignored;  // marks around the answer's text that are no part of it
+  std::string speech;                // those that a text for the user has to begin with; most formats have none
   bool blank_first = false;          // a blank in front of an answer is the template's, although the prompt lacks it
   CallFormat calls;
 };
 
 // One line a fact, for people.
 std::string describe(const OutputFormat& format);
-// The control tokens of a vocabulary that the marks are made of: they have to appear in the text that OutputParser gets.
+// The control tokens of a vocabulary that the marks are made of: they have to appear in the text that OutputParser
+// gets.
 std::vector<TokenId> mark_tokens(const OutputFormat& format, const Vocabulary& vocabulary);
 
 }  // namespace wisp::text

@@ -24,22 +24,25 @@ FindToken token_finder(const Vocabulary& vocabulary) {
   };
 }
 
-Result<Machine> compile_machine(Notation notation, std::string_view source, const FindToken& find_token) {
+Status parse_grammar(Notation notation, std::string_view source, const FindToken& find_token, Grammar& grammar) {
   if (source.size() > kMaxGrammarBytes) {
     return fail(Code::limit, "the grammar has {}; the limit is {}", format_bytes(source.size()),
                 format_bytes(kMaxGrammarBytes));
   }
-  Grammar grammar;
   switch (notation) {
-    case Notation::gbnf: WISP_CHECK(parse_gbnf(source, find_token, grammar)); break;
-    case Notation::json_schema: WISP_CHECK(parse_json_schema(source, grammar)); break;
-    case Notation::regex: {
-      CharClasses classes;
-      WISP_TRY(const Pattern pattern, parse_regex(source, grammar, classes, {}));
-      grammar.set_root(pattern.node);
-      break;
-    }
+    case Notation::gbnf: return parse_gbnf(source, find_token, grammar);
+    case Notation::json_schema: return parse_json_schema(source, grammar);
+    case Notation::regex: break;
   }
+  CharClasses classes;
+  WISP_TRY(const Pattern pattern, parse_regex(source, grammar, classes, {}));
+  grammar.set_root(pattern.node);
+  return {};
+}
+
+Result<Machine> compile_machine(Notation notation, std::string_view source, const FindToken& find_token) {
+  Grammar grammar;
+  WISP_CHECK(parse_grammar(notation, source, find_token, grammar));
   return compile(std::move(grammar));
 }
 

@@ -21,6 +21,9 @@ enum class Notation : std::uint8_t { gbnf, json_schema, regex };
 
 inline constexpr std::size_t kMaxGrammarBytes = 4u << 20;
 
+// Makes the grammar's root of `source`, beside what is there already. Errors as those of compile_machine().
+Status parse_grammar(Notation notation, std::string_view source, const FindToken& find_token, Grammar& grammar);
+
 // Errors say where in `source` they are: line and column (GBNF, JSON), a JSON pointer (schemas) or a byte (regex). For
 // an empty schema any JSON value is accepted.
 Result<Machine> compile_machine(Notation notation, std::string_view source, const FindToken& find_token = {});

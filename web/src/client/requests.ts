@@ -250,7 +250,10 @@ export interface ChatRequest extends TextRequest {
   tool_choice?: ToolChoice;
   /** False: one call an answer at most. Default true. */
   parallel_tool_calls?: boolean;
-  /** The form of the answer; the model then does not think first unless `enable_thinking` says so. Default text. */
+  /**
+   * The form of what the model says; where there are `tools`, calls may come in its place. It then does not think first unless
+   * `enable_thinking` says so, or its template always makes it. Default text.
+   */
   response_format?: ResponseFormat;
   /** Tell how likely each token was, by the model's own distribution. Default false. */
   logprobs?: boolean | null;

@@ -120,7 +120,7 @@ export function chatSettings(request: ChatRequest): GenerateSettings {
     const value = request[name];
     if (value !== undefined && value !== null) chat[name] = value;
   }
-  // A form is for the answer: a model that thinks first would have to do so within it.
+  // Who asks for a form wants the answer; and a GBNF would have to describe the thought, too.
   if (forms.length > 0) chat.enable_thinking ??= false;
   return plain({ settings, chat, n: answers(request.n) });
 }
