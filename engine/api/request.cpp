@@ -169,6 +169,7 @@ constexpr Text kTexts[] = {
     {"prompt", [](RequestChoice& choice,
                   std::string_view value) { return set_prompt(choice, RequestChoice::Prompt::text, value); }},
     {"messages", set_chat},
+    {"answer", set_answer},
     {"stop", add_stop},
     {"speculate", set_speculation},
     {"grammar", set_grammar<text::grammar::Notation::gbnf>},
@@ -206,11 +207,9 @@ struct ListSetting {
   std::string_view name;
   Status (*set)(RequestChoice& choice, const Value& list);
 };
-constexpr ListSetting kLists[] = {{"prompt", set_prompt_ids},
-                                  {"stop", add_stops},
-                                  {"samplers", set_sampler_list},
-                                  {"dry_breakers", set_breaker_list},
-                                  {"triggers", set_trigger_list}};
+constexpr ListSetting kLists[] = {
+    {"prompt", set_prompt_ids},     {"answer", set_answer_ids},         {"stop", add_stops},
+    {"samplers", set_sampler_list}, {"dry_breakers", set_breaker_list}, {"triggers", set_trigger_list}};
 
 std::string names_of_all() {
   return fmt::format("{}, {}, {}, logit_bias", names_of(std::span<const Integer>(kIntegers)),
@@ -252,6 +251,11 @@ Result<MadeRequest> make_request(const RequestChoice& choice, const OpenedModel&
     request.prompt = std::move(prompt.ids);
     made.prompt_end = std::move(prompt.end);
   }
+  if (is_fork && !choice.answer.empty()) {
+    return fail(Code::invalid_argument, "answer is the start of a whole request's answer, and a fork goes on from one");
+  }
+  request.prompt.insert(request.prompt.end(), choice.answer.begin(), choice.answer.end());
+  request.answered = static_cast<std::uint32_t>(choice.answer.size());
   if (choice.shows_marks) {
     WISP_TRY(const text::ChatForm* const form, model.chat_form());
     WISP_TRY(const text::Tokenizer* const tokenizer, model.needed_tokenizer());

@@ -26,6 +26,7 @@ struct RequestChoice {
   std::string text;  // the prompt where it is text
   // The prompt where it is a chat: JSON texts of "messages", "tools" and their like, by name.
   std::map<std::string, std::string, std::less<>> chat;
+  std::vector<TokenId> answer;    // behind the prompt: what is there of the answer already
   bool shows_marks = false;       // those of the model's reasoning and calls
   std::int64_t logits_from = -1;  // -1: no logits of the prompt
   // What the new text has to obey: a grammar's text, where there is a notation.

@@ -31,19 +31,34 @@ Result<Value> parse_list(std::string_view name, std::string_view json) {
   return value;
 }
 
-}  // namespace
-
-Status set_prompt_ids(RequestChoice& choice, const Value& list) {
+Result<std::vector<TokenId>> ids_of(std::string_view name, const Value& list) {
   std::vector<TokenId> ids;
   for (const Value& item : list.items()) {
     if (!is_token(item)) {
-      return fail(Code::invalid_argument, "the prompt is a list, and its item {} is not a token id", ids.size());
+      return fail(Code::invalid_argument, "the {} is a list, and its item {} is not a token id", name, ids.size());
     }
     ids.push_back(static_cast<TokenId>(item.as_integer()));
   }
+  return ids;
+}
+
+}  // namespace
+
+Status set_prompt_ids(RequestChoice& choice, const Value& list) {
+  WISP_TRY(std::vector<TokenId> ids, ids_of("prompt", list));
   choice.prompt = RequestChoice::Prompt::ids;
   choice.request.prompt = std::move(ids);
   return {};
+}
+
+Status set_answer_ids(RequestChoice& choice, const Value& list) {
+  WISP_TRY(choice.answer, ids_of("answer", list));
+  return {};
+}
+
+Status set_answer(RequestChoice& choice, std::string_view json) {
+  WISP_TRY(const Value list, parse_list("answer", json));
+  return set_answer_ids(choice, list);
 }
 
 Status add_stop(RequestChoice& choice, std::string_view text) {

@@ -465,6 +465,9 @@ WISP_API wisp_status wisp_request_set_number(wisp_request* request, const char* 
 /*   prompt               text, tokenized with the vocabulary's own special tokens, in place of any prompt before
  *   messages             a conversation as of wisp_model_chat_prompt(), with tools or without, in place of any
  *                        prompt before
+ *   answer               a JSON list of token ids that the answer begins with already, as an engine that is lost told
+ *                        them: they are computed with the prompt, grammars and stop texts go on from them, and their
+ *                        text is not told again; max_tokens counts new ones only []
  *   stop                 ends before this text; may be set repeatedly []
  *   samplers             which samplers run, in this order
  *                        ["penalties;dry;top_n_sigma;top_k;typ_p;top_p;min_p;xtc;temperature"]
@@ -486,9 +489,9 @@ WISP_API wisp_status wisp_request_set_text(wisp_request* request, const char* na
 /* Added to the logit of a token; -INFINITY bans it. */
 WISP_API wisp_status wisp_request_add_logit_bias(wisp_request* request, int32_t token, float bias, wisp_error* error);
 /* All of the above at once, as a JSON object: {"prompt": [1, 15], "temperature": 0, "stop": ["\n"], "logit_bias":
- * {"13": -100}}. "prompt" is a text or a list of ids, "stop" and "samplers" a text or a list, "dry_breakers"
- * and "triggers" lists; "json_schema" may be the schema itself; "messages", "tools" and what else a conversation has
- * stand beside the rest. After a failure nothing has changed. */
+ * {"13": -100}}. "prompt" is a text or a list of ids, "stop" and "samplers" a text or a list, "answer",
+ * "dry_breakers" and "triggers" lists; "json_schema" may be the schema itself; "messages", "tools" and what else a
+ * conversation has stand beside the rest. After a failure nothing has changed. */
 WISP_API wisp_status wisp_request_set_json(wisp_request* request, const char* json, size_t length, wisp_error* error);
 
 /* ---- events ---- */

@@ -195,6 +195,27 @@ TEST_F(CInterfaceAnswer, AFormLeavesRoomForCallsAndThoughts) {
   EXPECT_EQ(message_of(request)["content"], "<no>");
 }
 
+TEST_F(CInterfaceAnswer, AnAnswerGoesOnWhereAnotherEngineEnded) {
+  Json request = Json::parse(kQuestion);
+  request.update({{"temperature", 0.9}, {"seed", 3}, {"max_tokens", 150}, {"show_special", 2}});
+  request["json_schema"] = {
+      {"type", "array"}, {"items", {{"enum", {"a", "b", "c"}}}}, {"minItems", 5}, {"maxItems", 5}};
+  const EngineHandle first = engine_of(model), second = engine_of(model);
+  const std::uint64_t id = submit(first, request.dump());
+  const Answer whole = finish(first)[id];
+  ASSERT_GT(whole.ids.size(), 9u);
+  request["answer"] = std::vector(whole.ids.begin(), whole.ids.begin() + 7);
+  const std::uint64_t again = submit(second, request.dump());
+  const Answer rest = finish(second)[again];
+  EXPECT_EQ(rest.ids, std::vector(whole.ids.begin() + 7, whole.ids.end()));
+  EXPECT_TRUE(whole.text.ends_with(rest.text)) << whole.text << "|" << rest.text;
+  request["answer"] = {whole.ids[0], whole.ids[0], whole.ids[0]};
+  EXPECT_EQ(wisp_engine_submit(second.get(), request_of(request.dump()).get(), error.get()), 0u);
+  const RequestHandle text = request_of("{}");
+  EXPECT_EQ(wisp_request_set_text(text.get(), "answer", "[1, 2]", WISP_TO_NUL, error.get()), WISP_OK);
+  EXPECT_EQ(wisp_request_set_text(text.get(), "answer", "[-1]", WISP_TO_NUL, error.get()), WISP_ERROR_INVALID_ARGUMENT);
+}
+
 TEST_F(CInterfaceAnswer, ARequestMayHaveToCall) {
   const EngineHandle engine = engine_of(model);
   Json request = Json::parse(kQuestion);

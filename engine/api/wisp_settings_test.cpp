@@ -29,7 +29,7 @@ Json default_of(const std::string& name, std::size_t index, const std::string& d
   if (begin == std::string::npos || !description.ends_with(']')) return nullptr;
   const Json list = Json::parse(description.substr(begin + 1), nullptr, false);
   if (list.is_discarded()) return nullptr;
-  const std::set<std::string> lists = {"stop", "dry_breakers", "triggers", "no_fuse"};
+  const std::set<std::string> lists = {"answer", "stop", "dry_breakers", "triggers", "no_fuse"};
   if (lists.contains(name)) return list;
   return index < list.size() ? list[index] : Json(nullptr);
 }

@@ -176,6 +176,28 @@ TEST_P(EngineConstraintTest, GuessesChangeNothing) {
   }
 }
 
+// As after a device that does not come back: another engine gets what there is, and says the rest.
+TEST_P(EngineConstraintTest, WhatIsAnsweredAlreadyIsGoneOnWith) {
+  const Heard whole = hear(request(kCard, 4));
+  ASSERT_GT(whole.tokens.size(), 8u);
+  for (std::size_t n = 1; n < whole.tokens.size(); ++n) {
+    Request rest = request(kCard, 4);
+    rest.prompt.insert(rest.prompt.end(), whole.tokens.begin(), whole.tokens.begin() + static_cast<std::ptrdiff_t>(n));
+    rest.answered = static_cast<std::uint32_t>(n);
+    const Heard heard = hear(std::move(rest));
+    EXPECT_EQ(heard.reason, FinishReason::end_token) << heard.error.message;
+    EXPECT_TRUE(std::ranges::equal(heard.tokens, std::span(whole.tokens).subspan(n)));
+    EXPECT_TRUE(whole.text.ends_with(heard.text));
+    EXPECT_EQ(heard.stats.prompt_tokens, 3 + n);
+  }
+  Request other = request(kCard);
+  other.prompt.insert(other.prompt.end(), {whole.tokens[0], whole.tokens[0]});
+  other.answered = 2;
+  EXPECT_FALSE(engine_->submit(other)) << "the grammar does not say that";
+  other.answered = 6;
+  EXPECT_FALSE(engine_->submit(other)) << "there are five";
+}
+
 TEST_P(EngineConstraintTest, AForkGoesOnUnderACopy) {
   Heard parent_heard, child_heard;
   const RequestId parent = expect_value(engine_->submit(hear_tokens(request(kCard, 7), parent_heard)));

@@ -41,6 +41,22 @@ SchedulerLimits limits_of(const EngineOptions& options) {
   return {options.row_budget, options.max_sequences, options.max_logit_rows};
 }
 
+// The part of the answer that is there already.
+Status read_answered(Request& request, std::span<const TokenId> tokens, TextStream& text) {
+  if (request.answered > tokens.size()) {
+    return fail(Code::invalid_argument, "{} tokens are answered already, and the prompt has {}", request.answered,
+                tokens.size());
+  }
+  std::string told;
+  for (const TokenId token : tokens.last(request.answered)) {
+    if (request.constraint) WISP_CHECK(request.constraint->accept(token));
+    if (text.push(token, told)) {
+      return fail(Code::invalid_argument, "the answer holds a stop string already: there is nothing to go on with");
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 // ---- making one ----
@@ -183,6 +199,7 @@ Result<std::unique_ptr<Sequence>> Engine::State::make_sequence(Request request, 
   // Not from inside a callback, which may look at logprobs that lie there.
   if (request.logprobs && !ending_) sampler_scratch_.reserve_logprobs(*request.logprobs);
   TextStream text(options.tokenizer, request.show_special, request.shown_tokens, std::move(stops));
+  WISP_CHECK(read_answered(request, tokens, text));
   const auto n = static_cast<std::uint32_t>(tokens.size());
   const std::uint32_t longest = n + std::min(max_positions - n, request.max_new_tokens);
   auto sequence = std::make_unique<Sequence>(RequestId{next_id_++}, std::move(request), std::move(tokens), longest,

@@ -84,6 +84,9 @@ inline constexpr std::uint32_t kMostDrafts = 64;
 
 struct Request {
   std::vector<TokenId> prompt = {};  // ids taken as they are; at least one
+  // So many of the prompt's last tokens are of the answer already: what was begun elsewhere goes on here. The
+  // constraint has to accept them, and stop strings and characters may begin in them; their text is not told again.
+  std::uint32_t answered = 0;
   sample::SamplingParams sampling = {};
   std::uint32_t max_new_tokens = kNoLimit;  // 0: compute the prompt and finish
   std::vector<std::string> stop = {};       // needs the engine to have a tokenizer

@@ -71,6 +71,31 @@ TEST_P(EngineTextTest, AStopStringEndsTheTextBeforeIt) {
   EXPECT_EQ(hear(forty({whole.substr(whole.size() - 6) + "x"})).text, whole);
 }
 
+// Cut at any token, the two halves are the whole: characters and stop strings may lie across the cut.
+TEST_P(EngineTextTest, AnAnswerThatWasBegunElsewhereGoesOnWithinItsText) {
+  const std::string words = hear(forty()).text;
+  const std::string stop = words.substr(words.size() / 2, 12);
+  const auto asked = [&] { return forty({stop}); };
+  std::vector<std::pair<TokenId, std::string>> told;  // each token with the text that came with it
+  Request recorded = asked();
+  recorded.on_token = [&told](const TokenEvent& event) { told.emplace_back(event.token, event.text); };
+  std::string end;
+  recorded.on_finish = [&end](const FinishEvent& event) { end = event.text; };
+  ASSERT_TRUE(engine_->submit(std::move(recorded)));
+  ASSERT_TRUE(engine_->run());
+  std::string whole = end;
+  for (auto one = told.rbegin(); one != told.rend(); ++one) whole.insert(0, one->second);
+  ASSERT_EQ(whole, words.substr(0, words.find(stop)));
+  std::string before;
+  for (std::size_t n = 0; n < told.size(); ++n) {
+    Request rest = asked();
+    for (std::size_t i = 0; i < n; ++i) rest.prompt.push_back(told[i].first);
+    rest.answered = static_cast<std::uint32_t>(n);
+    EXPECT_EQ(before + hear(std::move(rest)).text, whole) << n;
+    before += told[n].second;
+  }
+}
+
 TEST_P(EngineTextTest, AnEndTokenEndsUnlessItIsIgnored) {
   const TokenId end = tokenizer_->vocabulary().end_of_generation.front();
   Request request = forty();

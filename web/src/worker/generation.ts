@@ -3,7 +3,7 @@ import { ModelError } from '../models/index.js';
 import type { AnswerEvent, Delta, Figures, FinishReason, GenerateSettings, TokenOdds } from '../protocol.js';
 import type { Native } from './native.js';
 import type { SessionParts } from './session.js';
-import { ADD_SPECIAL, chatTokens, detokenize, tokenize } from './text.js';
+import { detokenize } from './text.js';
 
 /** wisp_finish_reason, in its order. */
 const REASONS = ['length', 'end_token', 'stop_string', 'context', 'cancelled', 'error'] as const;
@@ -19,6 +19,7 @@ export class Generation {
   #native: Native | undefined;
   #answer = 0; // a wisp_answer, where there is a chat
   readonly #ids: number[] = []; // chosen so far
+  #said = ''; // their text, as far as it was told
   #resumed = 0; // of them on a device before this one
   #events: AnswerEvent[] = [];
   #odds: TokenOdds[] = [];
@@ -36,19 +37,14 @@ export class Generation {
   /** On another engine of the same model: the prompt and all that was chosen are computed again, and it goes on from there. */
   resume(parts: SessionParts): void {
     const { chat, settings } = this.settings;
-    const hasTools = Array.isArray(chat?.tools) && chat.tools.length > 0;
-    if (hasTools || ['grammar', 'json_schema', 'regex'].some(name => settings[name] !== undefined)) {
-      throw new ModelError('device', 'the device was lost, and an answer that has to obey a grammar or may call tools cannot go on elsewhere; ask again');
-    }
-    const prompt = [...promptIds(parts, this.settings), ...this.#ids];
     this.#resumed = this.#ids.length;
     const most = settings.max_tokens as number | undefined;
-    const rest = { ...settings, prompt, ...(most !== undefined && { max_tokens: most - this.#ids.length }) };
-    this.#submit(parts, { ...rest, ...(chat && { show_special: 2 }) });
+    const rest = { ...settings, answer: this.#ids, ...(most !== undefined && { max_tokens: most - this.#resumed }) };
+    this.#submit(parts, { ...rest, ...chat, ...(chat && { show_special: 2 }) });
     if (!chat) return;
     // What was said already is said again to a new parser, which nobody hears.
     this.#answer = answerTo(chat, this.#seed, parts);
-    this.#feed(new TextDecoder().decode(detokenize(parts, this.#ids)));
+    this.#feed(this.#said);
   }
 
   takeToken(parts: SessionParts, event: number): void {
@@ -111,6 +107,7 @@ export class Generation {
 
   #take(text: string): void {
     if (text === '') return;
+    this.#said += text;
     if (this.#answer !== 0) this.#events.push(...this.#feed(text));
     else this.#events.push({ type: 'content', text });
   }
@@ -124,11 +121,6 @@ export class Generation {
 /** What takes the answer to a chat apart: a wisp_answer. By the seed calls of several answers have ids of their own. */
 function answerTo(chat: Record<string, unknown>, seed: number, { native, model }: SessionParts): number {
   return native.withText(JSON.stringify({ ...chat, seed }), (at, length) => native.make('wisp_answer_create', model, at, length));
-}
-
-function promptIds(parts: SessionParts, { settings, chat }: GenerateSettings): number[] {
-  if (Array.isArray(settings.prompt)) return settings.prompt as number[];
-  return chat ? chatTokens(parts, chat) : tokenize(parts, String(settings.prompt ?? ''), ADD_SPECIAL);
 }
 
 function eventText({ module }: SessionParts, event: number): string {

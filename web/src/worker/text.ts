@@ -12,11 +12,6 @@ export function tokenize({ native, model }: Vocabulary, text: string, flags: num
   return idsOf(native.withText(text, (at, length) => native.bytes('wisp_model_tokenize', model, at, length, flags)));
 }
 
-/** The tokens of a request of wisp_model_chat_prompt(). */
-export function chatTokens({ native, model }: Vocabulary, chat: Record<string, unknown>): number[] {
-  return idsOf(native.withText(JSON.stringify(chat), (at, length) => native.bytes('wisp_model_chat_prompt', model, at, length, 0)));
-}
-
 /** The exact bytes, which may begin or end within a character. */
 export function detokenize({ module, native, model }: Vocabulary, ids: number[], flags = 0): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(Int32Array.from(ids).buffer);

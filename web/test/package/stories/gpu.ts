@@ -71,6 +71,22 @@ export const gpuStories: Record<string, Story> = {
     await tab.close();
   },
 
+  async 'an answer of a form goes on so, too'({ browser, server }) {
+    const tab = await Tab.open(browser, server.url, '?package=/web/devices-2/index.js');
+    await tab.load({ device: 'auto' });
+    const schema = { type: 'array', items: { type: 'string', pattern: '^[a-z]{3,9}$' }, minItems: 6, maxItems: 6 };
+    const request = { max_tokens: 200, response_format: { type: 'json_schema', json_schema: { name: 'words', schema } } };
+    const whole = await tab.chat(request);
+    expectEqual((JSON.parse(whole) as string[]).length, 6, 'words');
+    await tab.call('stream', { ...request, pieces: 5 });
+    await tab.call('loseDevice');
+    const { text, error } = await tab.call<{ text: string; error?: unknown }>('ended');
+    expectEqual(error, undefined, 'the error');
+    expectEqual(text, whole, 'the text');
+    expectEqual((await tab.call<{ device: string }>('info')).device, 'cpu', 'the device after the loss');
+    await tab.close();
+  },
+
   async 'without the GPU a model that takes any device runs on the CPU, and says why'({ browser, server, answer }) {
     const tab = await Tab.open(browser, server.url);
     const { info } = await tab.load({ device: 'auto' });
