@@ -11,4 +11,4 @@ export type { DetokenizeOptions, LoadOptions, TokenizeOptions } from './client/w
 export type * from './client/requests.js';
 export type * from './client/responses.js';
 export type { EngineInfo, KvBlocks, LoadProgress, MemoryUse, ModelInfo, OpTime, StoreOptions } from './protocol.js';
-export type { LocalFile, MakeRoomRequest, ModelSource, PickedFile, StoredModel, Usage as StorageUsage } from './models/index.js';
+export type { LocalFile, MakeRoomRequest, ModelSource, NamedFile, PickedFile, StoredModel, Usage as StorageUsage } from './models/index.js';

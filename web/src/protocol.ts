@@ -179,7 +179,7 @@ export interface Methods {
   listModels(): StoredModel[];
   removeModel(id: string): void;
   usage(): Usage;
-  quantisations(name: string): Omit<Candidate, 'readStart'>[];
+  quantisations(name: string): Omit<Candidate, 'readStart' | 'sizes'>[];
   /** For tests: destroys the GPU's device under the engine. */
   loseDevice(): void;
 }

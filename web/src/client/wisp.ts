@@ -1,7 +1,7 @@
 // The package's main object: one model, in a worker of its own.
 import type { WorkerStarter } from '../platform/engine_worker.js';
 import type { EngineInfo, EngineSettings, LoadProgress, LoadSettings, MemoryUse, OpTime } from '../protocol.js';
-import type { MakeRoomRequest, ModelSource } from '../models/index.js';
+import type { LocalFile, MakeRoomRequest, ModelSource } from '../models/index.js';
 import { ChatCompletions } from './chat.js';
 import { Completions } from './completions.js';
 import { Embeddings } from './embeddings.js';
@@ -236,9 +236,15 @@ function deviceOf({ device = 'auto', threads = 1, ...options }: LoadOptions): Lo
 /** An address cannot be posted to a worker as an object; and one that begins with a dot or a slash is relative to the page, not to the worker. */
 function asPosted(source: ModelSource): ModelSource {
   if (source instanceof URL) return source.href;
+  if (Array.isArray(source)) return (source as readonly LocalFile[]).map(withName);
+  if (source instanceof Blob) return withName(source);
   const page = globalThis.document?.baseURI ?? globalThis.location?.href; // nothing in Node, where these are paths
   return typeof source === 'string' && /^\.{0,2}\//.test(source) && page !== undefined && URL.canParse(source, page) ? new URL(source, page).href : source;
 }
+
+/** Node's files lose their names on the way to a worker. */
+const withName = (file: LocalFile): LocalFile =>
+  (file instanceof Blob && 'name' in file && typeof file.name === 'string' ? { name: file.name, blob: file } : file);
 
 /** Without what belongs to one call, or to one file. */
 function lasting({ signal: _signal, sha256: _sha256, refresh: _refresh, ...options }: LoadOptions): LoadOptions {

@@ -11,15 +11,16 @@ export interface Candidate {
   /** Of all parts. */
   readonly bytes: number;
   readonly parts: number;
+  /** Of each part, in bytes. */
+  readonly sizes: readonly number[];
   /** What open() takes. */
   readonly name: string;
   /** All of it is here already. */
   readonly stored: boolean;
   /**
-   * The first bytes of its first file, fetched if need be, and kept for the case that it is chosen: for its GGUF
-   * header.
+   * The first bytes of a part, fetched if need be, and kept for the case that it is chosen: for its GGUF header.
    */
-  readStart(count: number): Promise<OwnBytes>;
+  readStart(count: number, part: number): Promise<OwnBytes>;
 }
 
 /**

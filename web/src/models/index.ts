@@ -6,7 +6,7 @@ export type { Candidate, Fit, Fits } from './choice.js';
 export { ModelError, type ErrorCode } from './error.js';
 export type { Patience } from './http.js';
 export { typeInName } from './listing.js';
-export type { LocalFile, PickedFile } from './local_model.js';
+export type { LocalFile, PickedFile, NamedFile } from './local_model.js';
 export { openModels, type Models, type ModelSource, type ModelsOptions, type OpenOptions } from './models.js';
 export { canonicalName, parseModelName, type AddressName, type ModelName, type RepositoryName } from './name.js';
 export type { Completed, ModelFile, OpenedModel, Range } from './opened.js';

@@ -10,7 +10,7 @@ import type { ProgressMeter } from './progress.js';
  * A file of the user: read where it is, and never kept.
  * @category Loading
  */
-export type LocalFile = Blob | PickedFile;
+export type LocalFile = Blob | PickedFile | NamedFile;
 
 /**
  * What gives a file: a `FileSystemFileHandle`, as pickers of files give it.
@@ -19,6 +19,17 @@ export type LocalFile = Blob | PickedFile;
 export interface PickedFile {
   /** The file as it is now. */
   getFile(): Promise<Blob>;
+}
+
+/**
+ * Bytes with the name that their file has: parts of a split model are told by their names.
+ * @category Loading
+ */
+export interface NamedFile {
+  /** "model-00001-of-00003.gguf" */
+  name: string;
+  /** The file's bytes. */
+  blob: Blob;
 }
 
 interface Bytes {
@@ -37,15 +48,23 @@ function kindOf(value: unknown): string {
   return `an object of the kind ${printable(Object.prototype.toString.call(value).slice('[object '.length, -1))}`;
 }
 
+/** Nothing where it is no file after all: callers may be JavaScript. */
+async function blobOf(file: LocalFile | undefined): Promise<Blob | undefined> {
+  if (file instanceof Blob) return file;
+  if (typeof file !== 'object' || file === null) return undefined;
+  return 'blob' in file ? file.blob : file.getFile?.();
+}
+
 async function bytesOfFile(file: LocalFile): Promise<Bytes> {
-  const blob = file instanceof Blob ? file : await (file as PickedFile | undefined)?.getFile?.();
+  const blob = await blobOf(file);
   if (!(blob instanceof Blob)) {
     throw new ModelError(
       'invalid_argument',
       `a model cannot be read from ${kindOf(file)}; give a name, an address, a File, a Blob or bytes`,
     );
   }
-  const name = 'name' in blob && typeof blob.name === 'string' ? blob.name : 'model.gguf';
+  const named = ('blob' in file ? file : blob) as { name?: unknown };
+  const name = typeof named.name === 'string' ? named.name : 'model.gguf';
   return { name, size: blob.size, slice: (start, end) => blob.slice(start, end).arrayBuffer() };
 }
 

@@ -242,9 +242,10 @@ export class Models {
       type: plan.type,
       bytes: bytesOf(model),
       parts: model.parts,
+      sizes: model.files.map(({ size }) => size),
       name: plan.name,
       stored: here?.complete === true,
-      readStart: async count => {
+      readStart: async (count, part) => {
         if (here === undefined) begun.add(plan.id);
         const opened = await this.openPlan(
           plan,
@@ -253,8 +254,8 @@ export class Models {
           true,
         );
         try {
-          const first = opened.files[0]!;
-          return await first.read(0, Math.min(count, first.size), signal);
+          const file = opened.files[part]!;
+          return await file.read(0, Math.min(count, file.size), signal);
         } finally {
           await opened.close();
         }

@@ -8,6 +8,8 @@ import { MODULE_BYTES } from './limits.js';
 import type { Way } from './loader.js';
 import { gpuGives } from './probe.js';
 
+// Each part of a split model has a header of its own. Of more parts than this none is fetched only to choose.
+const MOST_PARTS = 32;
 // Where no header can be read: keys and values, activations and what the module itself takes.
 const GUESSED_SHARE = 0.1; // of the weights
 const GUESSED_BYTES = 256 * 2 ** 20;
@@ -34,7 +36,7 @@ export function fitsOn(platform: Platform, way: Way, settings: LoadSettings, rea
     return { ...answer, needs, why: said === undefined ? counted : `${counted}; ${said}` };
   };
   return async (candidate: Candidate): Promise<Fit> => {
-    if (!known && !isUnread && candidate.parts === 1) {
+    if (!known && !isUnread && candidate.parts <= MOST_PARTS) {
       // Whose weights alone are too much is not asked for its header.
       const least = await ask(candidate.bytes, 'keys and values not counted');
       if (!least.fits) return least;

@@ -6,10 +6,11 @@ import type { LoadSettings } from '../protocol.js';
 import { feed } from './feeding.js';
 import type { Way } from './loader.js';
 import { Native } from './native.js';
-import type { Range } from './parts.js';
+import { Parts, type Range } from './parts.js';
 
 const FIRST_BYTES = 1 << 20; // asked for first; more, by twice as much, where the header is longer
-const MOST_BYTES = 64 << 20; // of a file that may not be the one that is taken
+const OTHER_BYTES = 1 << 16; // the same of further parts, which have no vocabulary
+const MOST_BYTES = 64 << 20; // of a part that may not be of the model that is taken
 export const MAX_SEQUENCES = 4; // where the caller names no number
 /** Tokens that a model of a repository is chosen for, where the caller names no context. */
 const CHOSEN_FOR = 2048;
@@ -38,13 +39,24 @@ export interface Memory {
 
 export const bytesInModule = (memory: Memory): number => memory.total + memory.in_place;
 
+/** A source of such parts, none of whose bytes are there yet. */
+export function openSource(native: Native, { files: [first, ...others] }: Parts): number {
+  if (!first) throw new ModelError('invalid_argument', 'the model has no file');
+  const source = native.make('wisp_source_from_pieces', BigInt(first.size));
+  for (const { size } of others) native.do('wisp_source_add_part', source, BigInt(size));
+  return source;
+}
+
 /** Opens the model of a source of `size` bytes; `more` feeds it a range. */
 export async function openModel(native: Native, source: number, size: number, more: (range: Range) => Promise<void>): Promise<number> {
-  for (let ahead = FIRST_BYTES;; ahead *= 2) {
+  for (let ahead = 0, start = 0, end = 0;;) {
     const model = native.tryMake('wisp_model_open', source);
     if (model !== 0) return model;
     const [offset, count] = native.outPair('wisp_source_wanted', source);
-    const end = Math.min(Math.max(offset + count, offset + ahead), size);
+    const goesOn = offset >= start && offset <= end;
+    ahead = offset === 0 ? FIRST_BYTES : goesOn ? 2 * ahead : OTHER_BYTES;
+    start = offset;
+    end = Math.min(Math.max(offset + count, offset + ahead), size);
     await more({ offset, count: end - offset });
   }
 }
@@ -72,18 +84,25 @@ export function optionsOf(settings: LoadSettings, context: number, kv = settings
   };
 }
 
-/** What a model in one file that is not here yet would take on the CPU: only its header is fetched. */
+/** What a model that is not here yet would take on the CPU: only the headers of its parts are fetched. */
 export async function memoryOf(platform: Platform, way: Way, candidate: Candidate, settings: LoadSettings): Promise<Memory> {
   const module = await WispModule.open(platform, way.variant, 1);
   const native = new Native(module);
   // What is made here goes with the module's memory.
   try {
-    const source = native.make('wisp_source_from_pieces', BigInt(candidate.bytes));
-    const more = async ({ offset, count }: Range): Promise<void> => {
+    const parts = new Parts(candidate.sizes.map((size, part) => ({ size, read: async (offset: number, count: number) => {
       if (offset + count > MOST_BYTES) throw new ModelError('limit', `what shapes the model lies ${offset} bytes into its file`);
-      feed(module, native, source, offset, (await candidate.readStart(offset + count)).subarray(offset));
+      return (await candidate.readStart(offset + count, part)).subarray(offset);
+    } })));
+    const source = openSource(native, parts);
+    const more = async (range: Range): Promise<void> => {
+      let at = range.offset;
+      for (const bytes of await parts.read(range)) {
+        feed(module, native, source, at, bytes);
+        at += bytes.length;
+      }
     };
-    const model = await openModel(native, source, candidate.bytes, more);
+    const model = await openModel(native, source, parts.size, more);
     const { context = CHOSEN_FOR } = native.json<Described>('wisp_model_describe', model);
     const options = module.call('wisp_options_create');
     native.set(options, 'wisp_options_set_json', optionsOf(settings, settings.context ?? Math.min(CHOSEN_FOR, context)));

@@ -7,7 +7,7 @@ import type { LoadSettings } from '../protocol.js';
 import type { Platform } from '../platform/platform.js';
 import { deviceAnswers } from './device_wait.js';
 import { Feeder, feed } from './feeding.js';
-import { bytesInModule, onceFed, openModel, optionsOf, type Described, type Memory } from './header.js';
+import { bytesInModule, onceFed, openModel, openSource, optionsOf, type Described, type Memory } from './header.js';
 import { BESIDE_MODEL, MODULE_BYTES } from './limits.js';
 import { Native } from './native.js';
 import { Parts, type Range } from './parts.js';
@@ -111,10 +111,7 @@ class Loading {
   }
 
   async #open(): Promise<void> {
-    const [first, ...others] = this.parts.files;
-    if (!first) throw new ModelError('invalid_argument', 'the model has no file');
-    this.#source = this.native.make('wisp_source_from_pieces', BigInt(first.size));
-    for (const { size } of others) this.native.do('wisp_source_add_part', this.#source, BigInt(size));
+    this.#source = openSource(this.native, this.parts);
     this.#model = await openModel(this.native, this.#source, this.parts.size, async range => {
       await this.#feed(range);
       this.hooks.signal.throwIfAborted();

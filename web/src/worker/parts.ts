@@ -1,6 +1,9 @@
 // The parts of a split model as the one address space that the engine reads: offsets count through all of them.
 import { ModelError, type ModelFile } from '../models/index.js';
 
+/** What is needed of a part. */
+export type Part = Pick<ModelFile, 'size' | 'read'>;
+
 export interface Range {
   offset: number;
   count: number;
@@ -10,7 +13,7 @@ export class Parts {
   readonly size: number;
   readonly #starts: number[] = [];
 
-  constructor(readonly files: readonly ModelFile[]) {
+  constructor(readonly files: readonly Part[]) {
     let size = 0;
     for (const file of files) {
       this.#starts.push(size);

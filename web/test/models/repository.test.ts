@@ -141,7 +141,7 @@ test('where nothing fits, the sentence says what the smallest needs', async () =
 test('a header that is read for the choice comes once, and goes where it was not chosen', async () => {
   const { parts } = await load('owner/repo', {
     fits: async candidate => {
-      const start = await candidate.readStart(6000);
+      const start = await candidate.readStart(6000, 0);
       assert.equal(start.length, 6000);
       return candidate.type === 'Q8_0';
     },
@@ -159,7 +159,7 @@ test('a header that is read for the choice comes once, and goes where it was not
 });
 
 test('a header that is read for the choice is not kept where nothing is', async () => {
-  const fits = async (candidate: Candidate) => (await candidate.readStart(6000)).length === 6000;
+  const fits = async (candidate: Candidate) => (await candidate.readStart(6000, 0)).length === 6000;
   const { parts, model } = await load('owner/repo', { fits, keep: false });
   assert.equal(model.id, '');
   assert.deepEqual(parts, [repository['m-F16-00001-of-00002.gguf'], repository['m-F16-00002-of-00002.gguf']]);
@@ -167,7 +167,7 @@ test('a header that is read for the choice is not kept where nothing is', async 
 });
 
 test('a header that is read for the choice goes where nothing was chosen', async () => {
-  const fits = async (candidate: Candidate) => (await candidate.readStart(6000)).length !== 6000;
+  const fits = async (candidate: Candidate) => (await candidate.readStart(6000, 0)).length !== 6000;
   assert.equal((await failure(load('owner/repo', { fits }))).code, 'out_of_memory');
   assert.deepEqual(await models.list(), []);
 });

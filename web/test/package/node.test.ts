@@ -11,6 +11,7 @@ import type { Platform } from '../../src/platform/platform.js';
 import { memoryOf, type Memory } from '../../src/worker/header.js';
 import { modelBytes, startServer } from '../models/server.js';
 import { withTensor } from './factors.js';
+import { splitModel } from './split.js';
 import { nativeGreedy } from './native.mjs';
 
 const root = new URL('../../../../', import.meta.url);
@@ -34,7 +35,7 @@ async function testPackage(): Promise<void> {
     const loadModule = async (): Promise<WebAssembly.Module> => WebAssembly.compile(readFileSync(new URL('web/dist/wisp-simd.wasm', root)));
     const settings = { device: 'cpu', context: 512 } as const;
     const memory = (bytes: Uint8Array): Promise<Memory> => {
-      const candidate = { bytes: bytes.length, readStart: async (count: number) => bytes.slice(0, count) } as unknown as Candidate;
+      const candidate = { bytes: bytes.length, sizes: [bytes.length], readStart: async (count: number) => bytes.slice(0, count) } as unknown as Candidate;
       return memoryOf({ loadModule } as unknown as Platform, { device: 'cpu', variant: 'simd', threads: 1 }, candidate, settings);
     };
     const told = await memory(model);
@@ -47,6 +48,18 @@ async function testPackage(): Promise<void> {
     assert.equal(kv, told.kv);
     const expected = told.weights + told.in_place;
     assert.ok(Math.abs(weights - expected) < 0.001 * expected, `${weights} bytes of weights, and the header told ${expected}`);
+  });
+
+  test('a split model in any order of its parts is the whole one', async () => {
+    const answer = async (source: Uint8Array | File[]): Promise<string> => {
+      const wisp = await Wisp.load(source, { device: 'cpu', context: 256, threads: 1 });
+      const { choices } = await wisp.completions.create({ prompt: 'Once upon a time', max_tokens: 24, temperature: 0 });
+      await wisp.dispose();
+      return choices[0]!.text;
+    };
+    const parts = splitModel(model, 24).map((bytes, part) => new File([bytes], `m-${String(part + 1).padStart(5, '0')}-of-00024.gguf`));
+    assert.equal(await answer([...parts.slice(7), ...parts.slice(0, 7)]), await answer(model));
+    await assert.rejects(answer(parts.slice(1)), (error: Error & { code?: string }) => error.code === 'invalid_argument' && error.message.includes('24 parts, and 23 were given'));
   });
 
   test('what is for pages can be imported where a page is rendered, and says why it loads nothing', async () => {

@@ -5,9 +5,10 @@ import { test } from 'node:test';
 
 import { chooseThatFits, type Candidate, type Fits } from '../../src/models/choice.js';
 import { fitsOn } from '../../src/worker/fits.js';
-import { memoryOf } from '../../src/worker/header.js';
+import { memoryOf, type Memory } from '../../src/worker/header.js';
 import { gpuGives } from '../../src/worker/probe.js';
 import type { Platform } from '../../src/platform/platform.js';
+import { splitModel } from '../package/split.js';
 
 const GIB = 2 ** 30;
 globalThis.GPUBufferUsage ??= { STORAGE: 0x80 } as typeof GPUBufferUsage;
@@ -68,7 +69,7 @@ async function choose(fits: Fits, sizes = REPOSITORY): Promise<string> {
   const models = sizes.map(([type, bytes, parts = 1]) => ({ stem: `m-${type}`, type, parts,
     files: Array.from({ length: parts }, (_, part) => ({ path: `m-${type}-${part}.gguf`, size: bytes / parts, sha256: '' })) }));
   const candidates = new Map<string, Candidate>(sizes.map(([type, bytes, parts = 1]) => [`m-${type}`,
-    { stem: `m-${type}`, type, bytes, parts, name: `o/r:${type}`, stored: false, readStart: () => Promise.reject(new Error('not asked')) }]));
+    { stem: `m-${type}`, type, bytes, parts, sizes: Array.from({ length: parts }, () => bytes / parts), name: `o/r:${type}`, stored: false, readStart: () => Promise.reject(new Error('not asked')) }]));
   const listing = { models } as unknown as Parameters<typeof chooseThatFits>[0];
   return (await chooseThatFits(listing, model => candidates.get(model.stem)!, fits)).why;
 }
@@ -110,11 +111,13 @@ test('one header is read for all types, of the largest whose weights there is ro
 test('where no header can be read keys and values are guessed, and that is told', async () => {
   assert.match(await choose(fitsOn(platform(new FakeGpu(12 * GIB)), GPU, { device: 'gpu' }, unreadable)), /^Q8_0 .*guessed: no header was read/);
   assert.match(await choose(fitsOn(platform(new FakeGpu(6 * GIB)), GPU, { device: 'gpu' }, unreadable)), /^Q2_K /);
-  // A part of a split model does not tell all of it, and is asked nothing.
+  // Of very many parts none is asked, only to choose.
   const headers = new FakeHeaders(0);
-  const split = REPOSITORY.map(([type, bytes]) => [type, bytes, 2] as const);
-  assert.match(await choose(fitsOn(platform(new FakeGpu(12 * GIB)), GPU, { device: 'gpu' }, headers.memoryOf), split), /^Q8_0 .*guessed/);
+  const split = (parts: number): Promise<string> => choose(fitsOn(platform(new FakeGpu(12 * GIB)), GPU, { device: 'gpu' }, headers.memoryOf),
+    REPOSITORY.map(([type, bytes]) => [type, bytes, parts] as const));
+  assert.match(await split(33), /^Q8_0 .*guessed/);
   assert.deepEqual(headers.read, []);
+  assert.match(await split(32), /^Q8_0 .*are counted/);
 });
 
 test('what a GPU gave and refused once it is not asked for again', async () => {
@@ -133,22 +136,37 @@ test('on the CPU a module of 32-bit addresses is the bound', async () => {
   assert.match(await chosen({ context: 4096, maxSequences: 1 }), /^Q2_K /);
 });
 
-test('a header tells what the engine will take', async () => {
-  const root = new URL('../../../../', import.meta.url);
-  const bytes = new Uint8Array(readFileSync(new URL('models/wisp-stories.gguf', root)));
+const root = new URL('../../../../', import.meta.url);
+const stories = new Uint8Array(readFileSync(new URL('models/wisp-stories.gguf', root)));
+
+/** What the headers of such parts tell, and how many bytes of each were asked for. */
+async function told(parts: Uint8Array<ArrayBuffer>[], settings: object): Promise<{ memory: Memory; asked: number[] }> {
   const loadModule = async (): Promise<WebAssembly.Module> => WebAssembly.compile(readFileSync(new URL('build/wasm/wisp-single.wasm', root)));
-  const asked: number[] = [];
-  const candidate = { bytes: bytes.length, readStart: async (count: number) => {
-    asked.push(count);
-    return bytes.slice(0, count);
+  const asked = parts.map(() => 0);
+  const candidate = { sizes: parts.map(({ length }) => length), readStart: async (count: number, part: number) => {
+    asked[part] = Math.max(asked[part]!, count);
+    return parts[part]!.slice(0, count);
   } } as unknown as Candidate;
   const way = { device: 'cpu', variant: 'single', threads: 1 } as const;
-  const told = (settings: object): ReturnType<typeof memoryOf> => memoryOf({ loadModule } as unknown as Platform, way, candidate, { device: 'cpu', ...settings });
-  const memory = await told({});
+  return { memory: await memoryOf({ loadModule } as unknown as Platform, way, candidate, { device: 'cpu', ...settings }), asked };
+}
+
+test('a header tells what the engine will take', async () => {
+  const { memory, asked } = await told([stories], {});
   assert.equal(memory.context, 1024, 'what the model was trained for');
   // 8 layers with 2 heads of 64 keys and as many values, in 2 bytes, for 4 conversations.
   assert.equal(memory.kv, 8 * 2 * 64 * 2 * 2 * 1024 * 4);
-  assert.ok(memory.weights > 0.7 * bytes.length && memory.weights + memory.in_place < 1.2 * bytes.length, `${memory.weights}`);
+  assert.ok(memory.weights > 0.7 * stories.length && memory.weights + memory.in_place < 1.2 * stories.length, `${memory.weights}`);
   assert.ok(asked.every(count => count <= 1 << 20), `${asked}: the header is enough`);
-  assert.equal((await told({ context: 512, maxSequences: 1, kv: 'f32' })).kv, 8 * 2 * 64 * 2 * 4 * 512);
+  assert.equal((await told([stories], { context: 512, maxSequences: 1, kv: 'f32' })).memory.kv, 8 * 2 * 64 * 2 * 4 * 512);
+});
+
+test('so do the headers of a split model, of which little is asked for', async () => {
+  const whole = await told([stories], {});
+  for (const parts of [2, 5, 24]) {
+    const { memory, asked } = await told(splitModel(stories, parts), {});
+    assert.deepEqual(memory, whole.memory, `${parts} parts`);
+    // The first has the vocabulary, and what is asked for beside that may reach into the second.
+    assert.ok(asked.slice(2).every(count => count <= 1 << 16), `${asked}`);
+  }
 });
