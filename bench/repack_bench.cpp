@@ -69,6 +69,7 @@ void for_gpu(benchmark::State& state, TensorType type) {
 
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   for (const TensorType type : kTypes) {
     const std::string name(wisp::gguf::tensor_type_info(type).name);
     benchmark::RegisterBenchmark(("cpu/" + name).c_str(), [type](benchmark::State& state) { for_cpu(state, type); });

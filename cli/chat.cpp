@@ -101,7 +101,7 @@ class Chat {
   void show_stats() const;
 
   // Answers until the model calls nothing more, or what it calls has to be answered by the person: unanswered_.
-  // `is_question`: where calls are required, the first answer has to be one; what tools gave is answered freely.
+  // `is_question`: where calls are required, the first answer has to be one, and the form holds for those behind.
   Status answer_all(bool is_question);
   Status answer_once(bool may_have_to_call);
   // What calls have to look like, and what is said.
@@ -202,8 +202,9 @@ Status Chat::answer_once(bool may_have_to_call) {
   WISP_CHECK(obey(may_have_to_call, prompt.end, request));
   // What a GBNF asks for is the answer, whatever it looks like.
   text::OutputFormat format = constraint_.whole != nullptr ? text::OutputFormat{} : conversation_.format();
-  text::OutputParser parser(std::move(format), conversation_.tools(),
-                            {.calls = !conversation_.tools().empty(), .id_seed = params_.seed});
+  text::OutputParser parser(
+      std::move(format), conversation_.tools(),
+      {.calls = !conversation_.tools().empty(), .id_seed = params_.seed, .formed = constraint_.form.has_value()});
   parser.prime(prompt.end);
   AnswerView view(std::move(parser), options_.hide_reasoning ? ShowReasoning::never : ShowReasoning::on_terminal,
                   options_.json);
@@ -417,8 +418,8 @@ void add_chat(CLI::App& app, int& exit_code) {
   command
       .add_option(
           "--tool-choice", options->tool_choice,
-          "auto: the model calls as it likes; required, or a function's name: a question's first answer is a call "
-          "[auto]")
+          "auto: the model calls as it likes; required, or a function's name: a question's first answer is a call, "
+          "whatever --schema or --regex ask of the others [auto]")
       ->check(refuse_empty)
       ->type_name("HOW");
   command.add_flag("--no-think", options->no_think,

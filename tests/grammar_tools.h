@@ -219,7 +219,8 @@ class RandomText {
       case NodeKind::repeat: {
         const NodeId child{node.first};
         std::uint32_t rounds = node.min;
-        if (!hurries && cost(child) < kNever) rounds += random_() % (std::min(node.max - node.min, 3u) + 1);
+        if (!hurries && cost(child) < kNever)
+          rounds += static_cast<std::uint32_t>(random_() % (std::min(node.max - node.min, 3u) + 1));
         for (std::uint32_t i = 0; i < node.max && (i < rounds || is_lured(child)); ++i) write(child);
         return;
       }

@@ -1,5 +1,5 @@
 // Times the next start of a model that is kept in the browser. README.md says how.
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
 import { openProfile } from '../../web/harness/browsers.mjs';
@@ -13,6 +13,10 @@ Keeps a GGUF file in Chromium's storage, and times how long its weights take fro
   --against FOLDER   another build of the package, as a path within the repository: the two start in turns
   --rounds N         starts of each (5)
 `;
+const die = message => {
+  console.error(`bench: ${message}`);
+  process.exit(1);
+};
 const { values: options, positionals: [model] } = parseArgs({
   allowPositionals: true,
   options: {
@@ -24,6 +28,10 @@ if (options.help || model === undefined) {
   console.log(HELP);
   process.exit(options.help ? 0 : 2);
 }
+
+if (!existsSync(model)) die(`there is no file ${model}`);
+if (!['gpu', 'cpu'].includes(options.device)) die(`--device is '${options.device}', expected gpu or cpu`);
+if (!/^[1-9]\d*$/.test(options.rounds)) die(`--rounds is '${options.rounds}', expected a number of at least 1`);
 
 const REST_MS = 2500; // between starts: what the last one left behind is freed by other processes
 const builds = ['web/dist', options.against].filter(Boolean);

@@ -29,6 +29,13 @@ Result<text::ChatRequest> read_chat(std::string_view json, bool start_answer) {
   return request;
 }
 
+// Whether what is said has to have a form. The request can be read: it was before.
+bool asks_for_form(std::string_view request) {
+  const auto value = text::jinja::parse_json(request);
+  if (!value || !value->is(text::jinja::Kind::dict)) return false;
+  return value->find("json_schema") != nullptr || value->find("regex") != nullptr;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const OpenedModel>> OpenedModel::open(const wisp_source& source) {
@@ -119,7 +126,9 @@ Result<text::OutputParser> OpenedModel::answer_parser(std::string_view request) 
   WISP_TRY(const text::ChatForm::Prompt prompt, form->render(read, std::time(nullptr)));
   // The next turn's calls must not have the ids of this one's, nor those of another answer drawn by another seed.
   text::OutputParser parser(form->format(), read.tools,
-                            {.calls = !read.tools.empty(), .id_seed = hash64(std::as_bytes(std::span(request)))});
+                            {.calls = !read.tools.empty(),
+                             .id_seed = hash64(std::as_bytes(std::span(request))),
+                             .formed = asks_for_form(request)});
   parser.prime(prompt.end);
   return parser;
 }

@@ -172,6 +172,7 @@ std::string_view foreign_to_embeddings(const RequestChoice& choice) {
   if (request.token_logits) return "token_logits";
   if (choice.wants_logprobs) return "logprobs";
   if (choice.notation) return "grammar";
+  if (!choice.answer.empty()) return "answer";
   if (request.speculation != runtime::Speculation::off) return "speculate";
   return "";
 }

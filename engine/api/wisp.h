@@ -226,7 +226,8 @@ WISP_API wisp_status wisp_model_chat_text(const wisp_model* model, const char* m
 /* For the answer to a request of wisp_model_chat_prompt(), to be fed with the texts of its events, "show_special" being
  * 2: marks of calls are often control tokens. Without tools in the request calls are content like all else. Where the
  * format carries no ids of calls, they are made of the whole text of the request: give it a "seed" where it is asked
- * again. */
+ * again. With a "json_schema" or a "regex" in it, as the request has, what is said is taken as it is: only in front of
+ * it may be thoughts and marks. */
 WISP_API wisp_answer* wisp_answer_create(const wisp_model* model, const char* request, size_t length,
                                          wisp_error* error);
 WISP_API void wisp_answer_destroy(wisp_answer* answer);
@@ -467,7 +468,8 @@ WISP_API wisp_status wisp_request_set_number(wisp_request* request, const char* 
  *                        prompt before
  *   answer               a JSON list of token ids that the answer begins with already, as an engine that is lost told
  *                        them: they are computed with the prompt, grammars and stop texts go on from them, and their
- *                        text is not told again; max_tokens counts new ones only []
+ *                        text is not told again; max_tokens counts new ones only, figures count these as prompt, and
+ *                        Mirostat begins anew []
  *   stop                 ends before this text; may be set repeatedly []
  *   samplers             which samplers run, in this order
  *                        ["penalties;dry;top_n_sigma;top_k;typ_p;top_p;min_p;xtc;temperature"]
@@ -475,7 +477,8 @@ WISP_API wisp_status wisp_request_set_number(wisp_request* request, const char* 
  *   grammar, json_schema, regex  what the new text has to obey (docs/constraints.md), the last of them that was set.
  *                        Compiled by submit, which keeps the latest; tokens without a choice have no logits [none]
  *                        Beside "messages" a schema and a regex are for what is said: thoughts may come before, in the
- *                        model's marks, and calls of "tools" in its place (take the text apart by a wisp_answer)
+ *                        model's marks, and calls of "tools" in its place (take the text apart by a wisp_answer). A
+ *                        call that has to come is refused beside them. With "triggers" they are the whole text
  *   triggers             a JSON list of texts and token ids: the grammar holds from the first of them on; without any
  *                        from the start []
  *   speculate            who guesses tokens ahead, to be checked in one step: "off", "ngram" (the text itself), "model"

@@ -175,6 +175,11 @@ TEST_F(CInterfaceAnswer, AFormLeavesRoomForCallsAndThoughts) {
   const Json said = message_of(request);
   EXPECT_FALSE(said.contains("tool_calls")) << said;
   EXPECT_TRUE(said["content"] == "\"yes\"" || said["content"] == "\"no\"") << said;
+  // Once it is said, what looks like a mark is said, too.
+  Json about = request;
+  about.erase("tools");
+  about["json_schema"] = {{"const", "a <think> tag"}};
+  EXPECT_EQ(message_of(about)["content"], "\"a <think> tag\"");
   request["logit_bias"] = {{std::to_string(first_token("<")), 60}};
   request["tools"][0]["function"]["parameters"] = {{"type", "object"},
                                                    {"properties", {{"n", {{"enum", {7}}}}}},
@@ -209,8 +214,15 @@ TEST_F(CInterfaceAnswer, AnAnswerGoesOnWhereAnotherEngineEnded) {
   const Answer rest = finish(second)[again];
   EXPECT_EQ(rest.ids, std::vector(whole.ids.begin() + 7, whole.ids.end()));
   EXPECT_TRUE(whole.text.ends_with(rest.text)) << whole.text << "|" << rest.text;
-  request["answer"] = {whole.ids[0], whole.ids[0], whole.ids[0]};
+  request["answer"] = {whole.ids.back()};
   EXPECT_EQ(wisp_engine_submit(second.get(), request_of(request.dump()).get(), error.get()), 0u);
+  const std::uint64_t parent = submit(second, R"({"prompt": "Once", "max_tokens": 3})");
+  EXPECT_EQ(wisp_engine_fork(second.get(), parent, request_of(R"({"answer": [5]})").get(), error.get()), 0u);
+  finish(second);
+  const EngineHandle embeds = engine_of(model, R"({"threads": 1, "context": 64, "output": "embeddings"})");
+  const RequestHandle pooled = request_of(R"({"prompt": "a", "pooling": "mean", "answer": [5]})");
+  EXPECT_EQ(wisp_engine_submit(embeds.get(), pooled.get(), error.get()), 0u);
+  EXPECT_NE(std::string(wisp_error_message(error.get())).find("answer is set"), std::string::npos);
   const RequestHandle text = request_of("{}");
   EXPECT_EQ(wisp_request_set_text(text.get(), "answer", "[1, 2]", WISP_TO_NUL, error.get()), WISP_OK);
   EXPECT_EQ(wisp_request_set_text(text.get(), "answer", "[-1]", WISP_TO_NUL, error.get()), WISP_ERROR_INVALID_ARGUMENT);

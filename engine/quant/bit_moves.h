@@ -21,9 +21,10 @@ template <class Word>
   return word;
 }
 
-// In each byte: field w of word b becomes field b of word w. A byte has as many fields as there are words (2, 4 or 8).
+// In each byte: field w of word b becomes field b of word w. A byte has as many fields as there are words.
 template <class Word, std::size_t kWords>
 void transpose_fields(std::array<Word, kWords>& words) {
+  static_assert(kWords == 4 || kWords == 8);
   constexpr std::size_t kFieldBits = 8 / kWords;
   constexpr Word kEveryByte = static_cast<Word>(~Word{0}) / 0xFF;
   for (std::size_t step = kWords / 2; step > 0; step /= 2) {

@@ -8,7 +8,7 @@
 //   Q6_K    16     d * scale[g] * (q - 32)                         0..63    -128..127
 //
 // The accessors below take a group g and an element i within it, and return q as stored, without its offset.
-// They are for code that repacks or encodes; kernels compiled per instruction set must not call them (the linker would
+// They are for code that unpacks or encodes; kernels compiled per instruction set must not call them (the linker would
 // keep one copy of each, from whichever file it likes).
 #pragma once
 

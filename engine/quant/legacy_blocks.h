@@ -3,7 +3,7 @@
 // `_0` formats are symmetric, value = d * (q - offset); `_1` formats are affine, value = d * q + m.
 // Elements i and i + 16 share byte qs[i]: the low and the high nibble.
 //
-// The inline functions are for code that repacks or encodes; kernels compiled per instruction set must not call them
+// The inline functions are for code that unpacks or encodes; kernels compiled per instruction set must not call them
 // (the linker would keep one copy of each, from whichever file it likes).
 #pragma once
 

@@ -196,6 +196,11 @@ TEST_P(EngineConstraintTest, WhatIsAnsweredAlreadyIsGoneOnWith) {
   EXPECT_FALSE(engine_->submit(other)) << "the grammar does not say that";
   other.answered = 6;
   EXPECT_FALSE(engine_->submit(other)) << "there are five";
+  Heard parent_heard;
+  const RequestId parent = expect_value(engine_->submit(hear_tokens(request(kCard, 7), parent_heard)));
+  while (parent_heard.tokens.size() < 9) ASSERT_TRUE(engine_->step());
+  EXPECT_FALSE(engine_->fork(parent, {.prompt = {5}, .answered = 1}));
+  ASSERT_TRUE(engine_->run());
 }
 
 TEST_P(EngineConstraintTest, AForkGoesOnUnderACopy) {

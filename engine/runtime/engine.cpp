@@ -255,6 +255,9 @@ Result<RequestId> Engine::State::fork(RequestId parent_id, Request request) {
   if (parent == nullptr) {
     return fail(Code::not_found, "no request {} is running or waiting", static_cast<std::uint64_t>(parent_id));
   }
+  if (request.answered != 0) {
+    return fail(Code::invalid_argument, "a fork goes on from its parent's tokens: nothing else is answered already");
+  }
   if (!request.constraint && parent->request.constraint) {
     request.constraint = parent->request.constraint;
     for (const TokenId token : request.prompt) WISP_CHECK(request.constraint->accept(token));

@@ -86,6 +86,7 @@ struct Request {
   std::vector<TokenId> prompt = {};  // ids taken as they are; at least one
   // So many of the prompt's last tokens are of the answer already: what was begun elsewhere goes on here. The
   // constraint has to accept them, and stop strings and characters may begin in them; their text is not told again.
+  // They count as prompt, and Mirostat begins anew. None in a fork.
   std::uint32_t answered = 0;
   sample::SamplingParams sampling = {};
   std::uint32_t max_new_tokens = kNoLimit;  // 0: compute the prompt and finish

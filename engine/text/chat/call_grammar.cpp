@@ -68,7 +68,9 @@ class CallGrammarBuilder {
                   "tool_choice asks for a call, and the request for an answer of a form: leave one of them out");
     }
     WISP_CHECK(grammar::parse_grammar(form.notation, form.source, find_token, grammar_));
+    if (grammar_.too_large()) return fail(Code::limit, "the form that is asked for makes the grammar too large");
     form_ = grammar_.root();
+    may_begin_blank_ = form.notation == grammar::Notation::json_schema;
     return {};
   }
 
@@ -76,9 +78,7 @@ class CallGrammarBuilder {
     CallGrammar made;
     if (form_) {
       WISP_CHECK(check_form());
-      const NodeId said = speech_of(*form_);
-      grammar_.set_root(
-          grammar_.sequence({thought(gap_), tools_.empty() ? said : grammar_.choice({calls_from_start(), said})}));
+      grammar_.set_root(grammar_.sequence({thought(gap_), formed_answer()}));
     } else if (choice_.required) {
       grammar_.set_root(grammar_.sequence({thought(grammar_.empty()), gap_, calls_from_start()}));
     } else if (calls_.bare) {
@@ -301,7 +301,7 @@ class CallGrammarBuilder {
       const NodeId rest = grammar_.sequence({text, literal(end), next_turn(), behind});
       if (closed != std::string_view::npos && (!is_open || closed > opened)) return grammar_.empty();
       if (is_open) return rest;
-      ways.push_back(grammar_.sequence({literal(begin), rest}));
+      ways.push_back(grammar_.sequence({gap_, literal(begin), rest}));
     }
     return grammar_.optional(grammar_.choice(ways));
   }
@@ -316,14 +316,22 @@ class CallGrammarBuilder {
     return grammar_.empty();
   }
 
+  // Templates write calls behind blanks. So they may come here, but only where a text may come behind them, too: a
+  // model that begins with a blank has not decided yet.
+  NodeId formed_answer() {
+    const NodeId said = speech_of(*form_);
+    if (tools_.empty()) return said;
+    const NodeId front = may_begin_blank_ ? gap_ : grammar_.empty();
+    return grammar_.sequence({front, grammar_.choice({calls_from_start(), said})});
+  }
   // A text behind the mark for it, where the prompt has not got that, or what calls begin with too.
   NodeId speech_of(NodeId text) {
-    std::string_view mark = format_.speech;
+    const std::string_view mark = format_.speech;
     if (mark.empty() && format_.blank_first) return grammar_.sequence({grammar_.optional(grammar_.literal(" ")), text});
     const std::string_view head = is_addressed() ? without_blanks(calls_.heads.front().front().text) : mark;
     if (prompt_end_.ends_with(without_blanks(mark))) return text;
-    if (prompt_end_.ends_with(head)) mark.remove_prefix(head.size());
-    return grammar_.sequence({literal(mark), text});
+    if (prompt_end_.ends_with(head)) return grammar_.sequence({literal(mark.substr(head.size())), text});
+    return grammar_.sequence({grammar_.optional(grammar_.literal(" ")), literal(mark), text});
   }
 
   // ---- where no call is required ----
@@ -424,6 +432,7 @@ class CallGrammarBuilder {
   bool several_ = true;
   std::vector<CallableTool> tools_;
   std::optional<NodeId> form_;
+  bool may_begin_blank_ = false;  // the form is JSON, to which blanks do nothing
 };
 
 }  // namespace

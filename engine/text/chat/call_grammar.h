@@ -40,7 +40,8 @@ struct AnswerForm {
 // from the start and takes any text that does not begin like one.
 //
 // With a form it holds from the start: what a model thinks, and then calls or a text of the form, behind the mark that
-// the format has for what is said.
+// the format has for what is said; read it with OutputOptions::formed. A format that marks no calls cannot tell an
+// object of the form that has a tool's name from a call: the parser takes it for one.
 //
 // `prompt_end`: what the template wrote to make the model answer (ChatForm::Prompt::end), which may open a thought.
 // `vocabulary`: that of the model, whose control tokens the marks are then made of; null: all marks are text.

@@ -45,6 +45,7 @@ std::string describe(const OutputFormat& format) {
   };
   for (const ReasoningMarks& marks : format.reasoning) line("reasoning", marks.begin + " .. " + marks.end);
   for (const std::string& mark : format.ignored) line("ignored", mark);
+  if (!format.speech.empty()) line("says", format.speech);
   const CallFormat& calls = format.calls;
   out += fmt::format("{:<10} {}{}\n", "calls", payload_name(calls.payload), calls.bare ? ", unmarked" : "");
   if (!calls.section_begin.empty()) line("section", calls.section_begin + " .. " + calls.section_end);

@@ -45,7 +45,9 @@ OutputParser::OutputParser(OutputFormat format, const std::vector<Tool>& tools, 
 
 void OutputParser::prime(std::string_view prompt_end) {
   std::vector<OutputEvent> unseen;
+  priming_ = true;
   feed(prompt_end, unseen);
+  priming_ = false;
   if (state_ == State::content && without_blanks(rest()).empty()) take(rest().size());
   if (!begun_) {
     swallow_ = held_.size() + rest().size();
@@ -141,7 +143,10 @@ bool OutputParser::step_content() {
       return true;
     }
   }
-  for (std::size_t at = 0; at < text.size(); ++at) {
+  // Of a text with a form only what stands in front may be marks.
+  const bool anywhere = !options_.formed || priming_;
+  const std::size_t front = text.find_first_not_of(kTextBlanks);
+  for (std::size_t at = 0; at < text.size() && (anywhere || (!said_ && at <= front)); ++at) {
     if (!first_byte_[static_cast<unsigned char>(text[at])]) continue;
     const Mark* best = nullptr;
     std::size_t length = 0;
@@ -241,6 +246,7 @@ void OutputParser::say_content(std::string_view text) {
   const std::size_t end = text.find_last_not_of(kTextBlanks) + 1;
   if (end > 0) {
     fresh_ = false;
+    said_ = !priming_;
     say(Event::content, blanks_);
     say(Event::content, text.substr(0, end));
     blanks_.clear();

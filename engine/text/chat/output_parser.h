@@ -38,6 +38,8 @@ struct OutputOptions {
   bool calls = true;          // else what looks like a call is content
   std::uint64_t id_seed = 0;  // ids for formats that have none are made of this and the call's index
   std::size_t max_call_bytes = 4u << 20;
+  // What is said has a form of its own (AnswerForm of call_grammar.h): once it has begun, marks in it mean themselves.
+  bool formed = false;
 };
 
 // What becomes no call stays content, marks included: a call begins when its name is known. Once begun, it either ends
@@ -153,6 +155,8 @@ class OutputParser {
   bool streaming_ = false;
   int depth_ = 0;
   char quote_ = 0;
+  bool priming_ = false;  // what is fed is the end of the prompt
+  bool said_ = false;     // content has begun
 };
 
 // A whole answer. `errors` are the sentences of error events; such calls are not in the message.

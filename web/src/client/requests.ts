@@ -251,8 +251,8 @@ export interface ChatRequest extends TextRequest {
   /** False: one call an answer at most. Default true. */
   parallel_tool_calls?: boolean;
   /**
-   * The form of what the model says; where there are `tools`, calls may come in its place. It then does not think first unless
-   * `enable_thinking` says so, or its template always makes it. Default text.
+   * The form of what the model says; where there are `tools`, calls may come in its place. Its template is then
+   * asked for no thought unless `enable_thinking` says otherwise; a model may think first all the same. Default text.
    */
   response_format?: ResponseFormat;
   /** Tell how likely each token was, by the model's own distribution. Default false. */

@@ -31,7 +31,7 @@ export class Generation {
   submit(parts: SessionParts): void {
     const { chat } = this.settings;
     this.#submit(parts, { ...this.settings.settings, ...chat, ...(chat && { show_special: 2 }) });
-    this.#answer = chat ? answerTo(chat, this.#seed, parts) : 0;
+    this.#answer = chat ? this.#answerTo(chat, parts) : 0;
   }
 
   /** On another engine of the same model: the prompt and all that was chosen are computed again, and it goes on from there. */
@@ -43,7 +43,7 @@ export class Generation {
     this.#submit(parts, { ...rest, ...chat, ...(chat && { show_special: 2 }) });
     if (!chat) return;
     // What was said already is said again to a new parser, which nobody hears.
-    this.#answer = answerTo(chat, this.#seed, parts);
+    this.#answer = this.#answerTo(chat, parts);
     this.#feed(this.#said);
   }
 
@@ -100,6 +100,13 @@ export class Generation {
     }
   }
 
+  /** What takes the answer to a chat apart: a wisp_answer. By the seed calls of several answers have ids of their own. */
+  #answerTo(chat: Record<string, unknown>, { native, model }: SessionParts): number {
+    const { json_schema, regex } = this.settings.settings; // where there is one, marks in what is said mean themselves
+    const request = JSON.stringify({ ...chat, json_schema, regex, seed: this.#seed });
+    return native.withText(request, (at, length) => native.make('wisp_answer_create', model, at, length));
+  }
+
   /** Each of the answers has its own. */
   get #seed(): number {
     return Number(BigInt.asIntN(64, BigInt((this.settings.settings.seed as number | undefined) ?? 0) + BigInt(this.choice)));
@@ -116,11 +123,6 @@ export class Generation {
     const native = this.#native!;
     return native.withText(text, (at, length) => native.json<AnswerEvent[]>('wisp_answer_feed', this.#answer, at, length));
   }
-}
-
-/** What takes the answer to a chat apart: a wisp_answer. By the seed calls of several answers have ids of their own. */
-function answerTo(chat: Record<string, unknown>, seed: number, { native, model }: SessionParts): number {
-  return native.withText(JSON.stringify({ ...chat, seed }), (at, length) => native.make('wisp_answer_create', model, at, length));
 }
 
 function eventText({ module }: SessionParts, event: number): string {
