@@ -18,6 +18,7 @@ function watchForUpdates(registration: ServiceWorkerRegistration): void {
     });
   };
   check(registration.waiting);
+  check(registration.installing);
   registration.addEventListener('updatefound', () => check(registration.installing));
 }
 
@@ -66,6 +67,8 @@ export const keepModule = (variant: string): Promise<void> => tell({ type: 'keep
 
 export async function update(): Promise<void> {
   const registration = await navigator.serviceWorker.getRegistration();
+  // Another tab has taken it already: this one only has to follow.
+  if (!registration?.waiting) return location.reload();
   navigator.serviceWorker.addEventListener('controllerchange', () => location.reload(), { once: true });
-  registration?.waiting?.postMessage({ type: 'update' });
+  registration.waiting.postMessage({ type: 'update' });
 }

@@ -55,6 +55,10 @@ self.addEventListener('install', event => {
     const cache = await caches.open(CODE);
     // Not what the browser still holds of an older version.
     await cache.addAll(SETTINGS.now.map(name => new Request(addressOf(name), { cache: 'no-cache' })));
+    // The module that the older version kept is wanted without a network by this one, too.
+    const wanted = [];
+    for (const name of SETTINGS.later) if (await caches.match(addressOf(name))) wanted.push(new Request(addressOf(name), { cache: 'no-cache' }));
+    await cache.addAll(wanted);
   };
   event.waitUntil(keep());
 });
@@ -69,10 +73,12 @@ self.addEventListener('activate', event => {
 
 self.addEventListener('fetch', event => {
   const url = new URL(event.request.url);
-  if (event.request.method !== 'GET' || url.origin !== SCOPE.origin || !url.pathname.startsWith(SCOPE.pathname)) return;
-  // Models come by ranges, and the package keeps them itself.
-  if (url.pathname.startsWith(`${SCOPE.pathname}models/`)) return;
-  event.respondWith(answerTo(event.request, url));
+  if (event.request.method !== 'GET') return;
+  // Only what is the app's: below its folder there may be pages of others, as where it lies at the root of a host. Models come by
+  // ranges, and the package keeps them itself.
+  const address = url.origin + url.pathname;
+  const isApp = event.request.mode === 'navigate' ? address === SCOPE.href || address === addressOf('index.html') : KNOWN.has(address);
+  if (isApp) event.respondWith(answerTo(event.request, url));
 });
 
 self.addEventListener('message', event => {
