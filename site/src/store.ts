@@ -34,26 +34,43 @@ export function useStore<T>(store: Store<T>): T {
   return store.value;
 }
 
-/** As Store, kept in localStorage under `key`. What is kept of another shape is taken for `initial`. */
+/** The fields of `text` that `initial` has too, in the same shape. */
+function readAs<T extends object>(initial: T, text: string | null): Partial<T> {
+  try {
+    const parsed: unknown = JSON.parse(text ?? '{}');
+    if (parsed === null || typeof parsed !== 'object') return {};
+    return Object.fromEntries(Object.entries(parsed).filter(([name, value]) =>
+      name in initial && typeof value === typeof initial[name as keyof T])) as Partial<T>;
+  } catch {
+    return {}; // Unreadable: as if nothing was kept.
+  }
+}
+
+function readText(key: string): string | null {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * As Store, kept in localStorage under `key`. What is kept of another shape is taken for `initial`. What another tab changes is taken
+ * here, too, unless each tab has its own (`isOfTab`).
+ */
 export class KeptStore<T extends object> extends Store<T> {
-  constructor(key: string, initial: T) {
-    let kept: Partial<T> = {};
-    try {
-      const parsed: unknown = JSON.parse(localStorage.getItem(key) ?? '{}');
-      if (parsed !== null && typeof parsed === 'object') {
-        kept = Object.fromEntries(Object.entries(parsed).filter(([name, value]) =>
-          name in initial && typeof value === typeof initial[name as keyof T])) as Partial<T>;
-      }
-    } catch {
-      // Unreadable: as if nothing was kept.
-    }
-    super({ ...initial, ...kept });
+  constructor(key: string, initial: T, { isOfTab = false } = {}) {
+    super({ ...initial, ...readAs(initial, readText(key)) });
     this.subscribe(() => {
       try {
         localStorage.setItem(key, JSON.stringify(this.value));
       } catch {
         // Not kept; it holds for this visit.
       }
+    });
+    if (isOfTab) return;
+    window.addEventListener('storage', ({ key: changed, newValue }) => {
+      if (changed === key && newValue !== null) this.patch(readAs(initial, newValue));
     });
   }
 }

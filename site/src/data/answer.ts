@@ -7,6 +7,8 @@ import { answerSettings, requestFields } from './settings.js';
 import { runTool, toolList } from './tools.js';
 
 const MOST_ROUNDS = 6; // of calls, before the model has to answer
+const DRAWN_EVERY = 50; // ms
+const KEPT_EVERY = 1000; // ms; what a page that ends in the middle of an answer loses of it
 
 /** Ids of conversations whose answer is coming. */
 export const answering = new Store<ReadonlySet<string>>(new Set());
@@ -74,6 +76,8 @@ async function answer(id: string): Promise<void> {
   const abort = new AbortController();
   aborts.set(id, abort);
   answering.set(new Set([...answering.value, id]));
+  // Nobody waits for the answer of a conversation that is deleted.
+  const unwatch = conversations.subscribe(() => { if (!conversation(id)) abort.abort(); });
   try {
     for (let round = 0; round < MOST_ROUNDS; ++round) {
       const calls = await answerOnce(id, abort.signal, round + 1 < MOST_ROUNDS);
@@ -82,6 +86,7 @@ async function answer(id: string): Promise<void> {
       change(id, one => ({ ...one, messages: [...one.messages, ...results] }));
     }
   } finally {
+    unwatch();
     aborts.delete(id);
     answering.set(new Set([...answering.value].filter(one => one !== id)));
   }
@@ -98,13 +103,17 @@ async function answerOnce(id: string, signal: AbortSignal, mayCall: boolean): Pr
 
   // Deltas come more often than a screen draws.
   let drawn = false;
+  let kept = performance.now();
   const draw = (): void => {
     if (drawn) return;
     drawn = true;
     setTimeout(() => {
       drawn = false;
-      if (!ended) setMessage(id, message, false);
-    }, 50);
+      if (ended) return;
+      const isDue = performance.now() - kept > KEPT_EVERY;
+      if (isDue) kept = performance.now();
+      setMessage(id, message, isDue);
+    }, DRAWN_EVERY);
   };
   let ended = false;
   let calls: ToolCall[] = [];

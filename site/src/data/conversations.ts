@@ -1,7 +1,7 @@
 // The conversations of this browser, newest first.
 import type { ToolCall } from '../package.js';
 import { KeptStore, Store } from '../store.js';
-import { erase, readAll, write } from './database.js';
+import { erase, isLasting, readAll, write } from './database.js';
 
 export interface Figures {
   promptTokens: number;
@@ -40,7 +40,9 @@ export interface Conversation {
 }
 
 export const conversations = new Store<readonly Conversation[]>([]);
-export const current = new KeptStore('wisp-current-conversation', { id: '' });
+export const current = new KeptStore('wisp-current-conversation', { id: '' }, { isOfTab: true });
+/** Why conversations cannot be kept now, or nothing. */
+export const keepingProblem = new Store('');
 
 export const newId = (): string => Array.from(crypto.getRandomValues(new Uint8Array(12)), byte => byte.toString(16).padStart(2, '0')).join('');
 
@@ -48,10 +50,33 @@ export const currentConversation = (): Conversation | undefined => conversations
 
 const byTime = (list: readonly Conversation[]): Conversation[] => [...list].sort((a, b) => b.changed - a.changed);
 
+// Of an answer that the page's end has cut, what was kept of it is there.
+const asEnded = (message: Message): Message =>
+  message.role === 'assistant' && !message.figures && message.error === undefined ? { ...message, stopped: true, calls: [] } : message;
+
 export async function readConversations(): Promise<void> {
   const kept = await readAll<Conversation>('conversations').catch(() => []);
   const here = new Set(conversations.value.map(({ id }) => id));
-  conversations.set(byTime([...conversations.value, ...kept.filter(({ id }) => !here.has(id))]));
+  const ended = kept.filter(({ id }) => !here.has(id)).map(one => ({ ...one, messages: one.messages.map(asEnded) }));
+  conversations.set(byTime([...conversations.value, ...ended]));
+}
+
+// Other tabs of this page have the same conversations: what one changes, the others take, lest they write over it what they had.
+type Told = { changed: Conversation } | { removed: string };
+const tabs = 'BroadcastChannel' in globalThis ? new BroadcastChannel('wisp-conversations') : undefined;
+tabs?.addEventListener('message', ({ data }: MessageEvent<Told>) => {
+  if ('removed' in data) return drop(data.removed);
+  const { changed } = data;
+  conversations.set(byTime([changed, ...conversations.value.filter(({ id }) => id !== changed.id)]));
+});
+
+async function kept(work: Promise<void>): Promise<void> {
+  try {
+    await work;
+    keepingProblem.set(await isLasting() ? '' : 'this browser gives the page no storage');
+  } catch (error) {
+    keepingProblem.set(error instanceof Error ? error.message : String(error));
+  }
 }
 
 export function startConversation(): Conversation {
@@ -76,7 +101,9 @@ export function change(id: string, edit: (conversation: Conversation) => Convers
   if (!edited.named && first) edited.title = titleOf(first.content);
   const list = conversations.value.map(one => (one.id === id ? edited : one));
   conversations.set(keep ? byTime(list) : list);
-  if (keep) void write('conversations', edited).catch(error => console.warn(`the conversation was not kept: ${error}`));
+  if (!keep) return;
+  void kept(write('conversations', edited));
+  tabs?.postMessage({ changed: edited } satisfies Told);
 }
 
 export const setMessage = (id: string, message: Message, keep: boolean): void =>
@@ -84,14 +111,20 @@ export const setMessage = (id: string, message: Message, keep: boolean): void =>
 
 export const rename = (id: string, title: string): void => change(id, one => ({ ...one, title: title.trim() || one.title, named: true }));
 
-export async function remove(id: string): Promise<void> {
+function drop(id: string): void {
   conversations.set(conversations.value.filter(one => one.id !== id));
   if (current.value.id === id) current.set({ id: conversations.value[0]?.id ?? '' });
-  await erase('conversations', id);
+}
+
+export async function remove(id: string): Promise<void> {
+  drop(id);
+  tabs?.postMessage({ removed: id } satisfies Told);
+  await kept(erase('conversations', id));
 }
 
 export function search(list: readonly Conversation[], words: string): Conversation[] {
   const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
+  if (wanted.length === 0) return [...list]; // all texts are not gone through each time that a word of an answer comes
   return list.filter(({ title, messages }) => {
     const text = [title, ...messages.map(({ content }) => content)].join('\n').toLowerCase();
     return wanted.every(word => text.includes(word));

@@ -3,7 +3,7 @@ import type { JSX } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 import { answering, send, stopAnswer } from '../data/answer.js';
-import { conversations, current, currentConversation, startConversation, type Conversation } from '../data/conversations.js';
+import { conversations, current, currentConversation, keepingProblem, startConversation, type Conversation } from '../data/conversations.js';
 import { engine, lastModel, loadModel, SHIPPED } from '../engine.js';
 import { useStore } from '../store.js';
 import { AnswerSettings } from './answer_settings.js';
@@ -58,6 +58,7 @@ export function Chat(): JSX.Element {
   useStore(conversations);
   useStore(current);
   const coming = useStore(answering);
+  const notKept = useStore(keepingProblem);
   const [side, setSide] = useState<'' | 'list' | 'settings'>('');
   const open = currentConversation();
   const isComing = open !== undefined && coming.has(open.id);
@@ -84,6 +85,7 @@ export function Chat(): JSX.Element {
           </div>
         ) : <Messages conversation={open} isComing={isComing} mayAsk={isReady && !isComing} />}
         {!isEmpty && !isReady && <div class="under">{phase === 'empty' ? <Reload /> : <LoadingCard />}</div>}
+        {notKept !== '' && <p class="under error" role="alert">Chats are not kept now: {notKept}.</p>}
         {(isReady || !isEmpty) && (
           <Composer isReady={isReady} isComing={isComing} placeholder={isReady ? 'Write a message' : 'No model is loaded'}
             onSend={say} onStop={() => open && stopAnswer(open.id)} />
