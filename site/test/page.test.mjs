@@ -274,8 +274,25 @@ test('profiles by layer and op, and tells the memory by owner', async () => {
   await page.getByRole('list', { name: 'Time by layer' }).getByRole('listitem').nth(8).waitFor();
   assert.equal(await page.getByRole('list', { name: 'Time by layer' }).getByRole('listitem').count(), 9);
   // The stand-in counts on and on: 8 layers of 32 calls when a profile begins, twice as many more until it ends.
+  await page.getByText(/^Weights were read at [\d.]+ GB\/s, \d+ % of the [\d.]+ GB\/s that the memory/).waitFor();
   assert.match(await page.getByRole('row', { name: /^gate-up/ }).innerText(), /^gate-up\s+512\s/);
   await page.getByText('WebAssembly memory, in all').waitFor();
+});
+
+test('a measurement whose worker ends says so, and the model can be started again', async () => {
+  for (const [name, button] of [['benchmark', 'Measure'], ['profiler', 'Take a profile']]) {
+    await page.goto(`${site.url}/#${name}`);
+    await page.reload(); // the stand-in that was made last is the page's own
+    await page.getByRole('button', { name: 'Load the small model' }).click();
+    await page.getByRole('button', { name: button }).waitFor();
+    await page.evaluate(() => {
+      globalThis.fakeWisp.completions.create = async () => { throw Object.assign(new Error('the worker ended'), { code: 'worker_died' }); };
+    });
+    await page.getByRole('button', { name: button }).click();
+    await page.getByRole('region', { name: 'Loading a model' }).getByText('the worker ended').waitFor();
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.locator('.status.ready').waitFor();
+  }
 });
 
 test('has labels, contrast and order that axe finds no fault with, in both themes and on every page', async () => {

@@ -1,5 +1,6 @@
 // Where the time of a short generation goes, and who holds the memory.
 import type { Wisp } from '../package.js';
+import { measureBandwidth } from './bandwidth.js';
 
 export interface Op {
   name: string;
@@ -14,6 +15,9 @@ export interface Profile {
   ops: Op[];
   tokens: number;
   milliseconds: number;
+  /** GB/s: how fast weights were read, all of them for each token, and the most that was measured of this device's memory (0: not measured). */
+  read: number;
+  peak: number;
   memory: [owner: string, bytes: number][];
   counters: Record<string, number>;
   /** Since the model was loaded: while kernels compiled, and what measuring them took. */
@@ -30,6 +34,8 @@ const since = (ops: readonly unknown[], before: readonly unknown[]): Op[] => ops
 });
 
 export async function takeProfile(wisp: Wisp, tokens: number, signal: AbortSignal): Promise<Profile> {
+  const peak = await measureBandwidth(wisp.info());
+  const { bytes } = wisp.info().model;
   const earlier = await wisp.profile(true);
   const before = await wisp.counters();
   const begun = performance.now();
@@ -43,7 +49,7 @@ export async function takeProfile(wisp: Wisp, tokens: number, signal: AbortSigna
   const after = await wisp.counters();
   const memory = Object.entries(await wisp.memory()).filter((entry): entry is [string, number] => typeof entry[1] === 'number' && entry[1] > 0);
   return {
-    ops: since(ops, earlier), tokens, milliseconds, memory: memory.sort((a, b) => b[1] - a[1]),
+    ops: since(ops, earlier), tokens, milliseconds, read: (bytes * tokens) / milliseconds / 1e6, peak, memory: memory.sort((a, b) => b[1] - a[1]),
     start: { compileNanoseconds: after.compile_ns ?? 0, tuningNanoseconds: after.tuning_ns ?? 0 },
     counters: Object.fromEntries(Object.entries(after).map(([name, value]) => [name, value - (before[name] ?? 0)])),
   };

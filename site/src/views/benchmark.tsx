@@ -7,7 +7,7 @@ import { drawResult } from '../bench/image.js';
 import { compareNumerics } from '../bench/numerics.js';
 import { bestOf, forgetResult, gigabytesPerSecond, keepResult, readResults, resultOf, type Result } from '../bench/results.js';
 import { measureSpeed, type Row } from '../bench/run.js';
-import { currentWisp, engine, isAbort, messageOf } from '../engine.js';
+import { currentWisp, engine, isAbort, messageOf, noteFailure } from '../engine.js';
 import { formatMilliseconds, formatRate, formatWhen } from '../format.js';
 import { useStore } from '../store.js';
 import { saveFile } from './copy.js';
@@ -107,6 +107,7 @@ export function Benchmark(): JSX.Element {
       await keepResult(made);
       readAgain();
     } catch (error) {
+      noteFailure(error);
       if (!isAbort(error)) setProblem(messageOf(error));
     } finally {
       setDoing('');

@@ -3,7 +3,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 
 import { byLayer, byName, takeProfile, type Profile } from '../bench/profile.js';
-import { currentWisp, engine, messageOf } from '../engine.js';
+import { currentWisp, engine, messageOf, noteFailure } from '../engine.js';
 import { formatBytes, formatMilliseconds, formatRate } from '../format.js';
 import { useStore } from '../store.js';
 import { saveFile } from './copy.js';
@@ -67,6 +67,7 @@ export function Profiler(): JSX.Element {
     try {
       setProfile(await takeProfile(currentWisp(), TOKENS, new AbortController().signal));
     } catch (error) {
+      noteFailure(error);
       setProblem(messageOf(error));
     } finally {
       setBusy(false);
@@ -104,6 +105,11 @@ export function Profiler(): JSX.Element {
           <section class="card" aria-label="Time">
             <h2>Time</h2>
             <p class="note">{formatMilliseconds(profile.milliseconds)} for {profile.tokens} tokens with measuring on, which costs some itself.</p>
+            <p class="note">
+              Weights were read at {profile.read.toFixed(2)} GB/s
+              {profile.peak > 0 && `, ${((100 * profile.read) / profile.peak).toFixed(0)} % of the ${profile.peak.toFixed(1)} GB/s that the memory was measured to move here`}.
+              A model that fits the caches can be faster than the memory.
+            </p>
             <Layers profile={profile} />
             <Figures profile={profile} />
           </section>
