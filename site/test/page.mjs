@@ -59,6 +59,6 @@ export async function startShipped(page) {
 }
 
 export async function say(page, text) {
-  await page.getByRole('textbox', { name: 'Message' }).fill(text);
+  await page.getByRole('textbox', { name: 'Message', exact: true }).fill(text);
   await page.keyboard.press('Enter');
 }

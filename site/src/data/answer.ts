@@ -46,14 +46,18 @@ function messagesOf({ messages }: Conversation): ChatMessage[] {
 
 const conversation = (id: string): Conversation | undefined => conversations.value.find(one => one.id === id);
 
+// One answer at a time: while one comes, nothing of its conversation may be taken away under it.
+
 /** Says one thing more to the model, and lets it answer. */
 export async function send(id: string, text: string): Promise<void> {
+  if (aborts.has(id)) return;
   change(id, one => ({ ...one, messages: [...one.messages, { id: newId(), role: 'user', content: text }] }));
   await answer(id);
 }
 
 /** Answers again, as if nothing had been said after the message before `messageId`. */
 export async function regenerate(id: string, messageId: string): Promise<void> {
+  if (aborts.has(id)) return;
   change(id, one => {
     let end = one.messages.findIndex(message => message.id === messageId);
     while (end > 0 && one.messages[end - 1]?.role !== 'user') --end;
@@ -64,6 +68,7 @@ export async function regenerate(id: string, messageId: string): Promise<void> {
 
 /** A message of the user said otherwise: what followed it is gone, and the model answers. */
 export async function editMessage(id: string, messageId: string, text: string): Promise<void> {
+  if (aborts.has(id)) return;
   change(id, one => {
     const at = one.messages.findIndex(message => message.id === messageId);
     return { ...one, messages: [...one.messages.slice(0, at), { id: newId(), role: 'user', content: text }] };
@@ -72,7 +77,6 @@ export async function editMessage(id: string, messageId: string, text: string): 
 }
 
 async function answer(id: string): Promise<void> {
-  if (aborts.has(id)) return;
   const abort = new AbortController();
   aborts.set(id, abort);
   answering.set(new Set([...answering.value, id]));

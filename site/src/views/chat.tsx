@@ -1,11 +1,11 @@
 // The chat: conversations at the side, the open one in the middle, settings at the other side.
 import type { JSX } from 'preact';
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 import { answering, send, stopAnswer } from '../data/answer.js';
 import { conversations, current, currentConversation, keepingProblem, startConversation, type Conversation } from '../data/conversations.js';
 import { engine, lastModel, loadModel, SHIPPED } from '../engine.js';
-import { useStore } from '../store.js';
+import { Store, useStore } from '../store.js';
 import { AnswerSettings } from './answer_settings.js';
 import { Composer } from './composer.js';
 import { ConversationList } from './conversation_list.js';
@@ -15,6 +15,11 @@ import { MessageView } from './message.js';
 import { ModelMenu } from './model_menu.js';
 import { LoadingCard, loadShipped } from './progress.js';
 
+// As in the style sheet: on narrow screens the list of chats is shown when it is asked for, on wide ones until it is sent away.
+const narrowScreen = matchMedia('(max-width: 46rem)');
+const narrow = new Store(narrowScreen.matches);
+narrowScreen.addEventListener('change', ({ matches }) => narrow.set(matches));
+
 const IDEAS = ['Tell me a story about a dog and a balloon.', 'Tell me a story about the sea.', 'Who are you?'];
 
 function Messages({ conversation, isComing, mayAsk }: { conversation: Conversation; isComing: boolean; mayAsk: boolean }): JSX.Element {
@@ -23,19 +28,19 @@ function Messages({ conversation, isComing, mayAsk }: { conversation: Conversati
   const { messages } = conversation;
   // Follows the answer, unless the user has scrolled away from the end.
   useLayoutEffect(() => {
+    follows.current = true;
+  }, [conversation.id, messages.length]);
+  useLayoutEffect(() => {
     const element = list.current;
     if (element && follows.current) element.scrollTop = element.scrollHeight;
   });
-  useEffect(() => {
-    follows.current = true;
-  }, [conversation.id, messages.length]);
   const results = messages.filter(({ role }) => role === 'tool');
   return (
     <div class="messages" ref={list} tabIndex={0} role="log" aria-label="Conversation" aria-live="off"
       onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => { follows.current = scrollHeight - scrollTop - clientHeight < 60; }}>
       {messages.filter(({ role }) => role !== 'tool').map((message, index, shown) => (
         <MessageView key={message.id} conversation={conversation.id} message={message} results={results}
-          isComing={isComing && index + 1 === shown.length && message.role === 'assistant'} mayAsk={mayAsk} />
+          isComing={isComing && index + 1 === shown.length && message.role === 'assistant'} mayAsk={mayAsk} onAsked={() => list.current?.focus()} />
       ))}
       <p class="hidden" role="status">{isComing ? '' : messages.at(-1)?.role === 'assistant' ? 'The answer is complete.' : ''}</p>
     </div>
@@ -59,24 +64,36 @@ export function Chat(): JSX.Element {
   useStore(current);
   const coming = useStore(answering);
   const notKept = useStore(keepingProblem);
+  const isNarrow = useStore(narrow);
   const [side, setSide] = useState<'' | 'list' | 'settings'>('');
   const open = currentConversation();
   const isComing = open !== undefined && coming.has(open.id);
   const isReady = phase === 'ready';
   const isEmpty = !open || open.messages.length === 0;
   const say = (text: string): void => void send((open ?? startConversation()).id, text);
+  const openers = { list: useRef<HTMLButtonElement>(null), settings: useRef<HTMLButtonElement>(null) };
+  // A pane that is closed from within gives the focus back to what opened it.
+  const close = (): void => {
+    if (side === '') return;
+    openers[side].current?.focus();
+    setSide('');
+  };
   return (
-    <div class={`panes ${side}`} onKeyDown={event => { if (event.key === 'Escape' && side !== '') setSide(''); }}>
+    <div class={`panes ${side}`} onKeyDown={event => {
+      if (event.key !== 'Escape') return;
+      if (open && isComing) stopAnswer(open.id);
+      else close();
+    }}>
       <aside class="list" aria-label="Chats">
-        <IconButton name="close" label="Close the list" class="icon narrow" onClick={() => setSide('')} />
+        <IconButton name="close" label="Close the list" class="icon narrow" onClick={close} />
         <ConversationList onChosen={() => setSide('')} />
       </aside>
       <div class="middle">
         <div class="bar">
-          <IconButton name="list" label="Chats" aria-expanded={side === 'list'} onClick={() => setSide(side === 'list' ? '' : 'list')} />
+          <IconButton ref={openers.list} name="list" label="Chats" aria-expanded={(side === 'list') === isNarrow} onClick={() => setSide(side === 'list' ? '' : 'list')} />
           <h1 class={isEmpty ? 'hidden' : ''}>{open?.title ?? 'Chat'}</h1>
           <ModelMenu />
-          <IconButton name="settings" label="Settings" aria-expanded={side === 'settings'} onClick={() => setSide(side === 'settings' ? '' : 'settings')} />
+          <IconButton ref={openers.settings} name="settings" label="Settings" aria-expanded={side === 'settings'} onClick={() => setSide(side === 'settings' ? '' : 'settings')} />
         </div>
         {isEmpty && !isReady ? <div class="scroll"><FirstRun /></div> : isEmpty ? (
           <div class="scroll ideas">
@@ -92,7 +109,7 @@ export function Chat(): JSX.Element {
         )}
       </div>
       <aside class="settings-pane" aria-label="Settings" hidden={side !== 'settings'}>
-        <div class="row"><h2>Settings</h2><IconButton name="close" label="Close the settings" onClick={() => setSide('')} /></div>
+        <div class="row"><h2>Settings</h2><IconButton name="close" label="Close the settings" onClick={close} /></div>
         <AnswerSettings />
       </aside>
     </div>

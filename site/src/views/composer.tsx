@@ -1,8 +1,11 @@
-// Where the user writes. Enter sends, Shift+Enter begins a line, Escape stops the answer.
+// Where the user writes. Enter sends, Shift+Enter begins a line; Escape stops the answer, from anywhere in the chat.
 import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 
 import { Icon } from './icon.js';
+
+// What is written and not sent yet outlives a look at another page.
+let draft = '';
 
 const isTouch = (): boolean => matchMedia('(pointer: coarse)').matches;
 
@@ -16,25 +19,28 @@ export function Composer({ isReady, isComing, placeholder, onSend, onStop }: {
     area.style.height = 'auto';
     area.style.height = `${Math.min(area.scrollHeight + 2, 240)}px`;
   };
+  useEffect(grow, []);
   useEffect(() => {
-    if (isReady && !isTouch()) field.current?.focus();
+    // Not from where the user is: in the settings, say, while a model loads.
+    const isBusy = document.activeElement instanceof HTMLElement && document.activeElement.matches('input, textarea, select, dialog *');
+    if (isReady && !isBusy && !isTouch()) field.current?.focus();
   }, [isReady]);
   const send = (): void => {
     const text = field.current?.value.trim() ?? '';
     if (text === '' || !isReady || isComing) return;
-    field.current!.value = '';
+    draft = field.current!.value = '';
     grow();
     onSend(text);
   };
   return (
     <form class="composer" onSubmit={event => { event.preventDefault(); send(); }}>
-      <textarea ref={field} rows={1} aria-label="Message" placeholder={placeholder} onInput={grow}
+      <textarea ref={field} rows={1} aria-label="Message" placeholder={placeholder} defaultValue={draft}
+        onInput={({ currentTarget }) => { draft = currentTarget.value; grow(); }}
         onKeyDown={event => {
           if (event.key === 'Enter' && !event.shiftKey && !event.isComposing && !isTouch()) {
             event.preventDefault();
             send();
           }
-          if (event.key === 'Escape' && isComing) onStop();
         }} />
       {isComing
         ? <button type="button" class="main round" aria-label="Stop" title="Stop (Escape)" onClick={onStop}><Icon name="stop" /></button>

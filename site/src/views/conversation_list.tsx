@@ -6,7 +6,7 @@ import { asMarkdown, conversations, current, remove, rename, search, startConver
 import { formatWhen } from '../format.js';
 import { useStore } from '../store.js';
 import { saveFile } from './copy.js';
-import { ask, askForText } from './dialog.js';
+import { ask, askForText, askWhich } from './dialog.js';
 import { Icon, IconButton } from './icon.js';
 
 const fileNameOf = (title: string): string => title.replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-|-$/g, '').slice(0, 60) || 'chat';
@@ -17,13 +17,20 @@ async function askToRename({ id, title }: Conversation): Promise<void> {
 }
 
 async function askToRemove({ id, title }: Conversation): Promise<void> {
-  if (await ask({ title: 'Delete the chat?', text: `“${title}” is deleted from this browser for good.`, yes: 'Delete', no: 'Keep' })) await remove(id);
+  if (await ask({ title: 'Delete the chat?', text: `“${title}” is deleted from this browser for good.`, yes: 'Delete', no: 'Keep' })) {
+    // Its buttons go with it.
+    document.querySelector<HTMLElement>('button.new')?.focus();
+    await remove(id);
+  }
 }
 
 async function save(conversation: Conversation): Promise<void> {
-  const json = !(await ask({ title: 'Save the chat', text: 'As text for people (Markdown), or with everything in it (JSON)?', yes: 'Markdown', no: 'JSON' }));
+  const form = await askWhich({
+    title: 'Save the chat', text: 'As text for people (Markdown), or with everything in it (JSON)?', yes: 'Markdown', other: 'JSON', no: 'Cancel',
+  });
+  if (form === undefined) return;
   const name = fileNameOf(conversation.title);
-  if (json) saveFile(`${name}.json`, JSON.stringify(conversation, null, 2), 'application/json');
+  if (form === 'other') saveFile(`${name}.json`, JSON.stringify(conversation, null, 2), 'application/json');
   else saveFile(`${name}.md`, asMarkdown(conversation), 'text/markdown');
 }
 

@@ -1,6 +1,6 @@
 // Labelled inputs.
 import type { ComponentChildren, JSX } from 'preact';
-import { useId } from 'preact/hooks';
+import { useId, useState } from 'preact/hooks';
 
 export function Field({ label, hint, children }: { label: string; hint?: string | undefined; children: (id: string) => ComponentChildren }): JSX.Element {
   const id = useId();
@@ -16,11 +16,15 @@ export function Field({ label, hint, children }: { label: string; hint?: string 
 export function NumberField({ label, hint, value, min, max, step, onChange }: {
   label: string; hint?: string; value: number; min: number; max: number; step: number; onChange: (value: number) => void;
 }): JSX.Element {
+  // What is being typed is no value yet, and stays while the page is drawn anew around it.
+  const [typed, setTyped] = useState<string>();
   return (
     <Field label={label} hint={hint}>
-      {id => <input id={id} type="number" inputMode="decimal" value={value} min={min} max={max} step={step}
+      {id => <input id={id} type="number" inputMode="decimal" value={typed ?? value} min={min} max={max} step={step}
+        onInput={({ currentTarget }) => { if (!currentTarget.validity.badInput) setTyped(currentTarget.value); }}
         onChange={({ currentTarget }) => {
-          const given = currentTarget.valueAsNumber;
+          const given = Number.isInteger(step) ? Math.round(currentTarget.valueAsNumber) : currentTarget.valueAsNumber;
+          setTyped(undefined);
           if (Number.isFinite(given)) onChange(Math.min(max, Math.max(min, given)));
           else currentTarget.value = String(value);
         }} />}

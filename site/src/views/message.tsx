@@ -34,36 +34,51 @@ function Calls({ message, results }: { message: Message; results: readonly Messa
   );
 }
 
-function Editor({ text, onSave, onCancel }: { text: string; onSave: (text: string) => void; onCancel: () => void }): JSX.Element {
+function Editor({ text, mayAsk, onSave, onCancel }: { text: string; mayAsk: boolean; onSave: (text: string) => void; onCancel: () => void }): JSX.Element {
   const field = useRef<HTMLTextAreaElement>(null);
   useEffect(() => field.current?.focus(), []);
   const save = (): void => {
     const said = field.current?.value.trim() ?? '';
-    if (said !== '') onSave(said);
+    if (said !== '' && mayAsk) onSave(said);
   };
   return (
     <div class="editor">
       <textarea ref={field} rows={Math.min(10, text.split('\n').length + 1)} aria-label="Edit the message" defaultValue={text}
         onKeyDown={event => {
-          if (event.key === 'Escape') onCancel();
+          if (event.key === 'Escape') {
+            event.stopPropagation(); // it stops no answer
+            onCancel();
+          }
           if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) save();
         }} />
       <div class="row end">
         <button type="button" onClick={onCancel}>Cancel</button>
-        <button type="button" class="main" onClick={save}>Send again</button>
+        <button type="button" class="main" disabled={!mayAsk} onClick={save}>Send again</button>
       </div>
     </div>
   );
 }
 
-export function MessageView({ conversation, message, results, isComing, mayAsk }: {
+export function MessageView({ conversation, message, results, isComing, mayAsk, onAsked }: {
   conversation: string; message: Message; results: readonly Message[]; isComing: boolean; mayAsk: boolean;
+  /** The button that asked for another answer is gone, and the focus with it. */
+  onAsked: () => void;
 }): JSX.Element {
   const [isEdited, setEdited] = useState(false);
   const copy = useRef<HTMLButtonElement>(null);
   const { id, role, content, reasoning, error, stopped, cut } = message;
+  const edit = useRef<HTMLButtonElement>(null);
+  const wasEdited = useRef(false);
+  useEffect(() => {
+    if (wasEdited.current && !isEdited) edit.current?.focus();
+    wasEdited.current = isEdited;
+  }, [isEdited]);
   if (isEdited) {
-    return <article class="message user"><Editor text={content} onCancel={() => setEdited(false)} onSave={text => { setEdited(false); void editMessage(conversation, id, text); }} /></article>;
+    const save = (text: string): void => {
+      onAsked();
+      void editMessage(conversation, id, text);
+    };
+    return <article class="message user" aria-label="You"><Editor text={content} mayAsk={mayAsk} onCancel={() => setEdited(false)} onSave={save} /></article>;
   }
   return (
     <article class={`message ${role}`} aria-label={role === 'user' ? 'You' : 'Model'} aria-busy={isComing}>
@@ -76,9 +91,9 @@ export function MessageView({ conversation, message, results, isComing, mayAsk }
       {cut && !isComing && <p class="note">The answer reached its length limit (see Settings, or the context).</p>}
       {!isComing && (
         <footer>
-          {role === 'user' && <IconButton name="edit" label="Edit" disabled={!mayAsk} onClick={() => setEdited(true)} />}
+          {role === 'user' && <IconButton ref={edit} name="edit" label="Edit" disabled={!mayAsk} onClick={() => setEdited(true)} />}
           <button ref={copy} type="button" class="icon" aria-label="Copy" title="Copy" onClick={() => void copyText(content, copy.current)}><Icon name="copy" /></button>
-          {role === 'assistant' && <IconButton name="again" label="Answer again" disabled={!mayAsk} onClick={() => void regenerate(conversation, id)} />}
+          {role === 'assistant' && <IconButton name="again" label="Answer again" disabled={!mayAsk} onClick={() => { onAsked(); void regenerate(conversation, id); }} />}
           {role === 'assistant' && <span class="speed">{speedOf(message)}</span>}
         </footer>
       )}
