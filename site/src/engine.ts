@@ -21,7 +21,7 @@ export const engine = new Store<EngineState>(EMPTY);
 /** How models are loaded; 0: as the engine chooses. */
 export const loadSettings = new KeptStore('wisp-load-settings', {
   device: 'auto' as 'auto' | 'gpu' | 'cpu', context: 0, kv: '' as '' | 'f16' | 'q8_0', threads: 0, sequences: 0, token: '',
-});
+}, { allowed: { device: ['auto', 'gpu', 'cpu'], kv: ['', 'f16', 'q8_0'] } });
 
 /** The model of the last visit, if it can be loaded again by name. */
 export const lastModel = new KeptStore('wisp-last-model', { source: '', label: '' });
@@ -41,7 +41,8 @@ export const messageOf = (error: unknown): string => (error instanceof Error ? e
 export const isAbort = (error: unknown): boolean => error instanceof DOMException && error.name === 'AbortError';
 
 function hostOf(source: ModelSource): string | undefined {
-  if (typeof source !== 'string' || !/^https?:/.test(source)) return undefined;
+  // Of what only looks like an address the package says what is wrong with it.
+  if (typeof source !== 'string' || !/^https?:/.test(source) || !URL.canParse(source)) return undefined;
   const { origin, hostname } = new URL(source);
   const isKnown = origin === location.origin || hostname === 'huggingface.co' || hostname.endsWith('.hf.co');
   return isKnown ? undefined : origin;
@@ -108,6 +109,19 @@ export async function loadModel(source: ModelSource, label: string): Promise<boo
     else engine.patch({ phase: 'failed', error: messageOf(error), progress: undefined });
     return false;
   }
+}
+
+async function isGguf(file: File): Promise<boolean> {
+  return (await file.slice(0, 4).text().catch(() => '')) === 'GGUF';
+}
+
+/** A file of the user. For one that is no model the one that runs is not given up. */
+export async function loadFile(file: File): Promise<void> {
+  if (engine.value.phase === 'ready' && !await isGguf(file)) {
+    await ask({ title: 'This is not a model', text: `“${file.name}” is not a GGUF file. ${engine.value.label} goes on.`, yes: 'OK' });
+    return;
+  }
+  await loadModel(file, file.name.replace(/\.gguf$/i, ''));
 }
 
 /** What was fetched stays; resume() goes on from there. */

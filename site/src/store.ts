@@ -34,13 +34,16 @@ export function useStore<T>(store: Store<T>): T {
   return store.value;
 }
 
-/** The fields of `text` that `initial` has too, in the same shape. */
-function readAs<T extends object>(initial: T, text: string | null): Partial<T> {
+type Allowed<T> = { [Name in keyof T]?: readonly T[Name][] };
+
+/** The fields of `text` that `initial` has too, in the same shape, and one of the values that are allowed. */
+function readAs<T extends object>(initial: T, text: string | null, allowed: Allowed<T>): Partial<T> {
   try {
     const parsed: unknown = JSON.parse(text ?? '{}');
     if (parsed === null || typeof parsed !== 'object') return {};
     return Object.fromEntries(Object.entries(parsed).filter(([name, value]) =>
-      name in initial && typeof value === typeof initial[name as keyof T])) as Partial<T>;
+      name in initial && typeof value === typeof initial[name as keyof T]
+      && (allowed[name as keyof T]?.includes(value as T[keyof T]) ?? true))) as Partial<T>;
   } catch {
     return {}; // Unreadable: as if nothing was kept.
   }
@@ -59,8 +62,8 @@ function readText(key: string): string | null {
  * here, too, unless each tab has its own (`isOfTab`).
  */
 export class KeptStore<T extends object> extends Store<T> {
-  constructor(key: string, initial: T, { isOfTab = false } = {}) {
-    super({ ...initial, ...readAs(initial, readText(key)) });
+  constructor(key: string, initial: T, { isOfTab = false, allowed = {} }: { isOfTab?: boolean; allowed?: Allowed<T> } = {}) {
+    super({ ...initial, ...readAs(initial, readText(key), allowed) });
     this.subscribe(() => {
       try {
         localStorage.setItem(key, JSON.stringify(this.value));
@@ -70,7 +73,7 @@ export class KeptStore<T extends object> extends Store<T> {
     });
     if (isOfTab) return;
     window.addEventListener('storage', ({ key: changed, newValue }) => {
-      if (changed === key && newValue !== null) this.patch(readAs(initial, newValue));
+      if (changed === key && newValue !== null) this.patch(readAs(initial, newValue, allowed));
     });
   }
 }

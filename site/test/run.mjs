@@ -11,7 +11,7 @@ const vite = ['node_modules/vite/bin/vite.js', 'build', '--logLevel', 'warn'];
 
 let failed = run(['node_modules/typescript/bin/tsc', '--noEmit']);
 failed |= run(vite, { WISP_PACKAGE: `${here}test/fake`, WISP_SITE_OUT: `${here}../build/site-fake` });
-const tests = ['test/calculator.test.mjs', 'test/markdown.test.mjs', 'test/example.test.mjs', 'test/page.test.mjs', 'test/offline.test.mjs', 'test/update.test.mjs', 'test/keep.test.mjs', 'test/chat.test.mjs'];
+const tests = ['test/calculator.test.mjs', 'test/markdown.test.mjs', 'test/example.test.mjs', 'test/page.test.mjs', 'test/offline.test.mjs', 'test/update.test.mjs', 'test/keep.test.mjs', 'test/chat.test.mjs', 'test/input.test.mjs'];
 if (existsSync(`${here}../web/dist/wisp-single.wasm`)) {
   failed |= run(vite);
   tests.push('test/model.test.mjs');

@@ -3,7 +3,7 @@ import { currentWisp, engine, isAbort, messageOf, noteFailure } from '../engine.
 import type { ChatMessage, ToolCall } from '../package.js';
 import { Store } from '../store.js';
 import { change, conversations, newId, setMessage, type Conversation, type Message } from './conversations.js';
-import { answerSettings, requestFields } from './settings.js';
+import { answerSettings, problemOf, requestFields } from './settings.js';
 import { runTool, toolList } from './tools.js';
 
 const MOST_ROUNDS = 6; // of calls, before the model has to answer
@@ -125,6 +125,8 @@ async function answerOnce(id: string, signal: AbortSignal, mayCall: boolean): Pr
   const begun = performance.now();
   let first = 0;
   try {
+    const problem = problemOf(settings);
+    if (problem !== '') throw new Error(problem); // an answer in another form than was wanted helps nobody
     const stream = await currentWisp().chat.completions.create({
       messages, ...requestFields(settings), ...(settings.tools && mayCall && { tools: toolList }), stream: true, stream_options: { include_usage: true },
     }, { signal });

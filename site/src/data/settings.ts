@@ -16,7 +16,7 @@ export const answerSettings = new KeptStore('wisp-answer-settings', {
   tools: false,
   format: 'text' as 'text' | 'json' | 'schema',
   schema: '{\n  "type": "object",\n  "properties": {\n    "answer": { "type": "string" }\n  },\n  "required": ["answer"]\n}',
-});
+}, { allowed: { format: ['text', 'json', 'schema'] } });
 
 export type AnswerSettings = typeof answerSettings.value;
 
@@ -25,7 +25,7 @@ export function problemOf({ format, schema }: AnswerSettings): string {
   if (format !== 'schema') return '';
   try {
     const parsed: unknown = JSON.parse(schema);
-    return parsed !== null && typeof parsed === 'object' ? '' : 'A schema is a JSON object.';
+    return parsed !== null && typeof parsed === 'object' && !Array.isArray(parsed) ? '' : 'A schema is a JSON object.';
   } catch (error) {
     return `The schema is not JSON: ${error instanceof Error ? error.message : ''}`;
   }

@@ -2,7 +2,7 @@
 import type { JSX } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 
-import { loadModel, messageOf, withStored } from '../engine.js';
+import { loadFile, loadModel, messageOf, withStored } from '../engine.js';
 import { formatBytes } from '../format.js';
 import { Icon } from './icon.js';
 
@@ -42,9 +42,6 @@ export function AddModel(): JSX.Element {
   const [problem, setProblem] = useState('');
   const [found, setFound] = useState<{ repository: string; list: Candidate[] }>();
   const trimmed = name.trim();
-  const take = (file: File | undefined): void => {
-    if (file) void loadModel(file, file.name.replace(/\.gguf$/i, ''));
-  };
   const look = async (): Promise<void> => {
     setAsking(true);
     setProblem('');
@@ -59,14 +56,16 @@ export function AddModel(): JSX.Element {
     }
   };
   return (
-    <section class="card add" aria-label="Add a model"
-      onDragOver={event => event.preventDefault()}
-      onDrop={event => { event.preventDefault(); take(event.dataTransfer?.files[0]); }}>
+    <section class="card add" aria-label="Add a model">
       <h2>Your own model</h2>
       <div class="row">
         <button type="button" onClick={() => picker.current?.click()}><Icon name="plus" />Open a GGUF file…</button>
-        <span class="note wide">or drop one here. It is read from your disk and not uploaded.</span>
-        <input ref={picker} class="hidden" type="file" accept=".gguf" tabIndex={-1} aria-label="GGUF file" onChange={({ currentTarget }) => take(currentTarget.files?.[0])} />
+        <span class="note wide">or drop one on this page. It is read from your disk and not uploaded.</span>
+        <input ref={picker} class="hidden" type="file" accept=".gguf" tabIndex={-1} aria-label="GGUF file" onChange={({ currentTarget }) => {
+          const file = currentTarget.files?.[0];
+          currentTarget.value = ''; // the same file may be opened again
+          if (file) void loadFile(file);
+        }} />
       </div>
       <form class="row" onSubmit={event => { event.preventDefault(); if (trimmed) void loadModel(trimmed, shortName(trimmed)); }}>
         <input type="text" class="grow" aria-label="Hugging Face repository or address" placeholder="owner/repo, owner/repo:Q4_K_M or https://…" value={name}
