@@ -24,8 +24,10 @@ export function formatMilliseconds(milliseconds: number): string {
 export const formatCount = (count: number): string => (count >= 1e9 ? `${(count / 1e9).toFixed(1)} B` : count >= 1e6 ? `${(count / 1e6).toFixed(1)} M` : String(count));
 
 export function formatWhen(time: number): string {
-  const days = Math.floor(Date.now() / 86_400_000) - Math.floor(time / 86_400_000);
-  if (days === 0) return 'today';
+  // Days begin at midnight where the user is; one of them may have 23 hours.
+  const midnight = (of: number): number => new Date(of).setHours(0, 0, 0, 0);
+  const days = Math.round((midnight(Date.now()) - midnight(time)) / 86_400_000);
+  if (days <= 0) return 'today';
   if (days === 1) return 'yesterday';
   return days < 14 ? `${days} days ago` : new Date(time).toLocaleDateString();
 }

@@ -3,6 +3,8 @@ import MarkdownIt from 'markdown-it';
 
 const markdown = new MarkdownIt({ html: false, linkify: false, breaks: true });
 markdown.disable('image');
+// Only to pages and to letters: other schemes start programs of the user's, or lead back into this page.
+markdown.validateLink = address => /^(https?|mailto):/i.test(address.trim());
 
 const { rules } = markdown.renderer;
 rules.link_open = (tokens, index, options, _env, self) => {
@@ -24,7 +26,7 @@ rules.fence = rules.code_block = (tokens, index) => {
   const escape = markdown.utils.escapeHtml;
   const language = info.trim().split(/\s+/)[0] ?? '';
   return `<figure class="code"><figcaption><span>${escape(language)}</span><button type="button" class="quiet" data-copy>Copy</button></figcaption>`
-    + `<pre tabindex="0"><code>${escape(content)}</code></pre></figure>\n`;
+    + `<pre tabindex="0" dir="ltr"><code>${escape(content)}</code></pre></figure>\n`;
 };
 // Wide tables scroll by themselves.
 rules.table_open = () => '<div class="table" tabindex="0"><table>\n';

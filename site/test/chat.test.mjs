@@ -143,3 +143,52 @@ test('a conversation opens at its end', async () => {
   await page.waitForTimeout(100);
   assert.ok(await log.evaluate(({ scrollTop, scrollHeight, clientHeight }) => scrollHeight - scrollTop - clientHeight) < 60);
 });
+
+test('New chat makes no second one without a message', async () => {
+  const chats = page.getByRole('list', { name: 'Chats' }).getByRole('listitem');
+  await press('New chat');
+  const before = await chats.count();
+  await press('New chat');
+  assert.equal(await chats.count(), before);
+});
+
+test('text from right to left is drawn so, and code in it is not', async () => {
+  await page.evaluate(() => {
+    globalThis.fakeWisp.chat.completions.create = async () => (async function* () {
+      yield { choices: [{ delta: { content: 'שלום עולם!\n\n- אחת\n\n```\nlet a;\n```\n\nHello world.' } }] };
+    })();
+  });
+  await say(page, 'مرحبا بالعالم!');
+  await answered(page);
+  const directions = await page.evaluate(() => ['.said', '.prose p', '.prose ul', '.prose pre', '.prose > div:last-child p', '.bar h1']
+    .map(where => getComputedStyle(document.querySelector(`:is(.messages, .bar) ${where.replace('.bar ', '')}`)).direction));
+  assert.deepEqual(directions, ['rtl', 'rtl', 'rtl', 'ltr', 'ltr', 'rtl']);
+});
+
+test('buttons that change what they do keep the focus', async () => {
+  await page.goto(`${site.url}/#models`);
+  await page.reload();
+  await page.getByRole('textbox', { name: 'Hugging Face repository or address' }).fill('owner/slow');
+  await page.keyboard.press('Enter');
+  await press('Pause');
+  await page.getByText('Paused; what is here stays here.').waitFor();
+  assert.equal(await focused(), 'Resume');
+  await page.keyboard.press('Enter');
+  await page.locator('.status.ready').waitFor();
+  await press('Delete Some-Model-1B-Q4_K_M');
+  await page.waitForFunction(() => document.activeElement.textContent === 'Keep');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await page.getByRole('cell', { name: /^Some-Model/ }).waitFor({ state: 'detached' });
+  assert.equal(await focused(), 'Look again');
+  await page.goto(`${site.url}/#benchmark`);
+  await press('Measure');
+  await page.getByRole('heading', { name: 'On this device' }).waitFor();
+  assert.equal(await focused(), 'Measure');
+  await press(/^Forget the result/);
+  await page.getByRole('heading', { name: 'On this device' }).waitFor({ state: 'detached' });
+  await page.goto(`${site.url}/#profiler`);
+  await press('Take a profile');
+  await page.getByRole('heading', { name: 'Memory' }).waitFor();
+  assert.equal(await focused(), 'Take a profile');
+});

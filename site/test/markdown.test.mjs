@@ -28,3 +28,11 @@ test('another text, or one that was cut, is read anew', () => {
   assert.deepEqual(growing.blocksOf('one'), ['<p>one</p>\n']);
   assert.deepEqual(growing.blocksOf('three\n\nfour'), ['<p>three</p>\n', '<p>four</p>\n']);
 });
+
+test('links lead to pages and letters alone', () => {
+  const html = ['https://example.org/a', 'HTTP://example.org', 'mailto:a@example.org', 'javascript:alert(1)', ' javascript:alert(1)', 'java&#x09;script:alert(1)', 'data:text/html,x',
+    'data:image/png;base64,x', 'vbscript:x', 'file:///etc/passwd', 'blob:https://example.org/x', 'ms-settings:x', '#models', '/elsewhere', '//example.org/x']
+    .map(address => new GrowingMarkdown().whole(`[x](<${address}>)`).join(''));
+  assert.deepEqual(html.map(text => text.includes('<a ')), [true, true, true, ...Array(12).fill(false)]);
+  assert.equal(new GrowingMarkdown().whole('[x]\n\n[x]: javascript:alert(1)').join('').includes('<a '), false);
+});

@@ -80,6 +80,11 @@ async function kept(work: Promise<void>): Promise<void> {
 }
 
 export function startConversation(): Conversation {
+  const empty = conversations.value.find(({ messages, named }) => messages.length === 0 && !named);
+  if (empty) {
+    current.set({ id: empty.id });
+    return empty;
+  }
   const made: Conversation = { id: newId(), title: 'New chat', named: false, created: Date.now(), changed: Date.now(), messages: [] };
   conversations.set([made, ...conversations.value]);
   current.set({ id: made.id });

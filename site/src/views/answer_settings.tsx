@@ -13,7 +13,7 @@ export function AnswerSettings(): JSX.Element {
   return (
     <form class="settings" onSubmit={event => event.preventDefault()}>
       <Field label="System prompt" hint="Goes before every conversation.">
-        {id => <textarea id={id} rows={4} value={settings.system} onInput={({ currentTarget }) => change({ system: currentTarget.value })} />}
+        {id => <textarea id={id} dir="auto" rows={4} value={settings.system} onInput={({ currentTarget }) => change({ system: currentTarget.value })} />}
       </Field>
       <div class="grid">
         <NumberField label="Temperature" value={settings.temperature} min={0} max={5} step={0.05} onChange={temperature => change({ temperature })} />

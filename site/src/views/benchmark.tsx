@@ -40,10 +40,11 @@ function Rows({ rows, bytes, bandwidth }: { rows: readonly Row[]; bytes: number;
 }
 
 function Leaderboard({ results, onChange }: { results: readonly Result[]; onChange: () => void }): JSX.Element {
+  const table = useRef<HTMLDivElement>(null);
   return (
     <section class="card" aria-label="Results on this device">
       <h2>On this device</h2>
-      <div class="table" tabIndex={0} role="region" aria-label="Earlier results">
+      <div ref={table} class="table" tabIndex={0} role="region" aria-label="Earlier results">
         <table>
           <thead>
             <tr><th scope="col">Model</th><th scope="col">Device</th><th scope="col" class="number">Prompt</th><th scope="col" class="number">Answer</th><th scope="col">When</th><th scope="col"><span class="hidden">Do</span></th></tr>
@@ -56,7 +57,10 @@ function Leaderboard({ results, onChange }: { results: readonly Result[]; onChan
                 <td>{formatWhen(result.time)}</td>
                 <td class="do">
                   <IconButton name="save" label={`Save the result of ${result.model} as JSON`} onClick={() => saveFile('wisp-benchmark.json', JSON.stringify(result, null, 2), 'application/json')} />
-                  <IconButton name="trash" label={`Forget the result of ${result.model}`} onClick={() => void forgetResult(result.id).then(onChange)} />
+                  <IconButton name="trash" label={`Forget the result of ${result.model}`} onClick={() => {
+                    table.current?.focus(); // the button goes with its row
+                    void forgetResult(result.id).then(onChange, onChange);
+                  }} />
                 </td>
               </tr>
             ))}
@@ -131,8 +135,9 @@ export function Benchmark(): JSX.Element {
           <h2>{label}</h2>
           <p class="note">{info.executor}</p>
           <div class="row">
-            {doing === '' ? <button type="button" class="main" onClick={() => void run()}>Measure</button>
-              : <><button type="button" onClick={() => abort.current?.abort()}>Stop</button><span class="note" role="status">{doing}…</span></>}
+            {/* One button, which keeps the focus. */}
+            <button type="button" class={doing === '' ? 'main' : ''} onClick={() => (doing === '' ? void run() : abort.current?.abort())}>{doing === '' ? 'Measure' : 'Stop'}</button>
+            <span class="note" role="status">{doing !== '' && `${doing}…`}</span>
           </div>
           {problem !== '' && <p class="error" role="alert">{problem}</p>}
           {rows.length > 0 && <Rows rows={rows} bytes={info.model.bytes} bandwidth={bandwidth} />}

@@ -91,7 +91,7 @@ export function Chat(): JSX.Element {
       <div class="middle">
         <div class="bar">
           <IconButton ref={openers.list} name="list" label="Chats" aria-expanded={(side === 'list') === isNarrow} onClick={() => setSide(side === 'list' ? '' : 'list')} />
-          <h1 class={isEmpty ? 'hidden' : ''}>{open?.title ?? 'Chat'}</h1>
+          <h1 dir="auto" class={isEmpty ? 'hidden' : ''}>{open?.title ?? 'Chat'}</h1>
           <ModelMenu />
           <IconButton ref={openers.settings} name="settings" label="Settings" aria-expanded={side === 'settings'} onClick={() => setSide(side === 'settings' ? '' : 'settings')} />
         </div>

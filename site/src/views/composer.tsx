@@ -34,7 +34,7 @@ export function Composer({ isReady, isComing, placeholder, onSend, onStop }: {
   };
   return (
     <form class="composer" onSubmit={event => { event.preventDefault(); send(); }}>
-      <textarea ref={field} rows={1} aria-label="Message" placeholder={placeholder} defaultValue={draft}
+      <textarea ref={field} dir="auto" rows={1} aria-label="Message" placeholder={placeholder} defaultValue={draft}
         onInput={({ currentTarget }) => { draft = currentTarget.value; grow(); }}
         onKeyDown={event => {
           if (event.key === 'Enter' && !event.shiftKey && !event.isComposing && !isTouch()) {

@@ -48,7 +48,7 @@ export function ConversationList({ onChosen }: { onChosen: () => void }): JSX.El
           <li key={conversation.id} class={conversation.id === open ? 'open' : ''}>
             <button type="button" class="chat" aria-current={conversation.id === open ? 'true' : undefined}
               onClick={() => { current.set({ id: conversation.id }); onChosen(); }}>
-              <span>{conversation.title}</span><small>{formatWhen(conversation.changed)}</small>
+              <span dir="auto">{conversation.title}</span><small>{formatWhen(conversation.changed)}</small>
             </button>
             <span class="tools">
               <IconButton name="edit" label={`Rename ${conversation.title}`} onClick={() => void askToRename(conversation)} />

@@ -15,7 +15,7 @@ class Block extends Component<{ html: string }> {
     return next.html !== this.props.html;
   }
   override render({ html }: { html: string }): JSX.Element {
-    return <div dangerouslySetInnerHTML={{ __html: html }} />;
+    return <div dir="auto" dangerouslySetInnerHTML={{ __html: html }} />;
   }
 }
 
@@ -35,6 +35,6 @@ export function Markdown({ text, grows }: { text: string; grows: boolean }): JSX
     asked = true;
     void import('../markdown.js').then(({ GrowingMarkdown: found }) => reader.set(found), () => { asked = false; });
   }, []);
-  if (!blocks) return <div class="prose raw">{text}</div>;
+  if (!blocks) return <div class="prose raw" dir="auto">{text}</div>;
   return <div class="prose" onClick={onClick}>{blocks.map((html, index) => <Block key={index} html={html} />)}</div>;
 }

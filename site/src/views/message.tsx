@@ -25,7 +25,7 @@ function Calls({ message, results }: { message: Message; results: readonly Messa
         return (
           <details key={id} class="call" open>
             <summary>Tool: {name}</summary>
-            <pre tabIndex={0}><code>{given}</code></pre>
+            <pre tabIndex={0} dir="ltr"><code>{given}</code></pre>
             {result && <pre tabIndex={0} class="result"><code>{result.content}</code></pre>}
           </details>
         );
@@ -43,7 +43,7 @@ function Editor({ text, mayAsk, onSave, onCancel }: { text: string; mayAsk: bool
   };
   return (
     <div class="editor">
-      <textarea ref={field} rows={Math.min(10, text.split('\n').length + 1)} aria-label="Edit the message" defaultValue={text}
+      <textarea ref={field} dir="auto" rows={Math.min(10, text.split('\n').length + 1)} aria-label="Edit the message" defaultValue={text}
         onKeyDown={event => {
           if (event.key === 'Escape') {
             event.stopPropagation(); // it stops no answer
@@ -83,7 +83,7 @@ export function MessageView({ conversation, message, results, isComing, mayAsk, 
   return (
     <article class={`message ${role}`} aria-label={role === 'user' ? 'You' : 'Model'} aria-busy={isComing}>
       {reasoning && <details class="reasoning"><summary>{isComing && content === '' ? 'Thinking…' : 'Thoughts'}</summary><Markdown text={reasoning} grows={isComing} /></details>}
-      {role === 'user' ? <div class="said">{content}</div> : content !== '' && <Markdown text={content} grows={isComing} />}
+      {role === 'user' ? <div class="said" dir="auto">{content}</div> : content !== '' && <Markdown text={content} grows={isComing} />}
       <Calls message={message} results={results} />
       {isComing && content === '' && !reasoning && <p class="waiting"><span class="dot" /><span class="dot" /><span class="dot" /><span class="hidden">The model reads</span></p>}
       {error !== undefined && <p class="error" role="alert">{error}</p>}

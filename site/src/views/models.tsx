@@ -1,6 +1,6 @@
 // What is kept in this browser, how full it is, and how models are loaded.
 import type { JSX } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { engine, labelOf, loadModel, loadSettings, messageOf, SHIPPED, unloadModel, withStored } from '../engine.js';
 import { formatBytes, formatCount, formatMilliseconds, formatWhen } from '../format.js';
@@ -43,6 +43,7 @@ function Stored(): JSX.Element {
   const { phase, info } = useStore(engine);
   const [kept, setKept] = useState<Kept>();
   const [problem, setProblem] = useState('');
+  const again = useRef<HTMLButtonElement>(null);
   const read = (): void => {
     void withStored(async stored => ({ list: await stored.list(), usage: await stored.usage() }))
       .then(found => { setKept(found); setProblem(''); }, error => setProblem(messageOf(error)));
@@ -50,6 +51,7 @@ function Stored(): JSX.Element {
   useEffect(read, [phase]);
   const askToDelete = async (model: StoredModel): Promise<void> => {
     if (!await ask({ title: `Delete ${labelOf(model)}?`, text: `Its ${formatBytes(model.here)} are freed. Loading it again fetches it again.`, yes: 'Delete', no: 'Keep' })) return;
+    again.current?.focus(); // the row's own buttons go with it
     await withStored(stored => stored.remove(model.id)).catch(error => setProblem(messageOf(error)));
     read();
   };
@@ -92,7 +94,7 @@ function Stored(): JSX.Element {
       )}
       <div class="row">
         <button type="button" onClick={() => void loadShipped()}>Load {SHIPPED.label} ({formatBytes(SHIPPED.bytes)})</button>
-        <button type="button" onClick={read}>Look again</button>
+        <button ref={again} type="button" onClick={read}>Look again</button>
         {kept && !kept.usage.persisted && <button type="button" onClick={() => void navigator.storage?.persist?.().then(read)}>Ask the browser to keep it</button>}
       </div>
     </section>

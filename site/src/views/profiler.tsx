@@ -94,7 +94,7 @@ export function Profiler(): JSX.Element {
             )}
           </dl>
           <div class="row">
-            <button type="button" class="main" disabled={isBusy} onClick={() => void run()}>{isBusy ? 'Measuring…' : 'Take a profile'}</button>
+            <button type="button" class="main" aria-disabled={isBusy} onClick={() => void (isBusy || run())}>{isBusy ? 'Measuring…' : 'Take a profile'}</button>
             {profile && <button type="button" onClick={() => saveFile('wisp-profile.json', JSON.stringify({ info, ...profile }, null, 2), 'application/json')}>Save as JSON</button>}
           </div>
           {problem !== '' && <p class="error" role="alert">{problem}</p>}

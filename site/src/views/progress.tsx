@@ -25,8 +25,9 @@ export function LoadingCard(): JSX.Element | null {
       {phase === 'failed' ? <p class="error" role="alert">{error}</p> : (
         <>
           <progress aria-label="Progress" {...(isCounted && { value: loaded, max: total })} />
-          <p class="note" aria-live="polite">
-            {phase === 'paused' ? `Paused; what is here stays here.${step === 'fetching' && isCounted ? ` It is ${bytes}.` : ''}` : PHASES[step] ?? step}
+          <p class="note">
+            {/* What is done is read out; not each of the bytes. */}
+            <span aria-live="polite">{phase === 'paused' ? `Paused; what is here stays here.${step === 'fetching' && isCounted ? ` It is ${bytes}.` : ''}` : PHASES[step] ?? step}</span>
             {isCounted && phase === 'loading' && `: ${bytes}`}
             {isCounted && bytesPerSecond > 0 && phase === 'loading' && ` (${formatBytes(bytesPerSecond)}/s${left})`}
           </p>
@@ -34,9 +35,10 @@ export function LoadingCard(): JSX.Element | null {
       )}
       {remarks.map(remark => <p key={remark} class="note">{remark}</p>)}
       <div class="row">
-        {phase === 'loading' && <button type="button" onClick={pauseLoading}>Pause</button>}
-        {phase === 'paused' && <button type="button" class="main" onClick={() => void resumeLoading()}>Resume</button>}
-        {phase === 'failed' && <button type="button" class="main" onClick={() => void resumeLoading()}>Try again</button>}
+        {/* One button, which keeps the focus. */}
+        <button type="button" class={phase === 'loading' ? '' : 'main'} onClick={() => (phase === 'loading' ? pauseLoading() : void resumeLoading())}>
+          {phase === 'loading' ? 'Pause' : phase === 'paused' ? 'Resume' : 'Try again'}
+        </button>
         {phase !== 'loading' && <button type="button" onClick={() => void unloadModel()}>Another model</button>}
       </div>
     </section>
