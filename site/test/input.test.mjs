@@ -83,8 +83,58 @@ test('nothing is wider than a narrow phone, or than a page at 400 %', async () =
   for (const name of ['chat', 'models', 'benchmark', 'profiler']) {
     await page.goto(`${site.url}/#${name}`);
     await page.locator(`main.${name}`).waitFor();
-    if (name === 'models') await page.getByRole('cell', { name: /^Other/ }).waitFor();
+    if (name === 'models') {
+      await page.getByRole('cell', { name: /^Other/ }).waitFor();
+      await page.getByRole('textbox', { name: 'Hugging Face repository or address' }).fill('owner/repo');
+      await page.getByRole('button', { name: 'Show types' }).click();
+      await page.getByRole('cell', { name: 'Q6_K' }).waitFor();
+      assert.ok(await page.locator('.card.add').evaluate(card => card.scrollWidth <= card.clientWidth), 'the table leaves its card');
+    }
     assert.ok(await page.locator('main').evaluate(main => main.scrollWidth <= 320), `${name} is too wide`);
   }
   await page.setViewportSize({ width: 1280, height: 720 });
+});
+
+test('a record of another shape among the chats does no harm', async () => {
+  await page.evaluate(() => new Promise(resolve => {
+    indexedDB.open('wisp-site').onsuccess = ({ target: { result } }) => {
+      const transaction = result.transaction('conversations', 'readwrite');
+      for (const record of [{ id: 'a' }, { id: 'b', title: 'x', messages: [{}] }]) transaction.objectStore('conversations').put(record);
+      transaction.oncomplete = () => { result.close(); resolve(); };
+    };
+  }));
+  await page.goto(`${site.url}/#chat`);
+  await page.reload();
+  await page.getByRole('list', { name: 'Chats' }).getByRole('button', { name: /^hello/ }).waitFor();
+  assert.deepEqual(site.problems, []);
+});
+
+test('hints belong to their fields, and a refused copy does not look like one', async () => {
+  await page.getByRole('button', { name: 'Settings', exact: true }).click();
+  await page.getByLabel('Answer as').selectOption('JSON by a schema');
+  await page.getByLabel('JSON Schema').fill('{');
+  const said = await page.getByLabel('JSON Schema').evaluate(field => document.getElementById(field.getAttribute('aria-describedby')).textContent);
+  assert.match(said, /^The schema is not JSON/);
+  await page.getByLabel('Answer as').selectOption('Text');
+  await page.evaluate(() => { navigator.clipboard.writeText = async () => { throw new DOMException('no', 'NotAllowedError'); }; });
+  await page.getByRole('article').getByRole('button', { name: 'Copy' }).first().click();
+  await page.locator('button.refused[aria-label="Not allowed"]').waitFor();
+  await page.locator('button.refused').waitFor({ state: 'detached' });
+  assert.equal(await page.locator('[aria-label="Not allowed"]').count(), 0);
+});
+
+test('the bar of the browser has the colour of the theme that was chosen', async () => {
+  const colour = () => page.evaluate(() => [...document.querySelectorAll('meta[name="theme-color"]')].find(({ media }) => matchMedia(media).matches).content);
+  await page.emulateMedia({ colorScheme: 'light' });
+  const light = await colour();
+  await page.getByRole('button', { name: /^Theme: auto/ }).click();
+  const dark = await colour();
+  assert.notEqual(dark, light);
+  await page.reload();
+  assert.equal(await colour(), dark);
+  await page.getByRole('button', { name: /^Theme: dark/ }).click();
+  assert.equal(await colour(), light);
+  await page.getByRole('button', { name: /^Theme: light/ }).click();
+  await page.emulateMedia({ colorScheme: 'dark' });
+  assert.equal(await colour(), dark);
 });

@@ -54,8 +54,12 @@ const byTime = (list: readonly Conversation[]): Conversation[] => [...list].sort
 const asEnded = (message: Message): Message =>
   message.role === 'assistant' && !message.figures && message.error === undefined ? { ...message, stopped: true, calls: [] } : message;
 
+// What other versions of the page kept, or other pages of this origin, must not keep this one from being drawn.
+const isConversation = ({ title, messages }: Partial<Conversation>): boolean =>
+  typeof title === 'string' && Array.isArray(messages) && messages.every(({ role, content }) => typeof role === 'string' && typeof content === 'string');
+
 export async function readConversations(): Promise<void> {
-  const kept = await readAll<Conversation>('conversations').catch(() => []);
+  const kept = (await readAll<Conversation>('conversations').catch(() => [])).filter(isConversation);
   const here = new Set(conversations.value.map(({ id }) => id));
   const ended = kept.filter(({ id }) => !here.has(id)).map(one => ({ ...one, messages: one.messages.map(asEnded) }));
   conversations.set(byTime([...conversations.value, ...ended]));

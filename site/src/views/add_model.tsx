@@ -18,20 +18,22 @@ const CPU_LIMIT = 3.6e9;
 
 function Candidates({ repository, list }: { repository: string; list: readonly Candidate[] }): JSX.Element {
   return (
-    <table class="candidates">
-      <caption>Types of {repository}; the engine picks the largest that fits when you take the repository without a type.</caption>
-      <thead><tr><th scope="col">Type</th><th scope="col" class="number">Size</th><th scope="col">Fits</th><th scope="col"><span class="hidden">Load</span></th></tr></thead>
-      <tbody>
-        {list.map(({ name, stem, type, bytes, parts, stored }) => (
-          <tr key={name}>
-            <td>{type || fileOf(stem)}{parts > 1 && ` (${parts} files)`}</td>
-            <td class="number">{formatBytes(bytes)}</td>
-            <td>{stored ? 'stored' : bytes > CPU_LIMIT ? 'GPU only' : 'GPU or CPU'}</td>
-            <td><button type="button" onClick={() => void loadModel(name, fileOf(stem))}>Load</button></td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+    <div class="table candidates" tabIndex={0} role="region" aria-label="Types">
+      <table>
+        <caption>Types of {repository}; the engine picks the largest that fits when you take the repository without a type.</caption>
+        <thead><tr><th scope="col">Type</th><th scope="col" class="number">Size</th><th scope="col">Fits</th><th scope="col"><span class="hidden">Load</span></th></tr></thead>
+        <tbody>
+          {list.map(({ name, stem, type, bytes, parts, stored }) => (
+            <tr key={name}>
+              <td>{type || fileOf(stem)}{parts > 1 && ` (${parts} files)`}</td>
+              <td class="number">{formatBytes(bytes)}</td>
+              <td>{stored ? 'stored' : bytes > CPU_LIMIT ? 'GPU only' : 'GPU or CPU'}</td>
+              <td><button type="button" onClick={() => void loadModel(name, fileOf(stem))}>Load</button></td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 

@@ -13,7 +13,7 @@ export function AnswerSettings(): JSX.Element {
   return (
     <form class="settings" onSubmit={event => event.preventDefault()}>
       <Field label="System prompt" hint="Goes before every conversation.">
-        {id => <textarea id={id} dir="auto" rows={4} value={settings.system} onInput={({ currentTarget }) => change({ system: currentTarget.value })} />}
+        {(id, hintId) => <textarea id={id} aria-describedby={hintId} dir="auto" rows={4} value={settings.system} onInput={({ currentTarget }) => change({ system: currentTarget.value })} />}
       </Field>
       <div class="grid">
         <NumberField label="Temperature" value={settings.temperature} min={0} max={5} step={0.05} onChange={temperature => change({ temperature })} />
@@ -24,17 +24,17 @@ export function AnswerSettings(): JSX.Element {
         <NumberField label="Repeat penalty" value={settings.repeatPenalty} min={1} max={2} step={0.01} onChange={repeatPenalty => change({ repeatPenalty })} />
       </div>
       <Field label="Seed" hint="A number makes answers repeatable.">
-        {id => <input id={id} type="text" inputMode="numeric" value={settings.seed} placeholder="random" onInput={({ currentTarget }) => change({ seed: currentTarget.value })} />}
+        {(id, hintId) => <input id={id} aria-describedby={hintId} type="text" inputMode="numeric" value={settings.seed} placeholder="random" onInput={({ currentTarget }) => change({ seed: currentTarget.value })} />}
       </Field>
       <Field label="Stop at" hint="One text a line.">
-        {id => <textarea id={id} rows={2} value={settings.stop} onInput={({ currentTarget }) => change({ stop: currentTarget.value })} />}
+        {(id, hintId) => <textarea id={id} aria-describedby={hintId} rows={2} value={settings.stop} onInput={({ currentTarget }) => change({ stop: currentTarget.value })} />}
       </Field>
       <Check label="Let the model think first" hint="For models that can." value={settings.thinking} onChange={thinking => change({ thinking })} />
       <Check label="Tools: calculator and clock" hint="They run in this page. For models trained to call tools." value={settings.tools} onChange={tools => change({ tools })} />
       <Choice label="Answer as" value={settings.format} options={{ text: 'Text', json: 'JSON', schema: 'JSON by a schema' }} onChange={format => change({ format })} />
       {settings.format === 'schema' && (
         <Field label="JSON Schema" hint={problem || 'The answer always obeys it.'}>
-          {id => <textarea id={id} class="code" rows={9} spellcheck={false} aria-invalid={problem !== ''} value={settings.schema}
+          {(id, hintId) => <textarea id={id} aria-describedby={hintId} class="code" rows={9} spellcheck={false} aria-invalid={problem !== ''} value={settings.schema}
             onInput={({ currentTarget }) => change({ schema: currentTarget.value })} />}
         </Field>
       )}

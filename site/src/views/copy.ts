@@ -1,21 +1,26 @@
 // To the clipboard, said on the button that asked.
 export async function copyText(text: string, button?: HTMLElement | null): Promise<void> {
-  let said = 'Copied';
+  let isDone = true;
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    said = 'Not allowed';
+    isDone = false; // not allowed, or there is no clipboard: a page without https has none
   }
   if (!button) return;
-  const before = button.dataset.label ?? button.textContent ?? '';
+  // A button with an icon says it by its name, for who does not see its colour.
+  const isIcon = button.classList.contains('icon');
+  const say = (said: string): void => {
+    if (!isIcon) button.textContent = said;
+    else button.title = button.ariaLabel = said;
+  };
+  const before = button.dataset.label ?? (isIcon ? button.ariaLabel : button.textContent) ?? '';
   button.dataset.label = before;
-  if (button.classList.contains('icon')) button.title = said;
-  else button.textContent = said;
-  button.classList.add('done');
+  say(isDone ? 'Copied' : 'Not allowed');
+  button.classList.toggle('done', isDone);
+  button.classList.toggle('refused', !isDone);
   setTimeout(() => {
-    if (button.classList.contains('icon')) button.title = button.getAttribute('aria-label') ?? '';
-    else button.textContent = before;
-    button.classList.remove('done');
+    say(before);
+    button.classList.remove('done', 'refused');
   }, 1500);
 }
 

@@ -2,13 +2,14 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { useId, useState } from 'preact/hooks';
 
-export function Field({ label, hint, children }: { label: string; hint?: string | undefined; children: (id: string) => ComponentChildren }): JSX.Element {
+export function Field({ label, hint, children }: { label: string; hint?: string | undefined; children: (id: string, hintId: string | undefined) => ComponentChildren }): JSX.Element {
   const id = useId();
+  const hintId = hint ? `${id}-hint` : undefined;
   return (
     <div class="field">
       <label for={id}>{label}</label>
-      {children(id)}
-      {hint && <small>{hint}</small>}
+      {children(id, hintId)}
+      {hint && <small id={hintId}>{hint}</small>}
     </div>
   );
 }
@@ -20,7 +21,7 @@ export function NumberField({ label, hint, value, min, max, step, onChange }: {
   const [typed, setTyped] = useState<string>();
   return (
     <Field label={label} hint={hint}>
-      {id => <input id={id} type="number" inputMode="decimal" value={typed ?? value} min={min} max={max} step={step}
+      {(id, hintId) => <input id={id} aria-describedby={hintId} type="number" inputMode="decimal" value={typed ?? value} min={min} max={max} step={step}
         onInput={({ currentTarget }) => { if (!currentTarget.validity.badInput) setTyped(currentTarget.value); }}
         onChange={({ currentTarget }) => {
           const given = Number.isInteger(step) ? Math.round(currentTarget.valueAsNumber) : currentTarget.valueAsNumber;
@@ -37,8 +38,8 @@ export function Choice<T extends string>({ label, hint, value, options, onChange
 }): JSX.Element {
   return (
     <Field label={label} hint={hint}>
-      {id => (
-        <select id={id} value={value} onChange={({ currentTarget }) => onChange(currentTarget.value as T)}>
+      {(id, hintId) => (
+        <select id={id} aria-describedby={hintId} value={value} onChange={({ currentTarget }) => onChange(currentTarget.value as T)}>
           {(Object.keys(options) as T[]).map(key => <option key={key} value={key}>{options[key]}</option>)}
         </select>
       )}
@@ -47,10 +48,11 @@ export function Choice<T extends string>({ label, hint, value, options, onChange
 }
 
 export function Check({ label, hint, value, onChange }: { label: string; hint?: string; value: boolean; onChange: (value: boolean) => void }): JSX.Element {
+  const hintId = useId();
   return (
     <div class="field">
-      <label class="check"><input type="checkbox" checked={value} onChange={({ currentTarget }) => onChange(currentTarget.checked)} /><span>{label}</span></label>
-      {hint && <small>{hint}</small>}
+      <label class="check"><input type="checkbox" aria-describedby={hint && hintId} checked={value} onChange={({ currentTarget }) => onChange(currentTarget.checked)} /><span>{label}</span></label>
+      {hint && <small id={hintId}>{hint}</small>}
     </div>
   );
 }

@@ -114,7 +114,7 @@ function HowToLoad(): JSX.Element {
         <NumberField label="Threads" hint="0: all; on the CPU" value={settings.threads} min={0} max={256} step={1} onChange={threads => loadSettings.patch({ threads })} />
       </div>
       <Field label="Hugging Face token" hint="Only for repositories that ask for one. Kept in this browser, sent to huggingface.co alone.">
-        {id => <input id={id} type="password" autocomplete="off" value={settings.token} onInput={({ currentTarget }) => loadSettings.patch({ token: currentTarget.value.trim() })} />}
+        {(id, hintId) => <input id={id} aria-describedby={hintId} type="password" autocomplete="off" value={settings.token} onInput={({ currentTarget }) => loadSettings.patch({ token: currentTarget.value.trim() })} />}
       </Field>
     </form>
   );
