@@ -192,3 +192,25 @@ test('buttons that change what they do keep the focus', async () => {
   await page.getByRole('heading', { name: 'Memory' }).waitFor();
   assert.equal(await focused(), 'Take a profile');
 });
+
+test('a pane that lies over the conversation has the focus, and what is under it has not', async () => {
+  await page.goto(`${site.url}/#chat`);
+  await page.setViewportSize({ width: 390, height: 800 });
+  for (const [opener, closer] of [['Chats', 'Close the list'], ['Settings', 'Close the settings']]) {
+    await press(opener);
+    await hasFocus(closer);
+    assert.equal(await page.locator('.middle').evaluate(({ inert }) => inert), true);
+    await page.keyboard.press('Escape');
+    await hasFocus(opener);
+    await press(opener);
+    await hasFocus(closer);
+    await page.mouse.click(opener === 'Chats' ? 380 : 10, 700); // beside it
+    await hasFocus(opener);
+    assert.equal(await page.locator('.middle').evaluate(({ inert }) => inert), false);
+  }
+  await press('Chats');
+  await page.getByRole('list', { name: 'Chats' }).getByRole('button', { name: /^another/ }).click();
+  await page.getByRole('list', { name: 'Chats' }).waitFor({ state: 'hidden' });
+  await hasFocus('Chats');
+  await page.setViewportSize({ width: 1280, height: 800 });
+});

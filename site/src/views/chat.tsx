@@ -16,9 +16,15 @@ import { ModelMenu } from './model_menu.js';
 import { LoadingCard, loadShipped } from './progress.js';
 
 // As in the style sheet: on narrow screens the list of chats is shown when it is asked for, on wide ones until it is sent away.
-const narrowScreen = matchMedia('(max-width: 46rem)');
-const narrow = new Store(narrowScreen.matches);
-narrowScreen.addEventListener('change', ({ matches }) => narrow.set(matches));
+function mediaStore(query: string): Store<boolean> {
+  const list = matchMedia(query);
+  const store = new Store(list.matches);
+  list.addEventListener('change', ({ matches }) => store.set(matches));
+  return store;
+}
+const narrow = mediaStore('(max-width: 46rem)');
+/** The settings lie over the conversation. */
+const crowded = mediaStore('(max-width: 62rem)');
 
 const IDEAS = ['Tell me a story about a dog and a balloon.', 'Tell me a story about the sea.', 'Who are you?'];
 
@@ -65,6 +71,7 @@ export function Chat(): JSX.Element {
   const coming = useStore(answering);
   const notKept = useStore(keepingProblem);
   const isNarrow = useStore(narrow);
+  const isCrowded = useStore(crowded);
   const [side, setSide] = useState<'' | 'list' | 'settings'>('');
   const open = currentConversation();
   const isComing = open !== undefined && coming.has(open.id);
@@ -72,23 +79,30 @@ export function Chat(): JSX.Element {
   const isEmpty = !open || open.messages.length === 0;
   const say = (text: string): void => void send((open ?? startConversation()).id, text);
   const openers = { list: useRef<HTMLButtonElement>(null), settings: useRef<HTMLButtonElement>(null) };
-  // A pane that is closed from within gives the focus back to what opened it.
+  const closers = { list: useRef<HTMLButtonElement>(null), settings: useRef<HTMLButtonElement>(null) };
+  const isCovered = side === 'list' ? isNarrow : side === 'settings' && isCrowded;
+  // A pane that covers the conversation takes the focus, and one that is closed gives it back to what opened it.
+  const goesBack = useRef<'' | 'list' | 'settings'>('');
+  useLayoutEffect(() => {
+    if (side !== '' && isCovered) closers[side].current?.focus();
+    if (side === '' && goesBack.current !== '') openers[goesBack.current].current?.focus();
+    goesBack.current = '';
+  }, [side, isCovered]);
   const close = (): void => {
-    if (side === '') return;
-    openers[side].current?.focus();
+    goesBack.current = side;
     setSide('');
   };
   return (
-    <div class={`panes ${side}`} onKeyDown={event => {
+    <div class={`panes ${side}`} onClick={event => { if (isCovered && event.target === event.currentTarget) close(); }} onKeyDown={event => {
       if (event.key !== 'Escape') return;
       if (open && isComing) stopAnswer(open.id);
       else close();
     }}>
       <aside class="list" aria-label="Chats">
-        <IconButton name="close" label="Close the list" class="icon narrow" onClick={close} />
-        <ConversationList onChosen={() => setSide('')} />
+        <IconButton ref={closers.list} name="close" label="Close the list" class="icon narrow" onClick={close} />
+        <ConversationList onChosen={() => { if (side === 'list') close(); }} />
       </aside>
-      <div class="middle">
+      <div class="middle" inert={isCovered}>
         <div class="bar">
           <IconButton ref={openers.list} name="list" label="Chats" aria-expanded={(side === 'list') === isNarrow} onClick={() => setSide(side === 'list' ? '' : 'list')} />
           <h1 dir="auto" class={isEmpty ? 'hidden' : ''}>{open?.title ?? 'Chat'}</h1>
@@ -109,7 +123,7 @@ export function Chat(): JSX.Element {
         )}
       </div>
       <aside class="settings-pane" aria-label="Settings" hidden={side !== 'settings'}>
-        <div class="row"><h2>Settings</h2><IconButton name="close" label="Close the settings" onClick={close} /></div>
+        <div class="row"><h2>Settings</h2><IconButton ref={closers.settings} name="close" label="Close the settings" onClick={close} /></div>
         <AnswerSettings />
       </aside>
     </div>
