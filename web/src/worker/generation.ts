@@ -3,7 +3,7 @@ import { ModelError } from '../models/index.js';
 import type { AnswerEvent, Delta, Figures, FinishReason, GenerateSettings, TokenOdds } from '../protocol.js';
 import type { Native } from './native.js';
 import type { SessionParts } from './session.js';
-import { detokenize } from './text.js';
+import { detokenize, textOf } from './text.js';
 
 /** wisp_finish_reason, in its order. */
 const REASONS = ['length', 'end_token', 'stop_string', 'context', 'cancelled', 'error'] as const;
@@ -126,13 +126,13 @@ export class Generation {
 }
 
 function eventText({ module }: SessionParts, event: number): string {
-  return new TextDecoder().decode(module.bytesAt(module.call('wisp_event_text', event), module.call('wisp_event_text_size', event)));
+  return textOf(module.bytesAt(module.call('wisp_event_text', event), module.call('wisp_event_text_size', event)));
 }
 
 /** The exact bytes of a token, and its text. */
 function tokenOf(parts: SessionParts, id: number): { token: string; bytes: number[] } {
   const bytes = detokenize(parts, [id]);
-  return { token: new TextDecoder().decode(bytes), bytes: [...bytes] };
+  return { token: textOf(bytes), bytes: [...bytes] };
 }
 
 function oddsOf(parts: SessionParts, event: number): TokenOdds {

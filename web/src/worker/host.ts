@@ -6,7 +6,7 @@ import type { FromWorker, GenerateSettings, MemoryUse, Methods, ToWorker } from 
 import { errorOf } from './failures.js';
 import { RunningModel } from './running_model.js';
 import { Stores } from './stores.js';
-import { ADD_SPECIAL, detokenize, HIDE_SPECIAL, PARSE_SPECIAL, tokenize } from './text.js';
+import { ADD_SPECIAL, detokenize, HIDE_SPECIAL, PARSE_SPECIAL, textOf, tokenize } from './text.js';
 
 type Post = (message: FromWorker, transfer?: Transferable[]) => void;
 type Asked = { [M in keyof Methods]: (id: number, ...args: Parameters<Methods[M]>) => ReturnType<Methods[M]> | Promise<ReturnType<Methods[M]>> };
@@ -86,7 +86,7 @@ export class Host {
     },
     tokenize: (_id, text, { special, parse }) =>
       tokenize(this.#model.session.parts, text, (special ? ADD_SPECIAL : 0) | (parse ? PARSE_SPECIAL : 0)),
-    detokenize: (_id, ids, hideSpecial) => new TextDecoder().decode(detokenize(this.#model.session.parts, ids, hideSpecial ? HIDE_SPECIAL : 0)),
+    detokenize: (_id, ids, hideSpecial) => textOf(detokenize(this.#model.session.parts, ids, hideSpecial ? HIDE_SPECIAL : 0)),
     chatText: (_id, chat) => {
       const { native, parts: { model } } = this.#model.session;
       return native.withText(JSON.stringify(chat), (at, length) => native.text('wisp_model_chat_text', model, at, length, 0));

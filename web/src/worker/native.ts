@@ -1,6 +1,7 @@
 // The C interface (engine/api/wisp.h) as calls that throw: statuses become errors, buffers become values.
 import type { WispModule } from '../module/module.js';
 import { ModelError, type ErrorCode } from '../models/index.js';
+import { textOf } from './text.js';
 
 /** wisp_status, in its order. */
 const STATUSES = ['ok', 'invalid_argument', 'invalid_file', 'unsupported', 'not_found', 'io', 'out_of_memory',
@@ -76,7 +77,7 @@ export class Native {
     return this.#content();
   }
   text(name: string, ...args: (number | bigint)[]): string {
-    return new TextDecoder().decode(this.bytes(name, ...args));
+    return textOf(this.bytes(name, ...args));
   }
   /** The same where a second buffer of the caller follows. */
   text2(name: string, handle: number, second: number): string {

@@ -18,4 +18,7 @@ export function detokenize({ module, native, model }: Vocabulary, ids: number[],
   return module.with(bytes, (at, length) => native.bytes('wisp_model_detokenize', model, at, length / 4, flags));
 }
 
+/** The text of bytes; a mark of byte order is a character like any other, which decoders drop unless they are told. */
+export const textOf = (bytes: Uint8Array<ArrayBuffer>): string => new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
+
 const idsOf = (bytes: Uint8Array<ArrayBuffer>): number[] => [...new Int32Array(bytes.buffer)];

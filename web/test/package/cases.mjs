@@ -58,6 +58,9 @@ export function casesOf({ Wisp, source, options = {}, greedy }) {
     async 'tokens and text are inverse'() {
       const text = 'Once upon a time, there was a dög. 🙂';
       equal(await wisp.detokenize(await wisp.tokenize(text)), text, 'text');
+      for (const odd of ['\ufeff', 'a\ufeffb', '\u0000', '\u{10ffff}', 'e\u0301', '👩‍👩‍👧', ' \r\n\t', '']) equal(await wisp.detokenize(await wisp.tokenize(odd)), odd, 'an odd text');
+      const { choices: [marked] } = await wisp.completions.create({ prompt: 'Hi', regex: '\ufeffyes\ufeff', max_tokens: 30, ...GREEDY });
+      equal(marked.text, '\ufeffyes\ufeff', 'marks of byte order');
       check((await wisp.tokenize('<|user|>')).length > 1, 'a spelled control token is text');
       equal((await wisp.tokenize('<|user|>', { parse: true })).length, 1, 'a parsed control token');
     },
