@@ -30,6 +30,8 @@ export class RunningModel {
   #waysLeft: Way[] = [];
   #loading: number | undefined;
   #isRecovering = false;
+  /** While it recovers: whose answers wait to go on. */
+  #lost: Session | undefined;
   /** Settles when no load, and no recovery, runs. */
   #lastLoad: Promise<unknown> = Promise.resolve();
 
@@ -66,7 +68,7 @@ export class RunningModel {
   /** Ends the load with this number, or the answers of this request. */
   cancel(id: number): void {
     if (this.#loading === id) this.#abort.abort();
-    else this.#session?.cancel(id);
+    else (this.#session ?? this.#lost)?.cancel(id);
   }
 
   // Loads and recoveries come one after another: each has given back what it held before the next begins.
@@ -206,6 +208,7 @@ export class RunningModel {
     this.#info.remarks.push(remark);
     try {
       this.#session = undefined;
+      this.#lost = session;
       session.close();
       const ways = this.#waysLeft.slice(this.#waysLeft.indexOf(next));
       const remarks = this.#info.remarks;
@@ -219,6 +222,8 @@ export class RunningModel {
     } catch (cause) {
       this.#session = undefined;
       fail(ModelError.from(cause));
+    } finally {
+      this.#lost = undefined;
     }
   }
 

@@ -71,6 +71,17 @@ export const gpuStories: Record<string, Story> = {
     await tab.close();
   },
 
+  async 'an answer that is left while the CPU takes over does not go on there'({ browser, server }) {
+    const tab = await Tab.open(browser, server.url, '?package=/web/devices-2/index.js');
+    await tab.load({ device: 'auto' });
+    await tab.call('stream', { max_tokens: 200, ignore_end: true, pieces: 5 });
+    await tab.call('loseDevice');
+    const { running, waiting } = await tab.call<Record<string, number>>('leave');
+    expectEqual([running, waiting], [0, 0], 'answers that go on');
+    expectEqual((await tab.call<{ device: string }>('info')).device, 'cpu', 'the device after the loss');
+    await tab.close();
+  },
+
   async 'an answer of a form goes on so, too'({ browser, server }) {
     const tab = await Tab.open(browser, server.url, '?package=/web/devices-2/index.js');
     await tab.load({ device: 'auto' });

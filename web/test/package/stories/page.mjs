@@ -57,7 +57,9 @@ const commands = {
     });
     stream.ended = (async () => {
       try {
-        for await (const { choices } of await models.get(name).chat.completions.create({ ...QUESTION, ...request, stream: true })) {
+        const answer = await models.get(name).chat.completions.create({ ...QUESTION, ...request, stream: true });
+        stream.controller = answer.controller;
+        for await (const { choices } of answer) {
           const text = choices[0]?.delta.content;
           if (!text) continue;
           stream.text += text;
@@ -72,6 +74,15 @@ const commands = {
     })();
     await begun;
     return stream.text;
+  },
+  /** Ends an answer that was begun once questions wait, as they do while a model recovers; gives the answer to the first that does. */
+  async leave({ name = 'a' } = {}) {
+    for (;;) {
+      const counters = models.get(name).counters();
+      if (await Promise.race([counters.then(() => true), sleep(50)])) continue;
+      streams.get(name).controller.abort();
+      return counters;
+    }
   },
   /** The whole text of an answer that was begun, and how it failed. */
   async ended({ name = 'a' } = {}) {
