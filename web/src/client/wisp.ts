@@ -152,7 +152,8 @@ export class LoadedModel {
    */
   async detokenize(ids: readonly number[], options: DetokenizeOptions = {}): Promise<string> {
     const list = Array.isArray(ids) || ArrayBuffer.isView(ids) ? [...ids as readonly number[]] : [NaN];
-    if (!list.every(Number.isInteger)) throw new WispError('invalid_argument', 'ids is not a list of token ids');
+    // The engine's are of 32 bits: a larger one would become another token on its way.
+    if (!list.every(id => (id | 0) === id)) throw new WispError('invalid_argument', 'ids is not a list of token ids');
     return this.#line.call('detokenize', [list, options.hideSpecial ?? false]);
   }
   /**

@@ -190,7 +190,7 @@ export function casesOf({ Wisp, source, options = {}, greedy }) {
       }
       for (const logprobs of [-1, true, 0.5]) await rejects(wisp.completions.create({ prompt: 'Hi', max_tokens: 2, logprobs }), 'invalid_argument');
       await rejects(wisp.tokenize(5), 'invalid_argument');
-      await rejects(wisp.detokenize([1.5]), 'invalid_argument');
+      for (const id of [1.5, -1, 2 ** 32 + 1, '1']) await rejects(wisp.detokenize([id]), 'invalid_argument');
       await rejects(wisp.chatText(), 'invalid_argument');
       check((await wisp.counters()).requests_finished > 0, 'the model is still there');
     },
