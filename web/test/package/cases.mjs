@@ -169,6 +169,24 @@ export function casesOf({ Wisp, source, options = {}, greedy }) {
       // Both are gone from the engine: it has nothing left to do.
       await idle(wisp);
     },
+    async 'questions have their turn while an answer is written, and so has its end'() {
+      const before = await wisp.counters();
+      const controller = new AbortController();
+      const stream = await wisp.chat.completions.create({ messages: QUESTION, max_tokens: 200, ignore_end: true, stream: true, ...GREEDY }, { signal: controller.signal });
+      let meanwhile;
+      const left = (async () => {
+        for await (const { choices } of stream) {
+          if (!choices[0]?.delta.content || meanwhile) continue;
+          meanwhile = await wisp.counters();
+          controller.abort();
+        }
+      })();
+      await rejects(left, 'AbortError');
+      equal(meanwhile.running, 1, 'answers that are written');
+      await idle(wisp);
+      const after = await wisp.counters();
+      equal(after.requests_cancelled - before.requests_cancelled, 1, 'answers that were ended');
+    },
     async 'refuses what makes no sense'() {
       await rejects(wisp.chat.completions.create({ messages: 'Hi' }), 'invalid_argument');
       await rejects(wisp.chat.completions.create({ messages: QUESTION, top_k: -5 }), 'invalid_argument');
