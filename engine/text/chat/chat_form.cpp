@@ -104,6 +104,23 @@ Result<Tool> read_tool(const Value& value, const std::string& path) {
   return tool;
 }
 
+// With what a function may lack in a request, and not in some templates.
+void make_whole(const Value& definition) {
+  const Value* found = definition.is(Kind::dict) ? definition.find("function") : nullptr;
+  if (found == nullptr || !found->is(Kind::dict)) return;
+  const auto lacks = [](const Value& object, std::string_view key) {
+    const Value* value = object.find(key);
+    return value == nullptr || value->is(Kind::none);
+  };
+  Value function = *found;
+  if (lacks(function, "description")) function.set("description", Value::string(""));
+  if (lacks(function, "parameters")) function.set("parameters", Value::dict());
+  Value parameters = *function.find("parameters");
+  if (!parameters.is(Kind::dict)) return;
+  if (lacks(parameters, "type")) parameters.set("type", Value::string("object"));
+  if (lacks(parameters, "properties")) parameters.set("properties", Value::dict());
+}
+
 std::string role_of(const ChatMessage& message, std::string_view source) {
   // OpenAI's newer name, which few templates know.
   const bool unknown = message.role == "developer" && source.find("developer") == std::string_view::npos;
@@ -222,6 +239,7 @@ Result<Value> ChatForm::request_values(const ChatRequest& request) const {
     Value tools = Value::list();
     for (const Tool& tool : request.tools) {
       WISP_TRY(Value definition, jinja::parse_json(tool.definition));
+      if (traits_.whole_tools) make_whole(definition);
       tools.append(std::move(definition));
     }
     if (wants_text) {
@@ -283,6 +301,12 @@ void ChatForm::look_at_messages() {
       R"( "parameters": {"type": "object", "properties": {"wisp_a": {"type": "string", "description": "a"}},)"
       R"( "required": ["wisp_a"]}}})"};
   traits_.tools = shows({{user}, {tool}, {}}, "wisp_tool");
+  const auto takes = [&](std::string_view more) {
+    const std::string bare = fmt::format(R"({{"type": "function", "function": {{"name": "wisp_tool"{}}}}})", more);
+    return shows({{user}, {{"wisp_tool", bare}}, {}}, "wisp_tool");
+  };
+  traits_.whole_tools = traits_.tools && !(takes("") && takes(R"(, "parameters": {"type": "object"})") &&
+                                           takes(R"(, "description": null, "parameters": null)"));
   const ChatMessage call{
       .role = "assistant", .content = "", .tool_calls = {{"wispid001", "wisp_tool", R"({"wisp_a": "wisp va"})"}}};
   // An object that was printed as Python, or text that was quoted once more, is not what a model would write.

@@ -37,6 +37,7 @@ struct TemplateTraits {
   bool tool_calls = false;      // it writes calls of earlier messages
   bool text_arguments = false;  // of calls: JSON text instead of an object
   bool null_content = false;    // content none instead of "" beside calls
+  bool whole_tools = false;     // fails for tools without a description or properties, which requests may leave out
   bool content_parts = false;   // [{"type": "text", "text": ..}] instead of a string
 };
 

@@ -197,6 +197,27 @@ TEST(ToolCalls, EveryTemplateAndItsParserAgree) {
   EXPECT_GT(n, 80);
 }
 
+// A request may leave out what a function is good for, and what it takes.
+TEST(ToolCalls, EveryTemplateTellsOfToolsThatSayLittle) {
+  const auto data = test::test_data();
+  if (!data) GTEST_SKIP() << "WISP_TEST_DATA is unset";
+  for (const std::string& name : template_names(*data / "templates")) {
+    SCOPED_TRACE(name);
+    const auto form = ChatForm::create(read_text(*data / "templates" / (name + ".jinja")), "<s>", "</s>");
+    ASSERT_TRUE(form) << form.error().message;
+    for (const std::string_view more :
+         {"", R"(, "description": "d")", R"(, "parameters": {"type": "object", "properties": {}})",
+          R"(, "description": null, "parameters": null)", R"(, "parameters": {})",
+          R"(, "description": "d", "parameters": {"type": "object"})"}) {
+      const Tool tool{"wisp_tool",
+                      fmt::format(R"({{"type": "function", "function": {{"name": "wisp_tool"{}}}}})", more)};
+      const auto prompt = form->render({{{"user", "Well?"}}, {tool}, {}}, 0);
+      ASSERT_TRUE(prompt) << more << ": " << prompt.error().message;
+      EXPECT_EQ(prompt->text.find("wisp_tool") != std::string::npos, form->traits().tools) << more;
+    }
+  }
+}
+
 // The same with text in front of the calls, which most templates write there.
 TEST(ToolCalls, TextAndCallsOfOneAnswerAreToldApart) {
   const auto data = test::test_data();
