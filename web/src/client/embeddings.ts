@@ -27,8 +27,13 @@ export class Embeddings {
     if (format !== 'float' && format !== 'base64') {
       throw new WispError('invalid_argument', `encoding_format is '${String(format)}', expected float or base64`);
     }
+    const pooling = request.pooling ?? 'model';
+    // The engine knows one more, which gives a vector for each token: no embedding as these are.
+    if (!['model', 'last', 'mean', 'cls'].includes(pooling)) {
+      throw new WispError('invalid_argument', `pooling is '${String(pooling)}', expected last, mean or cls`);
+    }
     const { vectors: whole, promptTokens } = await this.#wisp.line.call(
-      'embed', [inputs, request.pooling ?? 'model', request.normalize ?? true], { signal: options.signal });
+      'embed', [inputs, pooling, request.normalize ?? true], { signal: options.signal });
     const vectors = request.dimensions === undefined || request.dimensions === null ? whole : whole.map(vector => shortened(vector, request));
     return {
       object: 'list', model: this.#wisp.modelName,

@@ -331,6 +331,7 @@ export function casesOf({ Wisp, source, options = {}, greedy }) {
       await rejects(embedder.embeddings.create({ input: 5 }), 'invalid_argument');
       await rejects(embedder.embeddings.create({ input: ['A dog.', 5] }), 'invalid_argument');
       await rejects(embedder.embeddings.create({ input: 'A dog.', encoding_format: 'int8' }), 'invalid_argument');
+      await rejects(embedder.embeddings.create({ input: 'A dog.', pooling: 'none' }), 'invalid_argument');
       equal((await embedder.embeddings.create({ input: 'A dog.', dimensions: null })).data.length, 1, 'null is as left out');
       // Hundreds of texts, in turns; given up, they leave the engine alone.
       const controller = new AbortController();
