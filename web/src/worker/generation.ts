@@ -13,6 +13,8 @@ const FIGURES = { promptTokens: 0, cachedTokens: 1, generatedTokens: 2, submitte
 export class Generation {
   /** The engine's number of the request. */
   number = 0;
+  /** It was cancelled; the engine may not have said so before it is lost. */
+  isLeft = false;
   onvector: ((vector: Float32Array) => void) | undefined;
   onfail: ((error: ModelError) => void) | undefined;
 

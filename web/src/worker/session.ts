@@ -84,14 +84,16 @@ export class Session {
     void this.#run();
   }
 
+  /** Those that somebody waits for. */
   unfinished(): Generation[] {
-    return [...this.#generations.values()];
+    return [...this.#generations.values()].filter(({ isLeft }) => !isLeft);
   }
 
   /** Ends the answers of a request; they finish with `cancelled`. */
   cancel(id: number): void {
     for (const generation of this.#generations.values()) {
       if (generation.id !== id) continue;
+      generation.isLeft = true;
       if (this.#failure) this.#generations.delete(generation.number); // nobody goes on with it
       // Unknown already: its end is among the events.
       else this.parts.module.call('wisp_engine_cancel', this.parts.engine, BigInt(generation.number), 0);

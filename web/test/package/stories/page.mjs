@@ -75,14 +75,11 @@ const commands = {
     await begun;
     return stream.text;
   },
-  /** Ends an answer that was begun once questions wait, as they do while a model recovers; gives the answer to the first that does. */
-  async leave({ name = 'a' } = {}) {
-    for (;;) {
-      const counters = models.get(name).counters();
-      if (await Promise.race([counters.then(() => true), sleep(50)])) continue;
-      streams.get(name).controller.abort();
-      return counters;
-    }
+  /** Ends an answer that was begun once questions wait, as they do while a model recovers; gives the counters behind that. */
+  async leave({ name = 'a', wait }) {
+    while (await Promise.race([models.get(name).counters().then(() => true), sleep(wait)]));
+    streams.get(name).controller.abort();
+    return models.get(name).counters();
   },
   /** The whole text of an answer that was begun, and how it failed. */
   async ended({ name = 'a' } = {}) {

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 
 import { startServer, type Server } from '../../models/server.js';
-import { gpuStories } from './gpu.js';
+import { gpuStories, TAKES_OVER_FOR } from './gpu.js';
 import { lifetimeStories } from './lifetime.js';
 import { networkStories, type Plants, type Story } from './network.js';
 import { Tab, type Browser } from './tab.js';
@@ -52,6 +52,7 @@ async function serve(root: string, plants: Plants): Promise<Server> {
     if (planted) {
       const file = await readFile(`${root}/web/dist${planted[2]}`);
       const isWorker = planted[2] === '/worker.js';
+      if (planted[2] === '/thread.js') await new Promise(resolve => setTimeout(resolve, TAKES_OVER_FOR));
       return [TYPES[extname(path)] ?? 'text/plain', isWorker ? withDevices(Number(planted[1])) + file.toString() : file];
     }
     if (path.startsWith('/web/planted/')) {
