@@ -2,7 +2,7 @@
 import { expect, expectEqual, expectError, Tab } from './tab.js';
 import type { Story } from './network.js';
 
-/** With planted devices threads, which the CPU wants and a GPU does not, come late: so long it takes over at least, in ms. */
+/** "-slowly": threads, which the CPU wants and a GPU does not, come late. So long it takes over at least, in ms. */
 export const TAKES_OVER_FOR = 1500;
 
 export const gpuStories: Record<string, Story> = {
@@ -75,7 +75,7 @@ export const gpuStories: Record<string, Story> = {
   },
 
   async 'an answer that is left while the CPU takes over does not go on there'({ browser, server }) {
-    const tab = await Tab.open(browser, server.url, '?package=/web/devices-2/index.js');
+    const tab = await Tab.open(browser, server.url, '?package=/web/devices-2-slowly/index.js');
     await tab.load({ device: 'auto' });
     await tab.call('stream', { max_tokens: 200, ignore_end: true, pieces: 5 });
     await tab.call('loseDevice');

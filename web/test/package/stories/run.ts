@@ -41,18 +41,18 @@ const withDevices = (most: number): string => `
 `;
 
 /**
- * The page, the package also with planted devices (/web/devices-N/) or with `plants` in front of its scripts (/web/planted/), and
+ * The page, the package also with planted devices (/web/devices-N/, or /web/devices-N-slowly/) or with `plants` in front of its scripts (/web/planted/), and
  * the repository's files as they are; models of the stories are `files` of the server.
  */
 async function serve(root: string, plants: Plants): Promise<Server> {
   const server = await startServer();
   const kept = new Map<string, readonly [string, string | Uint8Array]>([['/story.html', ['text/html', PAGE]]]);
   server.statics = async path => {
-    const planted = /^\/web\/devices-(\d)(\/.*)/.exec(path);
+    const planted = /^\/web\/devices-(\d)(?:-slowly)?(\/.*)/.exec(path);
     if (planted) {
       const file = await readFile(`${root}/web/dist${planted[2]}`);
       const isWorker = planted[2] === '/worker.js';
-      if (planted[2] === '/thread.js') await new Promise(resolve => setTimeout(resolve, TAKES_OVER_FOR));
+      if (path.endsWith('-slowly/thread.js')) await new Promise(resolve => setTimeout(resolve, TAKES_OVER_FOR));
       return [TYPES[extname(path)] ?? 'text/plain', isWorker ? withDevices(Number(planted[1])) + file.toString() : file];
     }
     if (path.startsWith('/web/planted/')) {
