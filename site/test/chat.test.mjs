@@ -1,21 +1,15 @@
 // The chat as somebody meets it who goes by keyboard, is interrupted, or changes their mind.
 import assert from 'node:assert/strict';
-import test, { after, before } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import test, { after } from 'node:test';
 
-import { answered, openSite, say, startShipped } from './page.mjs';
+import { FAKED, answered, openSite, say, startShipped } from './page.mjs';
 
-const folder = fileURLToPath(new URL('../../build/site-fake/', import.meta.url));
-let site;
-let page;
-before(async () => {
-  site = await openSite({ folder });
-  ({ page } = site);
-  await startShipped(page);
-  await say(page, 'Tell me a story.');
-  await answered(page);
-});
+const site = await openSite({ folder: FAKED });
 after(() => site.close());
+const { page } = site;
+await startShipped(page);
+await say(page, 'Tell me a story.');
+await answered(page);
 
 const slowly = slow => page.evaluate(is => { globalThis.fakeWisp.slow = is; }, slow);
 const button = name => page.getByRole('button', { name, exact: typeof name === 'string' });

@@ -1,16 +1,14 @@
 // What a first visit costs: node test/figures.mjs. First paint, bytes over the network (Brotli 11, as a static host has them), and
 // the page's longest task while an answer comes, on networks as Lighthouse emulates them. Needs site/dist (./dev web).
-import { fileURLToPath } from 'node:url';
 
-import { answered, longestTask, openSite, say, startShipped } from './page.mjs';
+import { BUILT, answered, longestTask, openSite, say, startShipped } from './page.mjs';
 
-const folder = fileURLToPath(new URL('../dist/', import.meta.url));
 const KB = 1000;
 /** Bits a second, and ms of a round trip. */
 const NETWORKS = { 'this machine': undefined, 'desktop (10 Mbit/s, 40 ms)': { rate: 10.24e6, latency: 40 }, 'slow 4G (1.6 Mbit/s, 150 ms)': { rate: 1.6384e6, latency: 150 } };
 
 async function visit(network) {
-  const site = await openSite({ folder, quality: 11 });
+  const site = await openSite({ folder: BUILT, quality: 11 });
   try {
     const { page, context } = site;
     // The first visit of each fills the server's cache of compressed files.
@@ -41,7 +39,7 @@ for (const [name, network] of Object.entries(NETWORKS)) {
   console.log(`${name}: first contentful paint after ${Math.round(median)} ms (median of 3); ${Math.round(visits[0].received / KB)} kB until the page rests`);
 }
 
-const site = await openSite({ folder, quality: 11 });
+const site = await openSite({ folder: BUILT, quality: 11 });
 try {
   await startShipped(site.page);
   const longest = await longestTask(site, async () => {

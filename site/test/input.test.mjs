@@ -1,18 +1,12 @@
 // What users give the page that makes no sense, or comes from elsewhere than was thought.
 import assert from 'node:assert/strict';
-import test, { after, before } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import test, { after } from 'node:test';
 
-import { answered, openSite, say, startShipped } from './page.mjs';
+import { FAKED, answered, openSite, say, startShipped } from './page.mjs';
 
-const folder = fileURLToPath(new URL('../../build/site-fake/', import.meta.url));
-let site;
-let page;
-before(async () => {
-  site = await openSite({ folder });
-  ({ page } = site);
-});
+const site = await openSite({ folder: FAKED });
 after(() => site.close());
+const { page } = site;
 
 /** Drops a file on the element of `selector`; whether the browser was kept from opening it. */
 const drop = (selector, name, text) => page.evaluate(([where, file, content]) => {

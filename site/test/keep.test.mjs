@@ -1,18 +1,12 @@
 // What is kept of conversations when the page ends, when two tabs have them, and when there is no room.
 import assert from 'node:assert/strict';
-import test, { after, before } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import test, { after } from 'node:test';
 
-import { answered, openSite, say, startShipped } from './page.mjs';
+import { FAKED, answered, openSite, say, startShipped } from './page.mjs';
 
-const folder = fileURLToPath(new URL('../../build/site-fake/', import.meta.url));
-let site;
-let page;
-before(async () => {
-  site = await openSite({ folder });
-  ({ page } = site);
-});
+const site = await openSite({ folder: FAKED });
 after(() => site.close());
+const { page } = site;
 
 const slowly = (tab, slow) => tab.evaluate(is => { globalThis.fakeWisp.slow = is; }, slow);
 const load = async tab => {

@@ -1,19 +1,13 @@
 // The page with the package itself and the shipped model: what a user meets on the first visit, and without a network.
 import assert from 'node:assert/strict';
-import test, { after, before } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import test, { after } from 'node:test';
 
-import { answered, longestTask, openSite, say, startShipped } from './page.mjs';
+import { BUILT, answered, longestTask, openSite, say, startShipped } from './page.mjs';
 
-const folder = fileURLToPath(new URL('../dist/', import.meta.url));
 const LONGEST_TASK = 50; // ms
-let site;
-let page;
-before(async () => {
-  site = await openSite({ folder });
-  ({ page } = site);
-});
+const site = await openSite({ folder: BUILT });
 after(() => site.close());
+const { page } = site;
 
 test('chats with the shipped model, and the page is never held up while it answers', async () => {
   await startShipped(page);

@@ -1,14 +1,12 @@
 // The service worker: a host without headers, no network, and the policy that workers get.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { fileURLToPath } from 'node:url';
 
-import { answered, openSite, say, startShipped } from './page.mjs';
+import { FAKED, answered, openSite, say, startShipped } from './page.mjs';
 
-const folder = fileURLToPath(new URL('../../build/site-fake/', import.meta.url));
 
 test('isolates the page on a host that sends no headers, by loading it once more', async () => {
-  const site = await openSite({ folder, headers: {} });
+  const site = await openSite({ folder: FAKED, headers: {} });
   try {
     await site.page.waitForFunction(() => globalThis.crossOriginIsolated);
     await site.page.waitForTimeout(500);
@@ -20,7 +18,7 @@ test('isolates the page on a host that sends no headers, by loading it once more
 });
 
 test('opens and answers without a network after the first visit', async () => {
-  const site = await openSite({ folder });
+  const site = await openSite({ folder: FAKED });
   try {
     await site.page.waitForFunction(() => navigator.serviceWorker.controller !== null);
     await startShipped(site.page);
@@ -39,7 +37,7 @@ test('opens and answers without a network after the first visit', async () => {
 });
 
 test('gives worker scripts a policy: this site, Hugging Face, and the hosts that the user named', async () => {
-  const site = await openSite({ folder });
+  const site = await openSite({ folder: FAKED });
   try {
     await site.page.waitForFunction(() => navigator.serviceWorker.controller !== null);
     const policy = () => site.page.evaluate(async () => (await fetch('./wisp/index.js')).headers.get('content-security-policy'));

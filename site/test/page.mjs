@@ -1,10 +1,14 @@
 // A browser on a built site: what it asked for, what its policy refused, and what it said in its console.
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 
 import { serve } from '../serve.mjs';
 
 const require = createRequire(new URL('../../web/harness/package.json', import.meta.url));
 const { chromium } = require('playwright-core');
+/** The site with the package itself, and with a stand-in that gives every kind of answer at once. */
+export const BUILT = fileURLToPath(new URL('../dist/', import.meta.url));
+export const FAKED = fileURLToPath(new URL('../../build/site-fake/', import.meta.url));
 const FLAGS = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
 
 /**

@@ -3,17 +3,15 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import test, { after, before } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
-import { answered, openSite, say, startShipped } from './page.mjs';
+import { FAKED, answered, openSite, say, startShipped } from './page.mjs';
 
-const folder = fileURLToPath(new URL('../../build/site-fake/', import.meta.url));
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 let site;
 let page;
 
 async function begin() {
-  site = await openSite({ folder });
+  site = await openSite({ folder: FAKED });
   ({ page } = site);
 }
 before(begin);

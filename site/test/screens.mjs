@@ -2,10 +2,9 @@
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-import { answered, openSite, startShipped } from './page.mjs';
+import { FAKED, answered, openSite, startShipped } from './page.mjs';
 
 const out = process.argv[2] ?? fileURLToPath(new URL('../../build/screens/', import.meta.url));
-const folder = fileURLToPath(new URL('../../build/site-fake/', import.meta.url));
 await mkdir(out, { recursive: true });
 const DEVICES = {
   desktop: { viewport: { width: 1280, height: 800 } },
@@ -13,7 +12,7 @@ const DEVICES = {
 };
 for (const [device, settings] of Object.entries(DEVICES)) {
   for (const theme of ['light', 'dark']) {
-    const site = await openSite({ folder, device: { ...settings, colorScheme: theme } });
+    const site = await openSite({ folder: FAKED, device: { ...settings, colorScheme: theme } });
     const { page, url } = site;
     const shot = name => page.screenshot({ path: `${out}/${device}-${theme}-${name}.png` });
     const go = async name => {

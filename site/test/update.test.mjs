@@ -4,17 +4,15 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
-import { fileURLToPath } from 'node:url';
 
-import { openSite, startShipped } from './page.mjs';
+import { FAKED, openSite, startShipped } from './page.mjs';
 
-const folder = fileURLToPath(new URL('../../build/site-fake/', import.meta.url));
 const MODULE = 'wisp/wisp-relaxed.wasm';
 
 /** The site in a folder that a test may change. */
 async function withCopy(work) {
   const copy = await mkdtemp(join(tmpdir(), 'wisp-site-'));
-  await cp(folder, copy, { recursive: true });
+  await cp(FAKED, copy, { recursive: true });
   // The stand-in has no modules; here is one.
   const worker = await readFile(join(copy, 'sw.js'), 'utf8');
   await writeFile(join(copy, 'sw.js'), worker.replace('"later":[]', `"later":["${MODULE}"]`));

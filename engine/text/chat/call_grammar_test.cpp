@@ -17,10 +17,10 @@
 #include "tests/command.h"
 #include "tests/grammar_tools.h"
 #include "tests/test_data.h"
-#include "text/chat/chat_form.h"
 #include "text/chat/json_scanner.h"
 #include "text/chat/match.h"
 #include "text/chat/output_parser.h"
+#include "text/chat/template_testing.h"
 #include "text/grammar/constraint.h"
 #include "text/grammar/json_schema.h"
 #include "text/grammar/machine.h"
@@ -28,13 +28,6 @@
 
 namespace wisp::text {
 namespace {
-
-namespace fs = std::filesystem;
-
-std::string read_text(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 Tool tool(const std::string& name, const std::string& parameters) {
   return {name, R"({"type": "function", "function": {"name": ")" + name + R"(", "description": "d", "parameters": )" +
@@ -68,15 +61,6 @@ const std::string kAnything = R"({"type": "object"})";
 std::vector<Tool> all_tools() {
   return {tool("get_weather", kWeather), tool("search", kSearch), tool("tricky", kTricky), tool("get", kNothing),
           tool("note-down", kAnything)};
-}
-
-std::vector<std::string> template_names(const fs::path& folder) {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() == ".jinja") names.push_back(entry.path().stem().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
 }
 
 std::string shown(const std::vector<OutputEvent>& events) {
@@ -129,9 +113,9 @@ TEST(CallGrammar, TextsAreCallsThatTheSchemasAccept) {
   std::mt19937 random(11);
   const int rounds = wisp::test::full_run() ? 60 : 3;
   int n_calls = 0, n_several = 0, n_thoughts = 0;
-  for (const std::string& name : template_names(*data / "templates")) {
+  for (const std::string& name : test::template_names(*data)) {
     SCOPED_TRACE(name);
-    const auto form = ChatForm::create(read_text(*data / "templates" / (name + ".jinja")), "<s>", "</s>");
+    const auto form = test::form_of(*data, name);
     ASSERT_TRUE(form) << form.error().message;
     SCOPED_TRACE(describe(form->format()));
     const ChatRequest request{{{"user", "Well?"}}, {tools.front()}, {}};
@@ -216,9 +200,9 @@ TEST(CallGrammar, FormedAnswersAreReadAsTheFormOrCalls) {
   std::mt19937 random(12);
   const int rounds = wisp::test::full_run() ? 80 : 8;
   int n_said = 0, n_called = 0, n_thoughts = 0;
-  for (const std::string& name : template_names(*data / "templates")) {
+  for (const std::string& name : test::template_names(*data)) {
     SCOPED_TRACE(name);
-    const auto chat = ChatForm::create(read_text(*data / "templates" / (name + ".jinja")), "<s>", "</s>");
+    const auto chat = test::form_of(*data, name);
     ASSERT_TRUE(chat) << chat.error().message;
     SCOPED_TRACE(describe(chat->format()));
     for (const bool has_tools : {true, false}) {
@@ -256,9 +240,9 @@ TEST(CallGrammar, FormedAnswersAreReadAsTheFormOrCalls) {
     }
   }
   // A model begins calls as where it has to call, with the same blanks.
-  for (const std::string& name : template_names(*data / "templates")) {
+  for (const std::string& name : test::template_names(*data)) {
     SCOPED_TRACE(name);
-    const auto chat = ChatForm::create(read_text(*data / "templates" / (name + ".jinja")), "<s>", "</s>");
+    const auto chat = test::form_of(*data, name);
     const auto prompt = chat->render(ChatRequest{{{"user", "Well?"}}, tools, {}}, 0);
     const auto required = call_grammar(chat->format(), tools, choice_of(true, true), prompt->end);
     const auto formed = grammar::compile(call_grammar(chat->format(), tools, {}, prompt->end, nullptr, form)->grammar);

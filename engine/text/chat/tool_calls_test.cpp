@@ -10,28 +10,13 @@
 #include "base/format.h"
 #include "tests/test_data.h"
 #include "text/chat/argument_text.h"
-#include "text/chat/chat_form.h"
 #include "text/chat/output_parser.h"
+#include "text/chat/template_testing.h"
 
 namespace wisp::text {
 namespace {
 
-namespace fs = std::filesystem;
 using Calls = std::vector<ToolCall>;
-
-std::string read_text(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-std::vector<std::string> template_names(const fs::path& folder) {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() == ".jinja") names.push_back(entry.path().stem().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
 
 Tool weather_tool() {
   return {"get_weather",
@@ -147,7 +132,7 @@ WrittenTurn written_turn(const ChatForm& form, const ChatForm::Prompt& asked, co
 
 // What a template writes for an assistant's message is parsed back to that message, and is rendered again to the same.
 TEST(ToolCalls, EveryTemplateAndItsParserAgree) {
-  const auto data = test::test_data();
+  const auto data = wisp::test::test_data();
   if (!data) GTEST_SKIP() << "WISP_TEST_DATA is unset";
   const std::vector<Tool> tools = {weather_tool(), add_tool()};
   const Calls one = {{"call00001", "get_weather", R"({"city": "Zürich \"<b>\" & 1", "days": 3, "zip": "08001"})"}};
@@ -155,9 +140,9 @@ TEST(ToolCalls, EveryTemplateAndItsParserAgree) {
   two.push_back({"call00002", "add_numbers", R"({"a": 2.5, "b": true})"});
   std::mt19937 random(7);
   int n = 0;
-  for (const std::string& name : template_names(*data / "templates")) {
+  for (const std::string& name : test::template_names(*data)) {
     SCOPED_TRACE(name);
-    const auto form = ChatForm::create(read_text(*data / "templates" / (name + ".jinja")), "<s>", "</s>");
+    const auto form = test::form_of(*data, name);
     ASSERT_TRUE(form) << form.error().message;
     EXPECT_EQ(form->traits().tool_calls, !kNoCalls.contains(name));
     if (kNoCalls.contains(name)) continue;
@@ -199,11 +184,11 @@ TEST(ToolCalls, EveryTemplateAndItsParserAgree) {
 
 // A request may leave out what a function is good for, and what it takes.
 TEST(ToolCalls, EveryTemplateTellsOfToolsThatSayLittle) {
-  const auto data = test::test_data();
+  const auto data = wisp::test::test_data();
   if (!data) GTEST_SKIP() << "WISP_TEST_DATA is unset";
-  for (const std::string& name : template_names(*data / "templates")) {
+  for (const std::string& name : test::template_names(*data)) {
     SCOPED_TRACE(name);
-    const auto form = ChatForm::create(read_text(*data / "templates" / (name + ".jinja")), "<s>", "</s>");
+    const auto form = test::form_of(*data, name);
     ASSERT_TRUE(form) << form.error().message;
     for (const std::string_view more :
          {"", R"(, "description": "d")", R"(, "parameters": {"type": "object", "properties": {}})",
@@ -220,7 +205,7 @@ TEST(ToolCalls, EveryTemplateTellsOfToolsThatSayLittle) {
 
 // The same with text in front of the calls, which most templates write there.
 TEST(ToolCalls, TextAndCallsOfOneAnswerAreToldApart) {
-  const auto data = test::test_data();
+  const auto data = wisp::test::test_data();
   if (!data) GTEST_SKIP() << "WISP_TEST_DATA is unset";
   const std::vector<Tool> tools = {weather_tool(), add_tool()};
   const Calls one = {{"call00001", "get_weather", R"({"city": "Z\u00fcrich <b>", "days": 3})"}};
@@ -229,10 +214,10 @@ TEST(ToolCalls, TextAndCallsOfOneAnswerAreToldApart) {
   const std::string said = "Let me look.\n\n1 < 2, `<tool` and [x]: {\"a\": 1}";
   int n = 0;
   std::set<std::string> text_or_calls;
-  for (const std::string& name : template_names(*data / "templates")) {
+  for (const std::string& name : test::template_names(*data)) {
     if (kNoCalls.contains(name) || kTextApart.contains(name)) continue;
     SCOPED_TRACE(name);
-    const auto form = ChatForm::create(read_text(*data / "templates" / (name + ".jinja")), "<s>", "</s>");
+    const auto form = test::form_of(*data, name);
     ASSERT_TRUE(form) << form.error().message;
     SCOPED_TRACE(describe(form->format()));
     for (const Calls& calls : {one, two}) {
@@ -398,13 +383,12 @@ const std::vector<Case>& cases() {
 }
 
 TEST(ToolCalls, OutputsOfModelsAreRead) {
-  const auto data = test::test_data();
+  const auto data = wisp::test::test_data();
   if (!data) GTEST_SKIP() << "WISP_TEST_DATA is unset";
   const std::vector<Tool> tools = {weather_tool(), add_tool()};
   for (const Case& one : cases()) {
     SCOPED_TRACE(std::string(one.form) + ": " + one.text);
-    const auto form =
-        ChatForm::create(read_text(*data / "templates" / (std::string(one.form) + ".jinja")), "<s>", "</s>");
+    const auto form = test::form_of(*data, one.form);
     ASSERT_TRUE(form);
     ChatMessage wanted{"assistant", one.content, one.reasoning};
     for (const auto& [name, arguments] : one.calls) wanted.tool_calls.push_back({"", name, arguments});
@@ -458,14 +442,13 @@ TEST(ToolCalls, RequestsAreReadAndRefusedByPath) {
 
 // Whatever a model writes: no crash, the same from any pieces, and nothing but whole characters in an event.
 TEST(ToolCallsFuzz, MutatedOutputsGiveTheSameFromAnyPieces) {
-  const auto data = test::test_data();
+  const auto data = wisp::test::test_data();
   if (!data) GTEST_SKIP() << "WISP_TEST_DATA is unset";
   const std::vector<Tool> tools = {weather_tool(), add_tool()};
   std::mt19937 random(20260801);
-  const int rounds = test::full_run() ? 2'000 : 60;
+  const int rounds = wisp::test::full_run() ? 2'000 : 60;
   for (const Case& one : cases()) {
-    const auto form =
-        ChatForm::create(read_text(*data / "templates" / (std::string(one.form) + ".jinja")), "<s>", "</s>");
+    const auto form = test::form_of(*data, one.form);
     ASSERT_TRUE(form);
     for (int i = 0; i < rounds; ++i) {
       std::string text = one.text;

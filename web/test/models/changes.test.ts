@@ -5,6 +5,29 @@ import { ModelError } from '../../src/models/index.js';
 import { PIECE, SIZE, bytes, failedLoad, failure, load, page, server, url } from './loading.js';
 import { modelBytes } from './server.js';
 
+/** A load that ends after some of its ranges. */
+async function breakOff(): Promise<void> {
+  server.behaviour.intercept = (_request, response, turn) => {
+    if (turn >= 3) response.writeHead(404).end();
+    return turn >= 3;
+  };
+  await failedLoad(await page());
+  delete server.behaviour.intercept;
+}
+
+/** What lies at the address from now on. */
+function anotherFile(): Uint8Array {
+  const changed = modelBytes(SIZE, 2);
+  server.files.set('/m.gguf', changed);
+  return changed;
+}
+
+const heard = (remarks: string[], words: string): void =>
+  assert.ok(
+    remarks.some(remark => remark.includes(words)),
+    remarks.join('; '),
+  );
+
 test('a stream that starts over with other bytes is noticed', async () => {
   server.behaviour.ranges = false;
   server.behaviour.etag = undefined;
@@ -21,20 +44,11 @@ test('a stream that starts over with other bytes is noticed', async () => {
 
 test('a file that changes between two pages starts over', async () => {
   server.behaviour.cutAfter = () => undefined;
-  server.behaviour.intercept = (_request, response, turn) => {
-    if (turn >= 3) response.writeHead(404).end();
-    return turn >= 3;
-  };
-  await failedLoad(await page());
-  delete server.behaviour.intercept;
-  const changed = modelBytes(SIZE, 2);
-  server.files.set('/m.gguf', changed);
+  await breakOff();
+  const changed = anotherFile();
   const { read, remarks } = await load(await page());
   assert.deepEqual(read, changed);
-  assert.ok(
-    remarks.some(remark => remark.includes('has changed')),
-    remarks.join('; '),
-  );
+  heard(remarks, 'has changed');
 });
 
 test('a file that changes while it is loaded is never mixed', async () => {
@@ -65,33 +79,15 @@ test('a file that changes all the time is given up', async () => {
 
 test('a begun file is begun anew where nothing would show that it has changed', async () => {
   server.behaviour.etag = undefined;
-  server.behaviour.intercept = (_request, response, turn) => {
-    if (turn >= 3) response.writeHead(404).end();
-    return turn >= 3;
-  };
-  await failedLoad(await page());
-  delete server.behaviour.intercept;
-  const changed = modelBytes(SIZE, 2);
-  server.files.set('/m.gguf', changed);
+  await breakOff();
+  const changed = anotherFile();
   const { read, completed, remarks } = await load(await page());
   assert.deepEqual(read, changed);
   assert.equal(completed.resumed, 0);
-  assert.ok(
-    remarks.some(remark => remark.includes('nothing would show that it has changed')),
-    remarks.join('; '),
-  );
+  heard(remarks, 'nothing would show that it has changed');
 });
 
 const MODIFIED = 'Fri, 02 Jan 2026 03:04:05 GMT';
-
-async function breakOff(): Promise<void> {
-  server.behaviour.intercept = (_request, response, turn) => {
-    if (turn >= 3) response.writeHead(404).end();
-    return turn >= 3;
-  };
-  await failedLoad(await page());
-  delete server.behaviour.intercept;
-}
 
 test('with a weak ETag the date shows whether a file has changed', async () => {
   server.behaviour.etag = 'W/"1"';
@@ -109,15 +105,11 @@ test('with a weak ETag a file that has changed since starts over', async () => {
   server.behaviour.etag = 'W/"1"';
   server.behaviour.lastModified = MODIFIED;
   await breakOff();
-  const changed = modelBytes(SIZE, 2);
-  server.files.set('/m.gguf', changed);
+  const changed = anotherFile();
   server.behaviour.lastModified = 'Fri, 02 Jan 2026 03:04:06 GMT';
   const { read, remarks } = await load(await page());
   assert.deepEqual(read, changed);
-  assert.ok(
-    remarks.some(remark => remark.includes('has changed')),
-    remarks.join('; '),
-  );
+  heard(remarks, 'has changed');
 });
 
 test('a date that is as young as the answer is not remembered', async () => {
@@ -133,10 +125,7 @@ test('a date that is as young as the answer is not remembered', async () => {
   const { read, completed, remarks } = await load(await page());
   assert.deepEqual(read, bytes);
   assert.equal(completed.resumed, 0);
-  assert.ok(
-    remarks.some(remark => remark.includes('nothing would show that it has changed')),
-    remarks.join('; '),
-  );
+  heard(remarks, 'nothing would show that it has changed');
 });
 
 for (const [etag, isChange] of [
