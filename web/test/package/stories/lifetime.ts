@@ -1,14 +1,16 @@
 // Workers that die, models that take turns, and memory that comes back.
-import { expect, expectEqual, expectError, Tab } from './tab.js';
+import { expect, expectEqual, expectError, Tab, type Outcome } from './tab.js';
 import type { Story } from './network.js';
 import { residentBytes } from './resident.js';
 
-const LONG = { max_tokens: 220, ignore_end: true };
+/** Seconds of an answer, and the context that it takes. */
+const LONG = { max_tokens: 900, ignore_end: true };
+const CONTEXT = 1024;
 
 export const lifetimeStories: Record<string, Story> = {
   async 'a worker that dies rejects what waits, and starts again'({ browser, server, answer }) {
     const tab = await Tab.open(browser, server.url);
-    await tab.load({ device: 'cpu' });
+    await tab.load({ device: 'cpu', context: CONTEXT });
     await tab.call('stream', { ...LONG, pieces: 3 });
     const waits = tab.outcome('chat', LONG);
     await tab.killWorker();
@@ -36,16 +38,16 @@ export const lifetimeStories: Record<string, Story> = {
 
   async 'a model that is replaced ends its answers with an AbortError'({ browser, server, answer }) {
     const tab = await Tab.open(browser, server.url);
-    await tab.load({ device: 'cpu' });
+    await tab.load({ device: 'cpu', context: CONTEXT });
     await tab.call('stream', { ...LONG, pieces: 2 });
     await tab.call('use');
     const { error } = await tab.call<{ error?: { code: string } }>('ended');
     expectEqual(error?.code, 'AbortError', 'how the stream ends');
     expectEqual(await tab.chat(), answer, 'the answer of the next');
     // Two at once: the first is given up, the second runs.
-    const [first, second] = await Promise.all([tab.outcome('use'), tab.outcome('use')]);
-    expectError(first, 'AbortError');
-    expectEqual(second.error, undefined, 'the second');
+    const [first, second] = await tab.call<Outcome<never>[]>('useTwice');
+    expectError(first!, 'AbortError');
+    expectEqual(second!.error, undefined, 'the second');
     expectEqual(await tab.chat(), answer, 'the answer of the last');
     await tab.close();
   },

@@ -99,6 +99,12 @@ const commands = {
   async use({ name = 'a', source, ...options }) {
     return models.get(name).use(source ?? await modelBytes(), options);
   },
+  /** Two uses begun in one go; how each ended. */
+  async useTwice({ name = 'a' } = {}) {
+    const bytes = await modelBytes();
+    const uses = [1, 2].map(() => models.get(name).use(bytes.slice(), {}));
+    return (await Promise.allSettled(uses)).map(({ reason }) => (reason ? { error: told(reason) } : {}));
+  },
   restart: ({ name = 'a' } = {}) => models.get(name).restart(),
   async dispose({ name = 'a' } = {}) {
     await models.get(name).dispose();
