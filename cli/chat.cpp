@@ -23,7 +23,7 @@
 #include "output.h"
 #include "sampling_options.h"
 #include "speculation_options.h"
-#include "text/chat/call_grammar.h"
+#include "text/chat/answer_grammar.h"
 
 namespace wisp::cli {
 namespace {
@@ -119,7 +119,7 @@ class Chat {
   AnswerConstraint constraint_;
   // What answers have to obey, by whether one is required and by the prompt's end: to compile it is to look at the
   // whole vocabulary.
-  std::map<std::pair<bool, std::string>, std::optional<text::CompiledCalls>> calls_;
+  std::map<std::pair<bool, std::string>, std::optional<text::CompiledAnswer>> answers_;
   std::vector<TokenId> marks_;  // control tokens that mark reasoning and calls
   std::vector<text::ToolCall> unanswered_;
   std::optional<Generation> last_;
@@ -170,17 +170,17 @@ Status Chat::obey(bool may_have_to_call, const std::string& prompt_end, runtime:
   text::ToolChoice choice;
   choice.required = may_have_to_call && options_.tool_choice != "auto";
   if (choice.required && options_.tool_choice != "required") choice.only = options_.tool_choice;
-  auto known = calls_.find({choice.required, prompt_end});
-  if (known == calls_.end()) {
+  auto known = answers_.find({choice.required, prompt_end});
+  if (known == answers_.end()) {
     std::optional<text::AnswerForm> form;
     if (constraint_.form && !choice.required) form = {constraint_.form->notation, constraint_.form->text};
-    WISP_TRY(auto compiled, text::compile_calls(conversation_.format(), conversation_.tools(), choice, prompt_end,
-                                                *model_.tokenizer, form));
-    known = calls_.emplace(std::pair(choice.required, prompt_end), std::move(compiled)).first;
+    WISP_TRY(auto compiled, text::compile_answer(conversation_.format(), conversation_.tools(), choice, prompt_end,
+                                                 *model_.tokenizer, form));
+    known = answers_.emplace(std::pair(choice.required, prompt_end), std::move(compiled)).first;
   }
-  const std::optional<text::CompiledCalls>& calls = known->second;
-  if (!calls) return {};
-  WISP_TRY(request.constraint, text::grammar::Constraint::create(calls->grammar, calls->triggers));
+  const std::optional<text::CompiledAnswer>& answer = known->second;
+  if (!answer) return {};
+  WISP_TRY(request.constraint, text::grammar::Constraint::create(answer->grammar, answer->triggers));
   return {};
 }
 

@@ -30,11 +30,11 @@ struct KnownGrammar {
 };
 
 // The same for answers of chats: calls of tools, and what else is said.
-struct KnownCalls {
+struct KnownAnswer {
   std::string chat, prompt_end;                     // without the messages
   std::optional<text::grammar::Notation> notation;  // of the form
   std::string form;
-  std::optional<text::CompiledCalls> compiled;
+  std::optional<text::CompiledAnswer> compiled;
 };
 
 // Texts at which DRY's repetitions end, as the engine's vocabulary spells them.
@@ -60,7 +60,7 @@ struct wisp_engine : wisp::api::Tagged<wisp::api::Tag::engine> {
   std::size_t most_event_bytes = 0;
   bool runs_by_itself = false;                  // on a device
   std::list<wisp::api::KnownGrammar> grammars;  // latest first
-  std::list<wisp::api::KnownCalls> calls;       // latest first
+  std::list<wisp::api::KnownAnswer> answers;    // latest first
   wisp::api::KnownBreakers breakers;
   std::shared_ptr<wisp::api::DeviceSlot> slot;        // of a page's device
   std::shared_ptr<wisp::gpu::MemoryStorage> storage;  // of a device

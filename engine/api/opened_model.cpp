@@ -113,11 +113,11 @@ Result<std::string> OpenedModel::chat_text(std::string_view request, bool start_
   return std::move(prompt.text);
 }
 
-Result<std::optional<text::CompiledCalls>> OpenedModel::call_grammar(
+Result<std::optional<text::CompiledAnswer>> OpenedModel::answer_grammar(
     std::string_view request, std::string_view prompt_end, const std::optional<text::AnswerForm>& form) const {
   WISP_TRY(const text::ChatForm* const chat, chat_form());
   WISP_TRY(const text::ChatRequest read, read_chat(request, true));
-  return text::compile_calls(chat->format(), read.tools, read.tool_choice, prompt_end, **tokenizer_, form);
+  return text::compile_answer(chat->format(), read.tools, read.tool_choice, prompt_end, **tokenizer_, form);
 }
 
 Result<text::OutputParser> OpenedModel::answer_parser(std::string_view request) const {

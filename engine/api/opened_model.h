@@ -8,7 +8,7 @@
 #include "api/handle.h"
 #include "api/source.h"
 #include "gguf/reader.h"
-#include "text/chat/call_grammar.h"
+#include "text/chat/answer_grammar.h"
 #include "text/chat/chat_prompt.h"
 #include "text/chat/output_parser.h"
 #include "text/tokenizer.h"
@@ -37,7 +37,7 @@ class OpenedModel {
   [[nodiscard]] Result<text::ChatPrompt> chat_prompt(std::string_view request, bool start_answer) const;
   [[nodiscard]] Result<std::string> chat_text(std::string_view request, bool start_answer) const;
   // What its answer has to obey, of the prompt that was made of it; nothing where it is free.
-  [[nodiscard]] Result<std::optional<text::CompiledCalls>> call_grammar(
+  [[nodiscard]] Result<std::optional<text::CompiledAnswer>> answer_grammar(
       std::string_view request, std::string_view prompt_end, const std::optional<text::AnswerForm>& form) const;
   // For the answer to it.
   [[nodiscard]] Result<text::OutputParser> answer_parser(std::string_view request) const;

@@ -124,25 +124,25 @@ Status spell_breakers(wisp_engine& engine, const RequestChoice& choice, sample::
 // What an answer of a chat has to obey: calls those of its tools, all else the form that is asked for, if one is.
 Status obey_chat(wisp_engine& engine, const RequestChoice& choice, const std::string& prompt_end,
                  runtime::Request& request) {
-  constexpr std::size_t kMostCalls = 16;
+  constexpr std::size_t kMostAnswers = 16;
   std::string chat = chat_json_without_messages(choice);
-  std::list<KnownCalls>& known = engine.calls;
-  const auto found = std::ranges::find_if(known, [&](const KnownCalls& calls) {
-    return calls.chat == chat && calls.prompt_end == prompt_end && calls.notation == choice.notation &&
-           calls.form == choice.grammar;
+  std::list<KnownAnswer>& known = engine.answers;
+  const auto found = std::ranges::find_if(known, [&](const KnownAnswer& answer) {
+    return answer.chat == chat && answer.prompt_end == prompt_end && answer.notation == choice.notation &&
+           answer.form == choice.grammar;
   });
   if (found != known.end()) {
     known.splice(known.begin(), known, found);
   } else {
     std::optional<text::AnswerForm> form;
     if (choice.notation) form = {*choice.notation, choice.grammar};
-    WISP_TRY(auto compiled, engine.model->call_grammar(chat, prompt_end, form));
+    WISP_TRY(auto compiled, engine.model->answer_grammar(chat, prompt_end, form));
     known.push_front({std::move(chat), prompt_end, choice.notation, choice.grammar, std::move(compiled)});
-    if (known.size() > kMostCalls) known.pop_back();
+    if (known.size() > kMostAnswers) known.pop_back();
   }
-  const std::optional<text::CompiledCalls>& calls = known.front().compiled;
-  if (!calls) return {};
-  WISP_TRY(request.constraint, text::grammar::Constraint::create(calls->grammar, calls->triggers));
+  const std::optional<text::CompiledAnswer>& answer = known.front().compiled;
+  if (!answer) return {};
+  WISP_TRY(request.constraint, text::grammar::Constraint::create(answer->grammar, answer->triggers));
   return {};
 }
 

@@ -38,7 +38,8 @@ struct OutputOptions {
   bool calls = true;          // else what looks like a call is content
   std::uint64_t id_seed = 0;  // ids for formats that have none are made of this and the call's index
   std::size_t max_call_bytes = 4u << 20;
-  // What is said has a form of its own (AnswerForm of call_grammar.h): once it has begun, marks in it mean themselves.
+  // What is said has a form of its own (AnswerForm of answer_grammar.h): once it has begun, marks in it mean
+  // themselves.
   bool formed = false;
 };
 

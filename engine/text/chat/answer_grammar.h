@@ -23,7 +23,7 @@ namespace wisp::text {
 inline constexpr std::size_t kMostTools = 512;
 
 // For grammar::compile(), CompiledGrammar::create() and Constraint::create().
-struct CallGrammar {
+struct AnswerGrammar {
   grammar::Grammar grammar;
   grammar::Triggers triggers;  // empty: the grammar holds from the answer's first token on
 };
@@ -49,19 +49,20 @@ struct AnswerForm {
 // Code::invalid_argument for neither tools nor a form, for a choice that names none of the tools, or requires a call
 // beside a form, for a name that the format cannot spell; failures of schemas, which name the tool. Code::unsupported
 // for a model without calls, unless there is a form.
-Result<CallGrammar> call_grammar(const OutputFormat& format, const std::vector<Tool>& tools, const ToolChoice& choice,
-                                 std::string_view prompt_end, const Vocabulary* vocabulary = nullptr,
-                                 const std::optional<AnswerForm>& form = {});
+Result<AnswerGrammar> answer_grammar(const OutputFormat& format, const std::vector<Tool>& tools,
+                                     const ToolChoice& choice, std::string_view prompt_end,
+                                     const Vocabulary* vocabulary = nullptr,
+                                     const std::optional<AnswerForm>& form = {});
 
 // The same, ready to be made a constraint of. Nothing where an answer may do as it likes: without tools and a form, and
 // for a model without calls unless one is required. `tokenizer` outlives the result.
-struct CompiledCalls {
+struct CompiledAnswer {
   std::shared_ptr<grammar::CompiledGrammar> grammar;
   grammar::Triggers triggers;
 };
-Result<std::optional<CompiledCalls>> compile_calls(const OutputFormat& format, const std::vector<Tool>& tools,
-                                                   const ToolChoice& choice, std::string_view prompt_end,
-                                                   const Tokenizer& tokenizer,
-                                                   const std::optional<AnswerForm>& form = {});
+Result<std::optional<CompiledAnswer>> compile_answer(const OutputFormat& format, const std::vector<Tool>& tools,
+                                                     const ToolChoice& choice, std::string_view prompt_end,
+                                                     const Tokenizer& tokenizer,
+                                                     const std::optional<AnswerForm>& form = {});
 
 }  // namespace wisp::text

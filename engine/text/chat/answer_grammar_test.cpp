@@ -1,5 +1,5 @@
 // Texts of call grammars, read back by the parser: calls of known tools with arguments that their schemas accept.
-#include "text/chat/call_grammar.h"
+#include "text/chat/answer_grammar.h"
 
 #include <gtest/gtest.h>
 
@@ -97,7 +97,7 @@ std::vector<std::string> lures_of(const OutputFormat& format) {
   return lures;
 }
 
-TEST(CallGrammar, TextsAreCallsThatTheSchemasAccept) {
+TEST(AnswerGrammar, TextsAreCallsThatTheSchemasAccept) {
   const auto data = wisp::test::test_data();
   if (!data) GTEST_SKIP() << "WISP_TEST_DATA is unset";
   const bool validates = std::system("python3 -c 'import jsonschema' >/dev/null 2>&1") == 0;
@@ -123,7 +123,7 @@ TEST(CallGrammar, TextsAreCallsThatTheSchemasAccept) {
     ASSERT_TRUE(prompt) << prompt.error().message;
     for (const ToolChoice& choice :
          {choice_of(true, true), choice_of(true, false), choice_of(true, true, "tricky"), choice_of(false, true)}) {
-      auto made = call_grammar(form->format(), tools, choice, prompt->end);
+      auto made = answer_grammar(form->format(), tools, choice, prompt->end);
       ASSERT_TRUE(made) << made.error().message;
       const auto machine = grammar::compile(made->grammar);
       ASSERT_TRUE(machine) << machine.error().message;
@@ -186,7 +186,7 @@ TEST(CallGrammar, TextsAreCallsThatTheSchemasAccept) {
 }
 
 // What every format's answers are where a form is asked for: a text of the form, or calls; thoughts in front of both.
-TEST(CallGrammar, FormedAnswersAreReadAsTheFormOrCalls) {
+TEST(AnswerGrammar, FormedAnswersAreReadAsTheFormOrCalls) {
   const auto data = wisp::test::test_data();
   if (!data) GTEST_SKIP() << "WISP_TEST_DATA is unset";
   const std::vector<Tool> tools = {tool("get_weather", kWeather), tool("tricky", kTricky)};
@@ -209,7 +209,7 @@ TEST(CallGrammar, FormedAnswersAreReadAsTheFormOrCalls) {
       const ChatRequest request{{{"user", "Well?"}}, has_tools ? tools : std::vector<Tool>{}, {}};
       const auto prompt = chat->render(request, 0);
       ASSERT_TRUE(prompt) << prompt.error().message;
-      auto made = call_grammar(chat->format(), request.tools, {}, prompt->end, nullptr, form);
+      auto made = answer_grammar(chat->format(), request.tools, {}, prompt->end, nullptr, form);
       ASSERT_TRUE(made) << made.error().message;
       EXPECT_TRUE(made->triggers.empty());
       // What is said may be about the format's own marks.
@@ -244,8 +244,9 @@ TEST(CallGrammar, FormedAnswersAreReadAsTheFormOrCalls) {
     SCOPED_TRACE(name);
     const auto chat = test::form_of(*data, name);
     const auto prompt = chat->render(ChatRequest{{{"user", "Well?"}}, tools, {}}, 0);
-    const auto required = call_grammar(chat->format(), tools, choice_of(true, true), prompt->end);
-    const auto formed = grammar::compile(call_grammar(chat->format(), tools, {}, prompt->end, nullptr, form)->grammar);
+    const auto required = answer_grammar(chat->format(), tools, choice_of(true, true), prompt->end);
+    const auto formed =
+        grammar::compile(answer_grammar(chat->format(), tools, {}, prompt->end, nullptr, form)->grammar);
     ASSERT_TRUE(required && formed);
     wisp::test::RandomText texts(required->grammar, random, {"x"});
     for (int i = 0; i < rounds; ++i) {
@@ -274,8 +275,8 @@ class CallTokens {
   CallTokens(const OutputFormat& format, const ToolChoice& choice, const std::string& prompt_end,
              const std::vector<std::string>& control, const std::optional<AnswerForm>& form = {})
       : tokenizer_(bytes_and(control)) {
-    auto made = call_grammar(format, {tool("get", kNothing), tool("get_weather", kWeather)}, choice, prompt_end,
-                             &tokenizer_->vocabulary(), form);
+    auto made = answer_grammar(format, {tool("get", kNothing), tool("get_weather", kWeather)}, choice, prompt_end,
+                               &tokenizer_->vocabulary(), form);
     EXPECT_TRUE(made) << made.error().message;
     auto machine = grammar::compile(std::move(made->grammar));
     EXPECT_TRUE(machine) << machine.error().message;
@@ -324,7 +325,7 @@ OutputFormat harmony() {
 const std::vector<std::string> kHarmonyTokens = {"<|start|>", "<|channel|>",   "<|message|>",
                                                  "<|end|>",   "<|constrain|>", "<|call|>"};
 
-TEST(CallGrammar, MarksAreControlTokensAndThoughtsDoNotTrigger) {
+TEST(AnswerGrammar, MarksAreControlTokensAndThoughtsDoNotTrigger) {
   CallTokens lazy(harmony(), {}, "<|start|>assistant", kHarmonyTokens);
   ASSERT_TRUE(lazy.write("<|channel|>analysis<|message|>I write to=functions.nobody and <|channel|>commentary"));
   EXPECT_TRUE((*lazy).waiting());
@@ -341,7 +342,7 @@ TEST(CallGrammar, MarksAreControlTokensAndThoughtsDoNotTrigger) {
   EXPECT_FALSE(lazy.allows("<|start|>"));
 }
 
-TEST(CallGrammar, ARequiredCallComesAfterThoughtsOnly) {
+TEST(AnswerGrammar, ARequiredCallComesAfterThoughtsOnly) {
   CallTokens required(harmony(), choice_of(true, true, "get_weather"), "<|start|>assistant", kHarmonyTokens);
   EXPECT_FALSE(required.allows("H"));
   ASSERT_TRUE(required.write("<|channel|>analysis<|message|>Hm.<|end|>"));
@@ -352,7 +353,7 @@ TEST(CallGrammar, ARequiredCallComesAfterThoughtsOnly) {
   EXPECT_TRUE((*required).finished());
 }
 
-TEST(CallGrammar, AFormHoldsForWhatIsSaid) {
+TEST(AnswerGrammar, AFormHoldsForWhatIsSaid) {
   const AnswerForm form{grammar::Notation::regex, "(yes|no)!"};
   const auto answer = [&] { return CallTokens(harmony(), {}, "<|start|>assistant", kHarmonyTokens, form); };
   const std::string thought = "<|channel|>analysis<|message|>No!<|end|><|start|>assistant";
@@ -382,9 +383,9 @@ TEST(CallGrammar, AFormHoldsForWhatIsSaid) {
   EXPECT_TRUE((*thought_nothing).may_end());
 }
 
-TEST(CallGrammar, AFormIsRefusedByWhatIsWrong) {
+TEST(AnswerGrammar, AFormIsRefusedByWhatIsWrong) {
   const auto message = [](const AnswerForm& form, const ToolChoice& choice = {}) {
-    const auto made = call_grammar(harmony(), {tool("get", kNothing)}, choice, "", nullptr, form);
+    const auto made = answer_grammar(harmony(), {tool("get", kNothing)}, choice, "", nullptr, form);
     return made ? std::string() : made.error().message;
   };
   using grammar::Notation;
@@ -397,10 +398,10 @@ TEST(CallGrammar, AFormIsRefusedByWhatIsWrong) {
             std::string::npos);
   EXPECT_NE(message({Notation::regex, "("}), "");
   EXPECT_NE(message({Notation::regex, "a"}, choice_of(true, true)).find("leave one of them out"), std::string::npos);
-  EXPECT_TRUE(call_grammar({}, {}, {}, "", nullptr, AnswerForm{Notation::regex, "a"})) << "no calls are needed";
+  EXPECT_TRUE(answer_grammar({}, {}, {}, "", nullptr, AnswerForm{Notation::regex, "a"})) << "no calls are needed";
 }
 
-TEST(CallGrammar, AnswersOfUnmarkedFormatsAreTextOrCalls) {
+TEST(AnswerGrammar, AnswersOfUnmarkedFormatsAreTextOrCalls) {
   OutputFormat format;
   format.calls.payload = Payload::json;
   format.calls.bare = true;
@@ -418,7 +419,7 @@ TEST(CallGrammar, AnswersOfUnmarkedFormatsAreTextOrCalls) {
   }
 }
 
-TEST(CallGrammar, ChoicesAreRead) {
+TEST(AnswerGrammar, ChoicesAreRead) {
   const auto read = [](const std::string& members) { return parse_tool_choice("{" + members + "}"); };
   EXPECT_TRUE(read("")->calls);
   EXPECT_FALSE(read("")->required);
@@ -435,13 +436,13 @@ TEST(CallGrammar, ChoicesAreRead) {
 }
 
 std::string refusal(const OutputFormat& format, const std::vector<Tool>& tools, const ToolChoice& choice = {}) {
-  auto made = call_grammar(format, tools, choice, "");
+  auto made = answer_grammar(format, tools, choice, "");
   if (!made) return made.error().message;
   const auto machine = grammar::compile(std::move(made->grammar));
   return machine ? std::string() : machine.error().message;
 }
 
-TEST(CallGrammar, RefusalsNameTheTool) {
+TEST(AnswerGrammar, RefusalsNameTheTool) {
   const auto with = [](const std::string& parameters) { return refusal(tagged(), {tool("get", parameters)}); };
   EXPECT_EQ(with(kWeather), "");
   EXPECT_EQ(with(R"({"type": "object", "properties": {"a": {"not": {}}}})").substr(0, 35),
@@ -465,7 +466,7 @@ TEST(CallGrammar, RefusalsNameTheTool) {
             std::string::npos);
 }
 
-TEST(CallGrammarHostile, ToolsAreBounded) {
+TEST(AnswerGrammarHostile, ToolsAreBounded) {
   std::vector<Tool> many;
   for (std::size_t i = 0; i <= kMostTools; ++i)
     many.push_back(tool(fmt::format("t{}", i), i % 8 == 0 ? kSearch : kNothing));
@@ -487,7 +488,7 @@ TEST(CallGrammarHostile, ToolsAreBounded) {
   EXPECT_EQ(output.message.tool_calls[0].arguments, R"({"a": 1, "b": "x"})");
 }
 
-TEST(CallGrammarFuzz, MutatedToolsAreRefusedOrCompile) {
+TEST(AnswerGrammarFuzz, MutatedToolsAreRefusedOrCompile) {
   std::mt19937 random(3);
   const int rounds = wisp::test::full_run() ? 5'000 : 150;
   int compiled = 0;

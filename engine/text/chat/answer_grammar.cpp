@@ -1,4 +1,4 @@
-#include "text/chat/call_grammar.h"
+#include "text/chat/answer_grammar.h"
 
 #include <algorithm>
 #include <span>
@@ -23,10 +23,10 @@ using grammar::NodeId;
 
 const CharSet kBlanks = {{U' ', U' '}, {U'\t', U'\t'}, {U'\n', U'\n'}, {U'\r', U'\r'}};
 
-class CallGrammarBuilder {
+class AnswerGrammarBuilder {
  public:
-  CallGrammarBuilder(const OutputFormat& format, const ToolChoice& choice, std::string_view prompt_end,
-                     const Vocabulary* vocabulary)
+  AnswerGrammarBuilder(const OutputFormat& format, const ToolChoice& choice, std::string_view prompt_end,
+                       const Vocabulary* vocabulary)
       : format_(format),
         calls_(format.calls),
         choice_(choice),
@@ -74,8 +74,8 @@ class CallGrammarBuilder {
     return {};
   }
 
-  Result<CallGrammar> build() {
-    CallGrammar made;
+  Result<AnswerGrammar> build() {
+    AnswerGrammar made;
     if (form_) {
       WISP_CHECK(check_form());
       grammar_.set_root(grammar_.sequence({thought(gap_), formed_answer()}));
@@ -437,12 +437,12 @@ class CallGrammarBuilder {
 
 }  // namespace
 
-Result<CallGrammar> call_grammar(const OutputFormat& format, const std::vector<Tool>& tools, const ToolChoice& choice,
-                                 std::string_view prompt_end, const Vocabulary* vocabulary,
-                                 const std::optional<AnswerForm>& form) {
+Result<AnswerGrammar> answer_grammar(const OutputFormat& format, const std::vector<Tool>& tools,
+                                     const ToolChoice& choice, std::string_view prompt_end,
+                                     const Vocabulary* vocabulary, const std::optional<AnswerForm>& form) {
   const bool can_call = format.calls.payload != Payload::none;
   if (!can_call && !form) return fail(Code::unsupported, "this model's chat template knows no calls of tools");
-  CallGrammarBuilder builder(format, choice, prompt_end, vocabulary);
+  AnswerGrammarBuilder builder(format, choice, prompt_end, vocabulary);
   if (form) {
     WISP_CHECK(builder.read_form(*form, vocabulary != nullptr ? grammar::token_finder(*vocabulary) : nullptr));
   }
@@ -450,16 +450,17 @@ Result<CallGrammar> call_grammar(const OutputFormat& format, const std::vector<T
   return builder.build();
 }
 
-Result<std::optional<CompiledCalls>> compile_calls(const OutputFormat& format, const std::vector<Tool>& tools,
-                                                   const ToolChoice& choice, std::string_view prompt_end,
-                                                   const Tokenizer& tokenizer, const std::optional<AnswerForm>& form) {
+Result<std::optional<CompiledAnswer>> compile_answer(const OutputFormat& format, const std::vector<Tool>& tools,
+                                                     const ToolChoice& choice, std::string_view prompt_end,
+                                                     const Tokenizer& tokenizer,
+                                                     const std::optional<AnswerForm>& form) {
   const bool may_call = !tools.empty() && format.calls.payload != Payload::none;
   if (!choice.required && !may_call && !form) return std::nullopt;
-  WISP_TRY(CallGrammar made, call_grammar(format, tools, choice, prompt_end, &tokenizer.vocabulary(), form));
+  WISP_TRY(AnswerGrammar made, answer_grammar(format, tools, choice, prompt_end, &tokenizer.vocabulary(), form));
   WISP_TRY(grammar::Machine machine, grammar::compile(std::move(made.grammar)));
   WISP_TRY(auto compiled, grammar::CompiledGrammar::create(std::move(machine), tokenizer,
                                                            std::make_shared<const grammar::TokenTrie>(tokenizer)));
-  return CompiledCalls{std::move(compiled), std::move(made.triggers)};
+  return CompiledAnswer{std::move(compiled), std::move(made.triggers)};
 }
 
 }  // namespace wisp::text
