@@ -95,7 +95,7 @@ TEST(ModelName, FuzzedNamesAreSafeOrRefused) {
                                           "Q4_0", "http://", "?",  "\\", "\x01", "-", "#"};
   for (int i = 0; i < 20000; ++i) {
     std::string text = random() % 2 == 0 ? "hf:" : "";
-    for (unsigned n = random() % 9; n > 0; --n) text += kPieces[random() % std::size(kPieces)];
+    for (auto n = random() % 9; n > 0; --n) text += kPieces[random() % std::size(kPieces)];
     const auto name = parse_remote_name(text);
     if (!name || name->kind != ModelName::Kind::repository) continue;
     EXPECT_EQ(name->repository.find(".."), std::string::npos) << text;

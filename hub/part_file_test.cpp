@@ -56,7 +56,7 @@ TEST_F(PartFileTest, HostileJournalsAreOfNoUse) {
   for (int i = 0; i < 300; ++i) {
     std::string text = good;
     if (i % 3 == 0) text.resize(random() % text.size());
-    for (unsigned n = random() % 3; n > 0 && !text.empty(); --n)
+    for (auto n = random() % 3; n > 0 && !text.empty(); --n)
       text[random() % text.size()] = static_cast<char>(random());
     std::ofstream(journal, std::ios::binary | std::ios::trunc) << text;
     const auto part = PartFile::resume(path_, identity().source);

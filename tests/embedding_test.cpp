@@ -135,7 +135,7 @@ std::vector<test::ExecutorKind> some_kinds() {
   return kinds;
 }
 INSTANTIATE_TEST_SUITE_P(Executors, EmbeddingTest, testing::ValuesIn(some_kinds()),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& kind) { return kind.param.name; });
 
 TEST(Embedding, FusingChangesNoBitAndTheMatrixIsNotLoaded) {
   const test::RandomModel model = test::random_model({.architecture = "gemma2", .vocabulary = 400, .tied = false});

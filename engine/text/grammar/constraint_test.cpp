@@ -163,7 +163,7 @@ TEST(GrammarPropertyTest, TheMachineReadsWhatTheNaiveReaderReads) {
     Automaton automaton(*machine, 4);
     for (int i = 0; i < 60; ++i) {
       std::string text;
-      for (unsigned n = random() % 9; n > 0; --n) text.push_back(static_cast<char>('a' + random() % 5));
+      for (auto n = random() % 9; n > 0; --n) text.push_back(static_cast<char>('a' + random() % 5));
       const bool expected = test::NaiveReader(grammar, text).accepts();
       accepted += expected ? 1 : 0;
       ASSERT_EQ(test::read_with(automaton, text) == test::Verdict::accepted, expected) << source << text;
