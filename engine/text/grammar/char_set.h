@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace wisp::text::grammar {
@@ -31,7 +32,9 @@ class CharSet {
   [[nodiscard]] CharSet without(const CharSet& other) const { return intersection(other.complement()); }
   [[nodiscard]] bool contains(char32_t code) const;
   [[nodiscard]] bool empty() const { return ranges_.empty(); }
-  [[nodiscard]] const std::vector<CharRange>& ranges() const { return ranges_; }
+  // Of a temporary by value: GCC 12 is without P2718, by which a range-based for keeps what it takes its range from.
+  [[nodiscard]] const std::vector<CharRange>& ranges() const& { return ranges_; }
+  [[nodiscard]] std::vector<CharRange> ranges() && { return std::move(ranges_); }
 
  private:
   void normalise();
