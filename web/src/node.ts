@@ -3,7 +3,7 @@
 //   import { Wisp } from 'wisp-llm';
 //   const wisp = await Wisp.load('owner/repo', { onProgress: p => console.log(p.phase, p.loaded, p.total) });
 //   const answer = await wisp.chat.completions.create({ messages: [{ role: 'user', content: 'Hello' }] });
-import { startEngineWorker } from './platform/node.js';
+import { startEngineWorker } from './platform/node_workers.js';
 import type { ModelSource } from './models/index.js';
 import { StoredModels } from './client/stored_models.js';
 import { LoadedModel, type LoadOptions } from './client/wisp.js';

@@ -3,6 +3,7 @@ import type { GpuHost } from '../../gpu/host.mjs';
 import { instantiate, instantiateThread, THREAD_STACK_BYTES } from '../../wasm/instance.mjs';
 import { ModelError } from '../models/error.js';
 import type { Platform, Thread } from '../platform/platform.js';
+import type { ThreadWord } from '../platform/threads.js';
 import type { Variant } from './variant.js';
 
 /** Functions of wisp.h and wasm_exports.cpp. Pointers and sizes are numbers, 64-bit integers are bigints. */
@@ -110,13 +111,14 @@ export class WispModule {
   }
 }
 
-/** The life of a thread, in its own worker. `broke` hears why it ended once it was ready: a trap, which is an exception here. */
-export function runThread(start: ThreadStart, ready: () => void, broke: (reason: string) => void): void {
-  const exports = instantiateThread(start) as unknown as Exports;
-  ready();
+/** The life of a thread, in its own worker, until its pool is destroyed. `tell` hears it; a trap is an exception here. */
+export function runThread(start: ThreadStart, tell: (word: ThreadWord) => void): void {
   try {
+    const exports = instantiateThread(start) as unknown as Exports;
+    tell({ type: 'runs' });
     exports.wisp_pool_run_worker?.(start.pool, start.worker);
+    tell({ type: 'done' });
   } catch (error) {
-    broke(error instanceof Error ? error.message : String(error));
+    tell({ type: 'failed', reason: error instanceof Error ? error.message : String(error) });
   }
 }

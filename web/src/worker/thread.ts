@@ -2,11 +2,7 @@
 import { runThread, type ThreadStart } from '../module/module.js';
 import { live } from '../platform/life.js';
 
-self.onmessage = async ({ data: { start, life, port } }: MessageEvent<{ start: ThreadStart; life: string; port: MessagePort }>) => {
+self.onmessage = async ({ data: { start, life } }: MessageEvent<{ start: ThreadStart; life: string }>) => {
   await live(life);
-  try {
-    runThread(start, () => self.postMessage('ready'), reason => port.postMessage(reason));
-  } catch (error) {
-    self.postMessage({ refusal: error instanceof Error ? error.message : String(error) });
-  }
+  runThread(start, word => self.postMessage(word));
 };

@@ -85,7 +85,7 @@ const commands = {
   async ended({ name = 'a' } = {}) {
     return streams.get(name).ended;
   },
-  /** For what is planted in the engine's worker. */
+  /** For what is planted. */
   signal() {
     const channel = new BroadcastChannel('story');
     channel.postMessage('now');
@@ -121,6 +121,17 @@ const commands = {
       await wisp.dispose();
     }
     return sizes;
+  },
+  /** Has the page's thread busy, a third of the time, while a command is carried out. */
+  async busily({ command, ...argument }) {
+    const timer = setInterval(() => {
+      for (const begun = performance.now(); performance.now() - begun < 3;);
+    }, 8);
+    try {
+      return await commands[command](argument);
+    } finally {
+      clearInterval(timer);
+    }
   },
   async stored() {
     const list = Wisp.models();

@@ -12,8 +12,6 @@ import { threadStories } from './threads.js';
 export interface Outcome {
   name: string;
   error: string | undefined;
-  /** Why it was not told. */
-  skipped: string | undefined;
   milliseconds: number;
 }
 
@@ -22,8 +20,6 @@ const LIMIT_SECONDS = 240; // that a story is given: a hang is a failure, too
 const TYPES: Record<string, string> = { '.mjs': 'text/javascript', '.js': 'text/javascript', '.wasm': 'application/wasm', '.gguf': 'application/octet-stream' };
 const PAGE = '<!doctype html><meta charset="utf-8"><title>story</title><link rel="icon" href="data:,">'
   + '<script type="module" src="/web/test/package/stories/page.mjs"></script>';
-
-const ONLY_IN_CHROMIUM = ['an answer that is left while', 'an answer of a form goes on so'];
 
 /** In front of the engine's worker: a GPU that passes for a real one, and opens only so many devices. */
 const withDevices = (most: number): string => `
@@ -90,10 +86,6 @@ export async function run(browser: Browser, root: string, { browserName, gpu, on
   const outcomes: Outcome[] = [];
   for (const [name, tell] of Object.entries(stories)) {
     if (!name.includes(only)) continue;
-    if (browserName === 'firefox' && ONLY_IN_CHROMIUM.some(start => name.startsWith(start))) {
-      outcomes.push({ name, error: undefined, skipped: 'in Firefox on lavapipe two in seven runs of all stories failed, why is not known', milliseconds: 0 });
-      continue;
-    }
     const begun = performance.now();
     let error: string | undefined;
     let timer: NodeJS.Timeout | undefined;
@@ -104,7 +96,7 @@ export async function run(browser: Browser, root: string, { browserName, gpu, on
       error = String((caught as Error).stack ?? caught);
     });
     clearTimeout(timer);
-    outcomes.push({ name, error, skipped: undefined, milliseconds: performance.now() - begun });
+    outcomes.push({ name, error, milliseconds: performance.now() - begun });
     server.behaviour = {};
     plants.clear();
   }

@@ -38,7 +38,7 @@ export const threadStories: Record<string, Story> = {
   },
 
   async 'a thread that is gone in the middle of an answer rejects all that waits'(place) {
-    place.plants.set('worker.js', LOSES_A_THREAD);
+    place.plants.set('index.js', LOSES_A_THREAD);
     const tab = await open(place, '/middle.gguf');
     await tab.call('stream', { ...LONG, pieces: 3 });
     const waits = tab.outcome('chat', LONG);
@@ -50,6 +50,13 @@ export const threadStories: Record<string, Story> = {
     expectError(await tab.outcome('chat'), 'worker_died');
     await tab.call('restart');
     expectEqual(await tab.chat(), place.answer, 'the answer after a restart');
+    await tab.close();
+  },
+
+  // Firefox hung here after some dozens of threads, when the engine's worker started them (platform/threads.ts).
+  async 'threads start on a page that is busy, however often'({ browser, server }) {
+    const tab = await Tab.open(browser, server.url);
+    await tab.call('busily', { command: 'cycles', count: 40, device: 'cpu', threads: 4 });
     await tab.close();
   },
 

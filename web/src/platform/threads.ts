@@ -1,0 +1,99 @@
+// The threads of a module are workers that the caller's thread starts, ordered by the engine's worker, and for two reasons.
+// Firefox may hang for good where a worker starts another: the one that starts and the one that idles wait at one condition
+// variable, which is notified once (dom/workers/WorkerPrivate.h, SetIsDebuggerRegistered; seen in version 153, one start in a
+// hundred). And while an engine computes, its worker waits for its threads without returning to its event loop: of one that
+// traps or is gone it would never hear, where the caller's thread does and can end the worker.
+import type { ThreadStart } from '../module/module.js';
+import type { Thread } from './platform.js';
+
+/** From the engine's worker to whoever started it, beside the messages of protocol.ts. */
+export type ThreadOrder = { type: 'start thread'; thread: number; start: ThreadStart } | { type: 'stop thread'; thread: number };
+/** And back. */
+export type ThreadNews = { type: 'thread runs'; thread: number } | { type: 'thread refused'; thread: number; reason: string };
+
+/** What is heard of a thread: it runs; it ended as it was asked to; it failed; it ended without a word. */
+export type ThreadWord = { type: 'runs' } | { type: 'done' } | { type: 'failed'; reason: string } | { type: 'gone' };
+
+/** Starts the worker of a thread, and gives what ends it. Throws where there can be none. */
+export type ThreadStarter = (start: ThreadStart, hear: (word: ThreadWord) => void) => () => void;
+
+/** The end of the caller's thread. */
+export class Threads {
+  readonly #stops = new Map<number, () => void>();
+
+  /** `broke` hears of a thread that ran and no longer does. */
+  constructor(readonly begin: ThreadStarter, readonly tell: (news: ThreadNews) => void, readonly broke: (reason: string) => void) {}
+
+  /** Whether the message was for it. */
+  take(message: unknown): boolean {
+    const { type } = message as { type?: string };
+    if (type !== 'start thread' && type !== 'stop thread') return false;
+    const order = message as ThreadOrder;
+    if (order.type === 'start thread') this.#start(order);
+    else this.#stop(order.thread);
+    return true;
+  }
+
+  stop(): void {
+    for (const thread of [...this.#stops.keys()]) this.#stop(thread);
+  }
+
+  #start({ thread, start }: Extract<ThreadOrder, { type: 'start thread' }>): void {
+    let runs = false;
+    const hear = (word: ThreadWord): void => {
+      if (!this.#stops.has(thread)) return; // it was asked to end
+      if (word.type === 'runs') {
+        runs = true;
+        return this.tell({ type: 'thread runs', thread });
+      }
+      this.#stop(thread);
+      if (word.type === 'done') return;
+      if (!runs) this.tell({ type: 'thread refused', thread, reason: word.type === 'failed' ? word.reason : 'a thread ended before it ran' });
+      else this.broke(word.type === 'failed' ? `one of its threads broke: ${word.reason}` : 'one of its threads is gone');
+    };
+    try {
+      this.#stops.set(thread, this.begin(start, hear));
+    } catch (error) {
+      this.tell({ type: 'thread refused', thread, reason: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  #stop(thread: number): void {
+    const stop = this.#stops.get(thread);
+    this.#stops.delete(thread);
+    stop?.();
+  }
+}
+
+/** The end of the engine's worker. */
+export class ThreadOrders {
+  readonly #waiting = new Map<number, { resolve(): void; reject(error: Error): void }>();
+  #last = 0;
+
+  constructor(readonly post: (order: ThreadOrder) => void) {}
+
+  /** Whether the message was for it. */
+  take(message: unknown): boolean {
+    const { type } = message as { type?: string };
+    if (type !== 'thread runs' && type !== 'thread refused') return false;
+    const news = message as ThreadNews;
+    const waits = this.#waiting.get(news.thread);
+    this.#waiting.delete(news.thread);
+    if (news.type === 'thread runs') waits?.resolve();
+    else waits?.reject(new Error(news.reason));
+    return true;
+  }
+
+  start(start: ThreadStart): Thread {
+    const thread = ++this.#last;
+    const ready = new Promise<void>((resolve, reject) => this.#waiting.set(thread, { resolve, reject }));
+    this.post({ type: 'start thread', thread, start });
+    return {
+      ready,
+      stop: () => {
+        this.#waiting.delete(thread);
+        this.post({ type: 'stop thread', thread });
+      },
+    };
+  }
+}
