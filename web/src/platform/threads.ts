@@ -20,6 +20,7 @@ export type ThreadStarter = (start: ThreadStart, hear: (word: ThreadWord) => voi
 /** The end of the caller's thread. */
 export class Threads {
   readonly #stops = new Map<number, () => void>();
+  #isOver = false;
 
   /** `broke` hears of a thread that ran and no longer does. */
   constructor(readonly begin: ThreadStarter, readonly tell: (news: ThreadNews) => void, readonly broke: (reason: string) => void) {}
@@ -34,11 +35,14 @@ export class Threads {
     return true;
   }
 
+  /** Ends them all; orders that are still under way start none. */
   stop(): void {
+    this.#isOver = true;
     for (const thread of [...this.#stops.keys()]) this.#stop(thread);
   }
 
   #start({ thread, start }: Extract<ThreadOrder, { type: 'start thread' }>): void {
+    if (this.#isOver) return;
     let runs = false;
     const hear = (word: ThreadWord): void => {
       if (!this.#stops.has(thread)) return; // it was asked to end
