@@ -83,12 +83,16 @@ class Running {
   double seconds_ = 0;
 };
 
+// What does not stop goes on for at least twice as long, on any machine; what stops takes milliseconds, on a busy one
+// seconds.
+constexpr double kAtOnce = 9;
+
 TEST(CliInterrupt, ARunStopsAtACleanPoint) {
   for (const auto& [signal, words] : {std::pair{SIGINT, "stopped by Ctrl-C"}, {SIGTERM, "ended by SIGTERM"}}) {
     Running run({"run", shipped(), "-p", "Once", "-n", "1000", "--ignore-end", "--device", "reference"});
     Running::wait_for(run.out_path(), 1);
     EXPECT_EQ(run.end_by(signal), 128 + signal);
-    EXPECT_LT(run.seconds(), 3);
+    EXPECT_LT(run.seconds(), kAtOnce);
     EXPECT_NE(run.err().find(words), std::string::npos) << run.err();
     EXPECT_NE(run.err().find("ended by cancelled"), std::string::npos) << "its figures: " << run.err();
     EXPECT_EQ(contents(run.out_path()).back(), '\n');
@@ -104,7 +108,7 @@ TEST(CliInterrupt, LongStepsAreNotWaitedForAndHalfAFileGoesAway) {
       {"logits", shipped(), "--ids", ids, "--out", folder / "x.f32", "--chunk", "900", "--device", "reference"});
   Running::wait_for(folder / "x.f32", 0);
   EXPECT_EQ(logits.end_by(SIGINT), 130);
-  EXPECT_LT(logits.seconds(), 5);
+  EXPECT_LT(logits.seconds(), kAtOnce);
   EXPECT_FALSE(std::filesystem::exists(folder / "x.f32"));
 }
 
@@ -125,7 +129,7 @@ TEST(CliInterrupt, ACommandThatWaitsForInputEndsAtOnce) {
   Running tokenize({"tokenize", shipped(), "--jsonl", pipe});
   const int writer = open(pipe.c_str(), O_WRONLY);  // waits until the command reads
   EXPECT_EQ(tokenize.end_by(SIGHUP), 128 + SIGHUP);
-  EXPECT_LT(tokenize.seconds(), 2);
+  EXPECT_LT(tokenize.seconds(), kAtOnce);
   close(writer);
 }
 
