@@ -102,7 +102,8 @@ export class LoadedModel {
       await wisp.#load();
       return wisp;
     } catch (error) {
-      wisp.#line.end(new WispError('disposed', 'the model was not loaded'));
+      // What it holds, of a download say, is given back first.
+      void wisp.#line.finish(new WispError('disposed', 'the model was not loaded'));
       throw error;
     }
   }

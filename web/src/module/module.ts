@@ -14,8 +14,11 @@ export type Exports = Record<string, (...args: (number | bigint)[]) => number & 
 };
 
 /** What a worker needs to become a thread of a module. */
-export interface ThreadStart {
+export interface ThreadStart extends ThreadPlace {
   module: WebAssembly.Module;
+}
+/** In the module's memory. */
+export interface ThreadPlace {
   memory: WebAssembly.Memory;
   stackTop: number;
   tls: number;

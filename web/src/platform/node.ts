@@ -13,7 +13,7 @@ const MODULES: Record<Variant, () => URL> = {
   single: () => new URL('./wisp-single.wasm', import.meta.url),
 };
 
-const threads = new ThreadOrders(order => parentPort?.postMessage(order));
+const threads = new ThreadOrders((order, transfer) => parentPort?.postMessage(order, transfer as never));
 
 export const nodePlatform: Platform = {
   loadModule: async variant => WebAssembly.compile(await readFile(MODULES[variant]())),

@@ -1,4 +1,4 @@
-// What differs between a browser and Node: where the modules' bytes are, how a worker is started, whether there is a GPU.
+// What differs between a browser and Node: where the modules' bytes are, how messages come and go, whether there is a GPU.
 import type { ThreadStart } from '../module/module.js';
 import type { Variant } from '../module/variant.js';
 

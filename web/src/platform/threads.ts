@@ -3,11 +3,19 @@
 // variable, which is notified once (dom/workers/WorkerPrivate.h, SetIsDebuggerRegistered; seen in version 153, one start in a
 // hundred). And while an engine computes, its worker waits for its threads without returning to its event loop: of one that
 // traps or is gone it would never hear, where the caller's thread does and can end the worker.
-import type { ThreadStart } from '../module/module.js';
+import type { ThreadPlace, ThreadStart } from '../module/module.js';
 import type { Thread } from './platform.js';
 
+/**
+ * What the caller's thread hands on to a thread. On the port its ThreadPlace waits: if the caller's thread read that, its heap would hold
+ * the module's memory until it collects garbage, which may be never. The module does not come so: in Chromium it would be compiled again.
+ */
+export interface ThreadSeed {
+  module: WebAssembly.Module;
+  port: MessagePort;
+}
 /** From the engine's worker to whoever started it, beside the messages of protocol.ts. */
-export type ThreadOrder = { type: 'start thread'; thread: number; start: ThreadStart } | { type: 'stop thread'; thread: number };
+export type ThreadOrder = { type: 'start thread'; thread: number; seed: ThreadSeed } | { type: 'stop thread'; thread: number };
 /** And back. */
 export type ThreadNews = { type: 'thread runs'; thread: number } | { type: 'thread refused'; thread: number; reason: string };
 
@@ -15,7 +23,7 @@ export type ThreadNews = { type: 'thread runs'; thread: number } | { type: 'thre
 export type ThreadWord = { type: 'runs' } | { type: 'done' } | { type: 'failed'; reason: string } | { type: 'gone' };
 
 /** Starts the worker of a thread, and gives what ends it. Throws where there can be none. */
-export type ThreadStarter = (start: ThreadStart, hear: (word: ThreadWord) => void) => () => void;
+export type ThreadStarter = (seed: ThreadSeed, hear: (word: ThreadWord) => void) => () => void;
 
 /** The end of the caller's thread. */
 export class Threads {
@@ -27,7 +35,7 @@ export class Threads {
 
   /** Whether the message was for it. */
   take(message: unknown): boolean {
-    const { type } = message as { type?: string };
+    const type = (message as { type?: string } | null)?.type;
     if (type !== 'start thread' && type !== 'stop thread') return false;
     const order = message as ThreadOrder;
     if (order.type === 'start thread') this.#start(order);
@@ -41,7 +49,7 @@ export class Threads {
     for (const thread of [...this.#stops.keys()]) this.#stop(thread);
   }
 
-  #start({ thread, start }: Extract<ThreadOrder, { type: 'start thread' }>): void {
+  #start({ thread, seed }: Extract<ThreadOrder, { type: 'start thread' }>): void {
     if (this.#isOver) return;
     let runs = false;
     const hear = (word: ThreadWord): void => {
@@ -56,7 +64,7 @@ export class Threads {
       else this.broke(word.type === 'failed' ? `one of its threads broke: ${word.reason}` : 'one of its threads is gone');
     };
     try {
-      this.#stops.set(thread, this.begin(start, hear));
+      this.#stops.set(thread, this.begin(seed, hear));
     } catch (error) {
       this.tell({ type: 'thread refused', thread, reason: error instanceof Error ? error.message : String(error) });
     }
@@ -74,11 +82,11 @@ export class ThreadOrders {
   readonly #waiting = new Map<number, { resolve(): void; reject(error: Error): void }>();
   #last = 0;
 
-  constructor(readonly post: (order: ThreadOrder) => void) {}
+  constructor(readonly post: (order: ThreadOrder, transfer: MessagePort[]) => void) {}
 
   /** Whether the message was for it. */
   take(message: unknown): boolean {
-    const { type } = message as { type?: string };
+    const type = (message as { type?: string } | null)?.type;
     if (type !== 'thread runs' && type !== 'thread refused') return false;
     const news = message as ThreadNews;
     const waits = this.#waiting.get(news.thread);
@@ -88,15 +96,18 @@ export class ThreadOrders {
     return true;
   }
 
-  start(start: ThreadStart): Thread {
+  start({ module, ...place }: ThreadStart): Thread {
     const thread = ++this.#last;
     const ready = new Promise<void>((resolve, reject) => this.#waiting.set(thread, { resolve, reject }));
-    this.post({ type: 'start thread', thread, start });
+    const { port1, port2 } = new MessageChannel();
+    port1.postMessage(place satisfies ThreadPlace);
+    this.post({ type: 'start thread', thread, seed: { module, port: port2 } }, [port2]);
     return {
       ready,
       stop: () => {
         this.#waiting.delete(thread);
-        this.post({ type: 'stop thread', thread });
+        this.post({ type: 'stop thread', thread }, []);
+        port1.close();
       },
     };
   }

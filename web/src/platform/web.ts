@@ -17,7 +17,7 @@ interface WorkerScope {
   postMessage(message: unknown, transfer?: Transferable[]): void;
 }
 const scope = globalThis as unknown as WorkerScope;
-const threads = new ThreadOrders(order => scope.postMessage(order));
+const threads = new ThreadOrders((order, transfer) => scope.postMessage(order, transfer));
 
 export const webPlatform: Platform = {
   async loadModule(variant) {

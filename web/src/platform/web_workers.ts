@@ -1,10 +1,9 @@
 // The workers that a page starts: that of the engine, and its threads. Addresses are written so that bundlers find the
 // files: new URL('./x', import.meta.url) beside the script.
 import { WispError } from '../client/errors.js';
-import type { ThreadStart } from '../module/module.js';
 import type { EngineWorker } from './engine_worker.js';
 import { newLife, onEnd } from './life.js';
-import { Threads, type ThreadWord } from './threads.js';
+import { Threads, type ThreadSeed, type ThreadWord } from './threads.js';
 
 /**
  * A worker may not come from another origin than its page; a script that imports it may. Nothing where this script is of the
@@ -19,20 +18,21 @@ function scriptThatImports(name: string): { address: string; forget(): void } | 
   return { address, forget: () => URL.revokeObjectURL(address) };
 }
 
-function startThread(start: ThreadStart, hear: (word: ThreadWord) => void): () => void {
+function startThread(seed: ThreadSeed, hear: (word: ThreadWord) => void): () => void {
   const script = scriptThatImports('thread.js');
   // Bundlers know the pattern only when it is written out.
   const worker = script ? new Worker(script.address, { type: 'module', name: 'wisp thread' })
     : new Worker(new URL('./thread.js', import.meta.url), { type: 'module', name: 'wisp thread' });
   const life = newLife();
   const over = new AbortController();
-  worker.onmessage = ({ data }: MessageEvent<ThreadWord>) => {
+  worker.onmessage = ({ data }: MessageEvent<ThreadWord | { type: 'lives' }>) => {
     script?.forget();
-    if (data.type === 'runs') onEnd(life, over.signal, () => hear({ type: 'gone' }));
-    hear(data);
+    if (data.type === 'lives') onEnd(life, over.signal, () => hear({ type: 'gone' }));
+    else hear(data);
   };
   worker.onerror = event => hear({ type: 'failed', reason: event.message || 'a thread could not be started' });
-  worker.postMessage({ start, life });
+  worker.onmessageerror = () => hear({ type: 'failed', reason: 'a message of a thread could not be read' });
+  worker.postMessage({ ...seed, life }, [seed.port]);
   return () => {
     over.abort();
     script?.forget();

@@ -1,6 +1,9 @@
 // A thread of the module as a thread of Node.
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 
-import { runThread, type ThreadStart } from '../module/module.js';
+import { runThread, type ThreadPlace } from '../module/module.js';
+import type { ThreadSeed } from '../platform/threads.js';
 
-runThread(workerData as ThreadStart, word => parentPort?.postMessage(word));
+const { module, port } = workerData as ThreadSeed;
+const { message } = receiveMessageOnPort(port as never) as { message: ThreadPlace };
+runThread({ module, ...message }, word => parentPort?.postMessage(word));

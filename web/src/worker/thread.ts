@@ -1,8 +1,14 @@
 // A thread of the module as a browser's worker.
-import { runThread, type ThreadStart } from '../module/module.js';
+import { runThread, type ThreadPlace } from '../module/module.js';
 import { live } from '../platform/life.js';
+import type { ThreadSeed, ThreadWord } from '../platform/threads.js';
 
-self.onmessage = async ({ data: { start, life } }: MessageEvent<{ start: ThreadStart; life: string }>) => {
+const tell = (word: ThreadWord | { type: 'lives' }): void => self.postMessage(word);
+
+self.onmessage = async ({ data: { life, module, port } }: MessageEvent<ThreadSeed & { life: string }>) => {
   await live(life);
-  runThread(start, word => self.postMessage(word));
+  tell({ type: 'lives' });
+  port.onmessageerror = () => tell({ type: 'failed', reason: 'a thread could not read where it belongs' });
+  port.onmessage = ({ data }: MessageEvent<ThreadPlace>) => runThread({ module, ...data }, tell);
 };
+self.onmessageerror = () => tell({ type: 'failed', reason: 'a thread could not read the module' });

@@ -1,5 +1,6 @@
 // Threads of the engine that trap or end, under Node: the package as it is built, its threads' script with something in front.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -49,7 +50,7 @@ test('threads that cannot be started leave the model to the module without, with
   context.after(() => wisp.dispose());
   assert.equal(wisp.info().variant, 'single');
   assert.ok(wisp.info().remarks.some(remark => remark.includes('planted: no thread')), wisp.info().remarks.join('; '));
-  await new Promise(resolve => setTimeout(resolve, 1500)); // longer than news of threads may be late
+  await new Promise(resolve => setTimeout(resolve, 1500)); // nothing comes after it
   assert.equal((await wisp.chat.completions.create(QUESTION)).choices.length, 1);
 });
 
@@ -60,4 +61,22 @@ test('threads that are asked to end are no accident', LIMIT, async context => {
   await wisp.use(model);
   await new Promise(resolve => setTimeout(resolve, 1500));
   assert.equal((await wisp.chat.completions.create(QUESTION)).choices.length, 1);
+});
+
+// In a process of its own, whose heap has nothing else to collect. It prints how many mappings as large as a module's memory it has.
+const LOADS = `
+  import { readFileSync } from 'node:fs';
+  const [dist, file] = process.argv.slice(1);
+  const { Wisp } = await import(dist);
+  const model = new Uint8Array(readFileSync(file));
+  for (let i = 0; i < 12; ++i) await (await Wisp.load(model, { device: 'cpu', threads: 2, context: 256 })).dispose();
+  await new Promise(resolve => setTimeout(resolve, 1500)); // the last worker's end
+  const mappings = [...readFileSync('/proc/self/maps', 'utf8').matchAll(/^([0-9a-f]+)-([0-9a-f]+) rw/gm)];
+  console.log(mappings.filter(([, from, to]) => parseInt(to, 16) - parseInt(from, 16) > 20e6).length);
+`;
+
+test('disposed models leave no memory in the heap of the caller', { timeout: 60_000, skip: LIMIT.skip || (existsSync('/proc/self/maps') ? false : 'no /proc here') }, () => {
+  const left = Number(execFileSync(process.execPath, ['--input-type=module', '-e', LOADS, pathToFileURL(join(dist, 'node.js')).href, fileURLToPath(new URL('models/wisp-stories.gguf', root))],
+    { encoding: 'utf8' }));
+  assert.ok(left <= 7, `memory of ${left} of 12 modules`); // four are Node's own
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import type { ThreadStart } from '../../src/module/module.js';
-import { ThreadOrders, Threads, type ThreadNews, type ThreadWord } from '../../src/platform/threads.js';
+import { ThreadOrders, Threads, type ThreadNews, type ThreadSeed, type ThreadWord } from '../../src/platform/threads.js';
 
 const START = {} as ThreadStart;
 
@@ -14,8 +14,9 @@ function line(refusal?: string): { threads: Threads; orders: ThreadOrders; worke
   const workers: Fake[] = [];
   const news: ThreadNews[] = [];
   const broken: string[] = [];
-  const begin = (_start: ThreadStart, hear: (word: ThreadWord) => void): (() => void) => {
+  const begin = ({ port }: ThreadSeed, hear: (word: ThreadWord) => void): (() => void) => {
     if (refusal !== undefined) throw new Error(refusal);
+    port.close();
     const fake: Fake = { hear, stopped: 0 };
     workers.push(fake);
     return () => void (fake.stopped += 1);

@@ -63,7 +63,7 @@ export const threadStories: Record<string, Story> = {
   async 'threads that are asked to end are no accident'(place) {
     const tab = await open(place, '/asked.gguf');
     await tab.call('use');
-    await new Promise(resolve => setTimeout(resolve, 1500)); // longer than news of them may be late
+    await new Promise(resolve => setTimeout(resolve, 1500)); // nothing comes after it
     expectEqual(await tab.chat(), place.answer, 'the answer');
     await tab.close();
   },
