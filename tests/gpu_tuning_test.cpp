@@ -260,8 +260,7 @@ TEST_P(GpuTuned, ASlowdownIsMeasuredAgainBetweenSteps) {
   EXPECT_EQ(heard.tokens.size(), 900u);
   EXPECT_GT(tuned, 0u);
   EXPECT_GT(engine->executor().start_cost().tuning_ns, tuned);
-  // Query, key and value; their output; gate and up; down; the head. A busy machine slows one or two by itself, and
-  // what was slow at the moment may seem as it was.
+  // Query, key and value; their output; gate and up; down; the head. A busy machine alone slows one or two.
   EXPECT_GE(drifted.size(), 4u);
 }
 

@@ -14,6 +14,7 @@ const host = {
   read: async path => new Uint8Array(await (await get(`/${path}`)).arrayBuffer()),
   readData: path => host.read(`data/${path}`),
   gpu: navigator.gpu,
+  // In Chromium: in Firefox a worker that starts a worker may hang (src/platform/threads.ts), so what runs there takes one thread.
   startThread(data) {
     const worker = new Worker(new URL('thread.web.mjs', import.meta.url), { type: 'module' });
     const ready = new Promise((resolve, reject) => {

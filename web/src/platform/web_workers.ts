@@ -25,9 +25,9 @@ function startThread(seed: ThreadSeed, hear: (word: ThreadWord) => void): () => 
     : new Worker(new URL('./thread.js', import.meta.url), { type: 'module', name: 'wisp thread' });
   const life = newLife();
   const over = new AbortController();
-  worker.onmessage = ({ data }: MessageEvent<ThreadWord | { type: 'lives' }>) => {
+  worker.onmessage = ({ data }: MessageEvent<ThreadWord | { type: 'alive' }>) => {
     script?.forget();
-    if (data.type === 'lives') onEnd(life, over.signal, () => hear({ type: 'gone' }));
+    if (data.type === 'alive') onEnd(life, over.signal, () => hear({ type: 'gone' }));
     else hear(data);
   };
   worker.onerror = event => hear({ type: 'failed', reason: event.message || 'a thread could not be started' });
